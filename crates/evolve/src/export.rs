@@ -1,0 +1,200 @@
+//! Every child of a run as Parquet and as JSON lines; the columns are described in docs/store.md.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parquet::basic::{Compression, ConvertedType, Repetition, Type as Physical, ZstdLevel};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::types::Type;
+use serde_json::{Map, Value, json};
+
+use crate::Error;
+use crate::store::{Child, Store};
+
+/// Children in one Parquet row group, and so in memory at once.
+const GROUP: usize = 20_000;
+
+/// A column's name and how to get its value, for both formats.
+struct Column {
+    name: String,
+    value: Get,
+}
+
+enum Get {
+    Int(fn(&Child) -> Option<i64>),
+    Float(fn(&Child) -> Option<f64>),
+    Measure(usize),
+    Text(fn(&Child) -> Option<&str>),
+    Flag(fn(&Child) -> bool),
+}
+
+fn columns(store: &Store) -> Vec<Column> {
+    let mut columns: Vec<Column> = [
+        ("id", Get::Int(|c| Some(c.id as i64))),
+        ("iteration", Get::Int(|c| Some(c.iteration as i64))),
+        ("replica", Get::Int(|c| Some(c.replica.into()))),
+        ("operator", Get::Text(|c| Some(&c.operator))),
+        ("parent", Get::Int(|c| c.parent.map(|id| id as i64))),
+        ("status", Get::Text(|c| Some(c.status.name()))),
+        ("reason", Get::Text(|c| c.reason.as_ref().map(|r| r.code.as_str()))),
+        ("message", Get::Text(|c| c.reason.as_ref().map(|r| r.message.as_str()))),
+        ("fitness", Get::Float(|c| c.fitness)),
+        ("niche", Get::Int(|c| c.niche.map(Into::into))),
+        ("accepted", Get::Flag(|c| c.accepted)),
+        ("seconds", Get::Float(|c| Some(c.seconds))),
+        ("at", Get::Float(|c| Some(c.at))),
+        ("program", Get::Text(|c| Some(&c.program))),
+        ("diff", Get::Text(|c| Some(&c.diff))),
+        ("artifact", Get::Text(|c| c.artifact.as_deref())),
+    ]
+    .into_iter()
+    .map(|(name, value)| Column {
+        name: name.to_owned(),
+        value,
+    })
+    .collect();
+    let measures = store.settings().axes().into_iter().enumerate();
+    columns.extend(measures.map(|(i, axis)| Column {
+        name: axis.name,
+        value: Get::Measure(i),
+    }));
+    columns
+}
+
+/// Writes `children.parquet` and `children.jsonl` into `folder`; calls `observe` with the number of
+/// children written so far. Returns the two paths.
+///
+/// # Errors
+/// The run cannot be read or the files cannot be written.
+pub fn export(
+    store: &Store,
+    folder: &Path,
+    observe: &mut dyn FnMut(u64),
+) -> Result<[PathBuf; 2], Error> {
+    let mend = "choose a writable folder with room, with -o";
+    std::fs::create_dir_all(folder).map_err(|e| Error::file(folder, e, mend))?;
+    let columns = columns(store);
+    let lines_path = folder.join("children.jsonl");
+    let lines = File::create(&lines_path).map_err(|e| Error::file(&lines_path, e, mend))?;
+    let mut lines = BufWriter::new(lines);
+    let table_path = folder.join("children.parquet");
+    let table = File::create(&table_path).map_err(|e| Error::file(&table_path, e, mend))?;
+    let table_error = |e: ParquetError| Error::file(&table_path, e, mend);
+    let lines_error = |e: std::io::Error| Error::file(&lines_path, e, mend);
+
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    let mut writer = schema(&columns)
+        .and_then(|schema| SerializedFileWriter::new(table, Arc::new(schema), Arc::new(properties)))
+        .map_err(table_error)?;
+    let count = store.len()?;
+    let mut from = 0;
+    while from < count {
+        let to = (from + GROUP as u64).min(count);
+        let mut children = Vec::with_capacity((to - from) as usize);
+        store.each_child(from, to, |child| {
+            let row: Map<String, Value> = columns
+                .iter()
+                .map(|column| (column.name.clone(), column.json(&child)))
+                .collect();
+            serde_json::to_writer(&mut lines, &row)
+                .map_err(std::io::Error::from)
+                .and_then(|()| lines.write_all(b"\n"))
+                .map_err(lines_error)?;
+            children.push(child);
+            Ok(())
+        })?;
+        let mut group = writer.next_row_group().map_err(table_error)?;
+        for column in &columns {
+            column.write(&mut group, &children).map_err(table_error)?;
+        }
+        group.close().map_err(table_error)?;
+        from = to;
+        observe(from);
+    }
+    writer.close().map_err(table_error)?;
+    lines.flush().map_err(lines_error)?;
+    Ok([table_path, lines_path])
+}
+
+impl Column {
+    fn json(&self, child: &Child) -> Value {
+        match &self.value {
+            Get::Int(get) => json!(get(child)),
+            Get::Float(get) => json!(get(child)),
+            Get::Measure(i) => json!(child.measures.get(*i)),
+            Get::Text(get) => json!(get(child)),
+            Get::Flag(get) => json!(get(child)),
+        }
+    }
+
+    /// The column's Parquet type, and whether values may be missing.
+    fn kind(&self) -> (Physical, ConvertedType, bool) {
+        match self.value {
+            Get::Int(_) => (Physical::INT64, ConvertedType::NONE, true),
+            Get::Float(_) | Get::Measure(_) => (Physical::DOUBLE, ConvertedType::NONE, true),
+            Get::Text(_) => (Physical::BYTE_ARRAY, ConvertedType::UTF8, true),
+            Get::Flag(_) => (Physical::BOOLEAN, ConvertedType::NONE, false),
+        }
+    }
+
+    fn write(
+        &self,
+        group: &mut SerializedRowGroupWriter<'_, File>,
+        children: &[Child],
+    ) -> Result<(), ParquetError> {
+        let mut writer = group
+            .next_column()?
+            .ok_or_else(|| ParquetError::General("too many columns".to_owned()))?;
+        let present = |missing: &[bool]| missing.iter().map(|m| i16::from(!m)).collect::<Vec<_>>();
+        macro_rules! optional {
+            ($kind:ty, $get:expr) => {{
+                let all: Vec<_> = children.iter().map($get).collect();
+                let levels = present(&all.iter().map(Option::is_none).collect::<Vec<_>>());
+                let values: Vec<_> = all.into_iter().flatten().collect();
+                writer
+                    .typed::<$kind>()
+                    .write_batch(&values, Some(&levels), None)?;
+            }};
+        }
+        match &self.value {
+            Get::Int(get) => optional!(Int64Type, get),
+            Get::Float(get) => optional!(DoubleType, get),
+            Get::Measure(i) => optional!(DoubleType, |c: &Child| c.measures.get(*i).copied()),
+            Get::Text(get) => optional!(ByteArrayType, |c| get(c).map(ByteArray::from)),
+            Get::Flag(get) => {
+                let values: Vec<bool> = children.iter().map(get).collect();
+                writer
+                    .typed::<BoolType>()
+                    .write_batch(&values, None, None)?;
+            }
+        }
+        writer.close()
+    }
+}
+
+fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
+    let fields = columns
+        .iter()
+        .map(|column| {
+            let (physical, converted, optional) = column.kind();
+            let repetition = if optional {
+                Repetition::OPTIONAL
+            } else {
+                Repetition::REQUIRED
+            };
+            Type::primitive_type_builder(&column.name, physical)
+                .with_converted_type(converted)
+                .with_repetition(repetition)
+                .build()
+                .map(Arc::new)
+        })
+        .collect::<Result<_, _>>()?;
+    Type::group_type_builder("children").with_fields(fields).build()
+}

@@ -1,0 +1,130 @@
+//! Mutation operators: they propose changed programs, and know nothing of what becomes of them.
+
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::gp::Gp;
+use crate::settings::Settings;
+use crate::{Error, Reason};
+
+/// One replica's share of an iteration: several changes of one parent.
+pub struct Request<'a> {
+    /// The program to change.
+    pub parent: &'a str,
+    /// How many children are wanted.
+    pub count: usize,
+    /// This replica's own random stream; the only source of chance there is.
+    pub rng: ChaCha8Rng,
+}
+
+/// A proposed child, or why the operator's change does not apply
+/// (such a child counts as proposed but not as *valid*).
+pub type Proposal = Result<String, Reason>;
+
+/// A mutation operator.
+///
+/// What it proposes is a function of the requests alone, so that a run can be repeated and resumed.
+pub trait Operator: Send {
+    /// For each request its `count` proposals, in order.
+    fn propose(&mut self, requests: &mut [Request<'_>]) -> Vec<Vec<Proposal>>;
+}
+
+/// The operators there are, with the weight at which a replica draws each; 0 switches one off.
+/// To add one: a file of its own, a field here, and a line in each method below.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Weights {
+    /// Typed node mutation on the syntax tree ([`Gp`]).
+    pub gp: f64,
+}
+
+/// An operator ready to run.
+pub struct Active {
+    /// Its name, as in the settings.
+    pub name: &'static str,
+    /// Its weight, above 0.
+    pub weight: f64,
+    /// The operator itself.
+    pub operator: Box<dyn Operator>,
+}
+
+impl Weights {
+    fn by_name(&mut self) -> [(&'static str, &mut f64); 1] {
+        [("gp", &mut self.gp)]
+    }
+
+    /// Keeps only the named operators, with the weights given.
+    ///
+    /// # Errors
+    /// An unknown name, a weight that is negative or not a number, or nothing left to draw.
+    pub fn select(&mut self, chosen: &[(String, f64)]) -> Result<(), Error> {
+        let mut weights = self.by_name();
+        let known: Vec<_> = weights.iter().map(|(name, _)| *name).collect();
+        for (_, weight) in &mut weights {
+            **weight = 0.0;
+        }
+        for (name, value) in chosen {
+            let Some((_, weight)) = weights.iter_mut().find(|(known, _)| known == name) else {
+                return Err(Error::setting(
+                    "operator",
+                    format!("there is no operator {name:?}"),
+                    format!("choose from: {}", known.join(", ")),
+                ));
+            };
+            **weight = *value;
+        }
+        Ok(())
+    }
+
+    /// Makes the operators whose weight is above 0.
+    ///
+    /// # Errors
+    /// A setting out of its range, or no operator with a weight above 0.
+    pub fn build(settings: &Settings) -> Result<Vec<Active>, Error> {
+        let mut weights = settings.operators.clone();
+        for (name, weight) in weights.by_name() {
+            if !(weight.is_finite() && *weight >= 0.0) {
+                return Err(Error::setting(
+                    &format!("operators.{name}"),
+                    format!("{weight} is not a weight"),
+                    "give a number of 0 or more",
+                ));
+            }
+        }
+        let mut active = Vec::new();
+        if weights.gp > 0.0 {
+            let gp = Gp::new(settings.gp.clone()).map_err(|e| {
+                Error::setting("gp", e.to_string(), "mend it in the settings")
+            })?;
+            active.push(Active {
+                name: "gp",
+                weight: weights.gp,
+                operator: Box::new(gp),
+            });
+        }
+        if active.is_empty() {
+            return Err(Error::setting(
+                "operators",
+                "no operator has a weight above 0",
+                "give one, e.g. --operator gp",
+            ));
+        }
+        Ok(active)
+    }
+}
+
+impl Operator for Gp {
+    fn propose(&mut self, requests: &mut [Request<'_>]) -> Vec<Vec<Proposal>> {
+        requests
+            .iter_mut()
+            .map(|request| {
+                (0..request.count)
+                    .map(|_| {
+                        self.mutate(request.parent, &mut request.rng)
+                            .map_err(|e| Reason::new("no-mutation", e.to_string()))
+                    })
+                    .collect()
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,241 @@
+//! What the user typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use evolve::settings::Settings;
+use pyrun::Tier;
+
+/// Evolution through Large Models: a quality-diversity search whose mutation operators edit Python programs.
+///
+/// Without a command it evolves walkers with the default settings.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub evolve: EvolveArgs,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Evolve walkers from a seed program into a map of good and different ones.
+    Evolve(EvolveArgs),
+    /// Go on with a run that was interrupted, or make it longer.
+    Resume(ResumeArgs),
+    /// Print every setting with its default and meaning, as a configuration file.
+    Config,
+    /// Run a program and print the walker it makes, or why it makes none.
+    Walker(WalkerArgs),
+    /// Let a walker walk and print how far it came.
+    Simulate(SimulateArgs),
+    /// Draw a walker, in motion (.gif, .svg) or as a still (.png).
+    Render(RenderArgs),
+    /// Print the figures of a run.
+    Stats(StatsArgs),
+    /// Draw a run's curves and its map.
+    Plot(PlotArgs),
+    /// Write a run's report: one HTML page with all of it.
+    Report(ReportArgs),
+    /// Write all children of a run as Parquet and JSON lines.
+    Export(ExportArgs),
+}
+
+#[derive(Args)]
+pub struct EvolveArgs {
+    /// The program to start from: square, radial, cppn-fixed, cppn-mutable, or a Python file.
+    #[arg(long)]
+    pub seed: Option<String>,
+    /// A mutation operator and its weight; give it once for each operator.
+    #[arg(long = "operator", value_name = "NAME[=WEIGHT]", value_parser = weighted)]
+    pub operators: Vec<(String, f64)>,
+    /// How many changes to propose in all.
+    #[arg(long, value_name = "N")]
+    pub evaluations: Option<u64>,
+    /// flat, left-wall, right-wall, bumpy, tunnel, tunnel:HEIGHT, or a terrain file.
+    #[arg(long, value_name = "T")]
+    pub terrain: Option<String>,
+    /// Seed of every random draw; the same number gives the same run.
+    #[arg(long, value_name = "N")]
+    pub rng: Option<u64>,
+    /// Evaluation threads [default: one per core].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// The run's folder, new or empty [default: the next free runs/SEED-N].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Settings that every command takes which runs programs.
+#[derive(Args)]
+pub struct Common {
+    /// A configuration file; see `samara config`.
+    #[arg(long, value_name = "FILE.toml")]
+    pub config: Option<PathBuf>,
+    /// Which Python runs the programs: monty, cpython, or auto.
+    #[arg(long, value_name = "TIER", value_parser = tier)]
+    pub python: Option<Tier>,
+}
+
+#[derive(Args)]
+pub struct ResumeArgs {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// A new number of changes in all.
+    #[arg(long, value_name = "N")]
+    pub evaluations: Option<u64>,
+    /// Evaluation threads [default: as the run began].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+}
+
+#[derive(Args)]
+pub struct WalkerArgs {
+    /// A Python file, a seed's name, or a child of a run as RUN:ID.
+    pub program: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Which walker, and where and how long it walks.
+#[derive(Args)]
+pub struct WalkArgs {
+    /// A Python file, a walker as JSON, a seed's name, or RUN:ID (RUN:best is the fittest).
+    #[arg(value_name = "FILE|RUN:ID")]
+    pub walker: String,
+    /// flat, left-wall, right-wall, bumpy, tunnel, tunnel:HEIGHT, or a terrain file [default: the run's, or flat].
+    #[arg(long, value_name = "T")]
+    pub terrain: Option<String>,
+    /// Simulated seconds [default: the run's, or 10].
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<f64>,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+#[derive(Args)]
+pub struct SimulateArgs {
+    #[command(flatten)]
+    pub walk: WalkArgs,
+    /// Print JSON, with the trajectory of the centre of mass.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct RenderArgs {
+    #[command(flatten)]
+    pub walk: WalkArgs,
+    /// The picture: its ending says which kind.
+    #[arg(short, long = "output", value_name = "OUT.gif|.svg|.png")]
+    pub output: PathBuf,
+}
+
+#[derive(Args)]
+pub struct StatsArgs {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct PlotArgs {
+    /// The run's folder; several are drawn over each other.
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// Where to write the figures [default: figures in the first run's folder].
+    #[arg(short, long = "output", value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ReportArgs {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The page [default: report.html in the run's folder].
+    #[arg(short, long = "output", value_name = "FILE.html")]
+    pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct ExportArgs {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// Where to write the files [default: export in the run's folder].
+    #[arg(short, long = "output", value_name = "DIR")]
+    pub output: Option<PathBuf>,
+}
+
+fn weighted(text: &str) -> Result<(String, f64), String> {
+    match text.split_once('=') {
+        None => Ok((text.to_owned(), 1.0)),
+        Some((name, weight)) => match weight.parse::<f64>() {
+            Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok((name.to_owned(), weight)),
+            _ => Err(format!("{weight:?} is no weight; give a number of 0 or more")),
+        },
+    }
+}
+
+fn tier(text: &str) -> Result<Tier, String> {
+    serde_json::from_value(serde_json::Value::String(text.to_owned()))
+        .map_err(|_| "choose from: monty, cpython, auto".to_owned())
+}
+
+impl Common {
+    /// The settings: the configuration file's where one is given, and what was typed over them.
+    ///
+    /// # Errors
+    /// The file is not to be read or holds something wrong.
+    pub fn settings(&self) -> Result<Settings, evolve::Error> {
+        let mut settings = match &self.config {
+            Some(path) => Settings::load(path)?,
+            None => Settings::default(),
+        };
+        if let Some(tier) = self.python {
+            settings.python.tier = tier;
+        }
+        Ok(settings)
+    }
+}
+
+impl EvolveArgs {
+    /// The settings as resolved, checked.
+    ///
+    /// # Errors
+    /// A setting that cannot be.
+    pub fn settings(&self) -> Result<Settings, evolve::Error> {
+        let mut settings = self.common.settings()?;
+        if !self.operators.is_empty() {
+            settings.operators.select(&self.operators)?;
+        }
+        let Settings {
+            seed,
+            evaluations,
+            rng,
+            threads,
+            sodarace,
+            ..
+        } = &mut settings;
+        overwrite(seed, &self.seed);
+        overwrite(evaluations, &self.evaluations);
+        overwrite(rng, &self.rng);
+        overwrite(threads, &self.threads);
+        overwrite(&mut sodarace.terrain, &self.terrain);
+        settings.check()?;
+        Ok(settings)
+    }
+}
+
+fn overwrite<T: Clone>(slot: &mut T, typed: &Option<T>) {
+    if let Some(value) = typed {
+        *slot = value.clone();
+    }
+}

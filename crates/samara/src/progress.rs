@@ -1,0 +1,96 @@
+//! Live progress: a bar on a terminal, lines of JSON elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use evolve::search::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::{Value, json};
+
+use crate::say;
+
+/// Between two lines where no terminal watches.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Shows where a search stands.
+pub struct Display {
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    niches: u64,
+}
+
+impl Display {
+    /// A display for a map of so many niches.
+    pub fn new(target: u64, niches: u64) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template(
+                "{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}",
+            )
+            .expect("a valid template");
+            ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr_with_hz(5))
+                .with_style(style)
+        });
+        Self {
+            bar,
+            last_line: Instant::now(),
+            niches,
+        }
+    }
+
+    /// Shows a new state.
+    pub fn update(&mut self, progress: &Progress) {
+        let rate = progress.fresh as f64 / progress.elapsed.as_secs_f64().max(1e-3);
+        if let Some(bar) = &self.bar {
+            let left = (progress.target - progress.evaluations.min(progress.target)) as f64 / rate;
+            let m = &progress.metrics;
+            bar.set_position(progress.evaluations);
+            bar.set_message(format!(
+                "{} left  {:.0}/s  niches {} ({:.1}%)  QD {:.0}  best {:.1}  runnable {:.0}%",
+                clock(left),
+                rate,
+                m.niches,
+                100.0 * m.niches as f64 / self.niches as f64,
+                m.qd_score,
+                m.max_fitness,
+                100.0 * m.runnable as f64 / (m.proposed as f64).max(1.0),
+            ));
+        } else if !std::io::stdout().is_terminal() && self.last_line.elapsed() >= QUIET {
+            self.last_line = Instant::now();
+            // Whoever reads may have gone; the run goes on.
+            let _ = say!("{}", self.line("progress", progress));
+        }
+    }
+
+    /// The state as one line of JSON.
+    pub fn line(&self, event: &str, progress: &Progress) -> Value {
+        json!({
+            "event": event,
+            "evaluations": progress.evaluations,
+            "target": progress.target,
+            "niches": progress.metrics.niches,
+            "niches_percent": 100.0 * progress.metrics.niches as f64 / self.niches as f64,
+            "qd_score": progress.metrics.qd_score,
+            "max_fitness": progress.metrics.max_fitness,
+            "evaluations_per_second": progress.fresh as f64 / progress.elapsed.as_secs_f64().max(1e-3),
+            "busy": progress.busy,
+        })
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn clock(seconds: f64) -> String {
+    if !seconds.is_finite() {
+        return "--:--".to_owned();
+    }
+    let s = seconds.round() as u64;
+    match s / 3600 {
+        0 => format!("{:02}:{:02}", s / 60, s % 60),
+        hours => format!("{hours}:{:02}:{:02}", s / 60 % 60, s % 60),
+    }
+}

@@ -1,0 +1,117 @@
+//! The search through the real binary: repeatable, whatever the threads and whatever kills it.
+
+mod common;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{SAMARA, content, fails, ok};
+
+const CONFIG: &str = "[search]\nreplicas = 4\nbatch = 8\n[sodarace]\nseconds = 1\n";
+
+#[test]
+fn one_seed_gives_one_store_whatever_the_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("small.toml"), CONFIG).unwrap();
+    let evolve = |out: &str, threads: &str, rng: &str| {
+        ok(
+            f,
+            &[
+                "evolve", "--config", "small.toml", "--evaluations", "300", "--out", out, "--threads", threads,
+                "--rng", rng, "--seed", "radial",
+            ],
+        );
+        content(&f.join(out))
+    };
+    let one = evolve("one", "1", "7");
+    assert_eq!(one.lines().filter(|line| line.contains("gp")).count(), 300);
+    assert_eq!(one, evolve("three", "3", "7"));
+    assert_ne!(one, evolve("other", "2", "8"));
+}
+
+#[test]
+fn a_run_killed_at_any_moment_ends_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("small.toml"), CONFIG).unwrap();
+    let arguments = |out: &str| {
+        ["evolve", "--config", "small.toml", "--evaluations", "500", "--threads", "2", "--out", out]
+            .map(str::to_owned)
+    };
+    let began = Instant::now();
+    let whole = arguments("whole");
+    ok(f, &whole.each_ref().map(String::as_str));
+    let length = began.elapsed();
+    let expected = content(&f.join("whole"));
+
+    // A fixed series of moments all over a run's length; it need not be random to be any.
+    let mut chance = 0.5;
+    for trial in 0..20 {
+        let out = format!("killed-{trial}");
+        let run = f.join(&out);
+        let mut deaths = 0;
+        let mut args = arguments(&out).to_vec();
+        loop {
+            chance = (chance + 0.618_033_988_749_895) % 1.0;
+            let mut child = Command::new(SAMARA)
+                .args(&args)
+                .current_dir(f)
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let deadline = Instant::now() + length.mul_f64(chance * 0.7);
+            let ended = loop {
+                if let Some(status) = child.try_wait().unwrap() {
+                    break Some(status);
+                }
+                if deaths < 3 && Instant::now() > deadline {
+                    break None;
+                }
+                std::thread::sleep(Duration::from_millis(2));
+            };
+            if let Some(status) = ended {
+                let output = child.wait_with_output().unwrap();
+                let said = String::from_utf8_lossy(&output.stderr);
+                assert!(status.success(), "trial {trial}: {said}");
+                break;
+            }
+            child.kill().unwrap();
+            child.wait().unwrap();
+            deaths += 1;
+            // Killed before there was a run to resume: start again where nothing is.
+            if run.join("run.sqlite").exists() {
+                let there = rusqlite::Connection::open(run.join("run.sqlite"))
+                    .and_then(|db| db.query_row("SELECT count(*) FROM run", [], |r| r.get(0)));
+                if there == Ok(1) {
+                    args = ["resume", &out].map(str::to_owned).to_vec();
+                    continue;
+                }
+            }
+            let _ = std::fs::remove_dir_all(&run);
+        }
+        assert_eq!(content(&run), expected, "trial {trial}, killed {deaths} times");
+        std::fs::remove_dir_all(&run).unwrap();
+    }
+}
+
+#[test]
+fn a_run_made_longer_is_the_longer_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("small.toml"), CONFIG).unwrap();
+    let evolve = |out, evaluations| {
+        ok(
+            f,
+            &["evolve", "--config", "small.toml", "--evaluations", evaluations, "--out", out],
+        );
+    };
+    evolve("long", "150");
+    evolve("short", "70");
+    ok(f, &["resume", "short", "--evaluations", "150"]);
+    assert_eq!(content(&f.join("short")), content(&f.join("long")));
+    fails(f, &["resume", "short", "--evaluations", "10"], 2, &["150", "larger"]);
+    // Nothing left to do is no failure.
+    ok(f, &["resume", "short"]);
+}
