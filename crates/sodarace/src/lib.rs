@@ -6,10 +6,22 @@
 //! (what the physics and the terrains speak); one program unit is
 //! [`WORLD_PER_PROGRAM_UNIT`] world units.
 
+mod builtin;
+mod contacts;
+mod course;
+pub mod creator;
+mod json;
+mod lanes;
+mod physics;
+mod rig;
+pub mod sim;
 pub mod terrain;
 pub mod walker;
 
-pub use terrain::{Start, Terrain};
+pub use course::Course;
+pub use creator::{Blueprint, Ignored, RawMuscle, Rejected};
+pub use sim::{Exploded, Trajectory, simulate, trajectory};
+pub use terrain::{Start, Terrain, TerrainError};
 pub use walker::{Behaviour, Drive, Muscle, Walker};
 
 /// World units in one program unit.
