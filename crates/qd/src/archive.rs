@@ -147,7 +147,7 @@ pub trait Archive<G> {
     }
 
     /// Chooses a parent: a niche uniformly among the inhabited ones, then a resident uniformly. `None` if the archive
-    /// is empty. Where one resident a niche is kept, that takes one draw from `rng` and constant time.
+    /// is empty. It takes constant time, and no draw from `rng` where there is no choice.
     fn ask(&self, rng: &mut dyn Rng) -> Option<(usize, &Elite<G>)> {
         let niche = *pick(self.inhabited(), rng)? as usize;
         Some((niche, pick(self.residents(niche), rng)?))

@@ -78,8 +78,8 @@ impl Axis {
     /// The bin that `value` falls into, in 0..bins. A bin owns its lower edge; a value past either end belongs to the
     /// bin at that end, as in pyribs. `value` must not be NaN.
     pub fn bin(&self, value: f64) -> u32 {
-        // Clamped before it is scaled, so that no value overflows.
-        let share = (value.clamp(self.low, self.high) - self.low) / (self.high - self.low);
+        let share = (value - self.low) / (self.high - self.low);
+        // The cast saturates: below 0 becomes 0, and what is past u32 its maximum.
         ((share * f64::from(self.bins) + EDGE) as u32).min(self.bins - 1)
     }
 
