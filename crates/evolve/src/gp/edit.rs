@@ -1,0 +1,102 @@
+//! Text edits by byte range: collected for one child, checked for overlap, applied at once.
+
+use std::ops::Range;
+
+/// Replaces `range` (bytes of the source) by `text`; an empty range inserts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Edit {
+    pub(super) range: Range<usize>,
+    pub(super) text: String,
+}
+
+impl Edit {
+    pub(super) fn new(range: Range<usize>, text: impl Into<String>) -> Self {
+        Self {
+            range,
+            text: text.into(),
+        }
+    }
+
+    /// Two edits clash when both claim a byte, or when one inserts inside what the other replaces.
+    fn clashes(&self, other: &Self) -> bool {
+        let (a, b) = (&self.range, &other.range);
+        match (a.is_empty(), b.is_empty()) {
+            (true, true) => false,
+            (true, false) => b.start < a.start && a.start < b.end,
+            (false, true) => a.start < b.start && b.start < a.end,
+            (false, false) => a.start < b.end && b.start < a.end,
+        }
+    }
+}
+
+/// The edits of one child.
+#[derive(Debug, Default)]
+pub(super) struct Edits(Vec<Edit>);
+
+impl Edits {
+    /// Adds the edits of one mutation, all or none; `false` if one clashes with an earlier mutation.
+    pub(super) fn add(&mut self, edits: Vec<Edit>) -> bool {
+        if edits.iter().any(|e| self.0.iter().any(|f| e.clashes(f))) {
+            return false;
+        }
+        self.0.extend(edits);
+        true
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text of `within` (bytes of `source`) with all edits applied; they must lie inside it.
+    ///
+    /// Insertions at one place keep the order in which they were added and come before a
+    /// replacement that starts there.
+    pub(super) fn apply(mut self, source: &str, within: Range<usize>) -> String {
+        self.0.sort_by_key(|e| (e.range.start, !e.range.is_empty()));
+        let mut out = String::with_capacity(within.len() + 64);
+        let mut at = within.start;
+        for edit in &self.0 {
+            out.push_str(&source[at..edit.range.start]);
+            // A name or number must not melt into its neighbours, as in `1if x else y`.
+            let glued = |a: Option<char>, b: Option<char>| match (a, b) {
+                (Some(a), Some(b)) => is_word(a) && (is_word(b) || b == '"' || b == '\''),
+                _ => false,
+            };
+            if glued(out.chars().next_back(), edit.text.chars().next()) {
+                out.push(' ');
+            }
+            out.push_str(&edit.text);
+            at = edit.range.end;
+            if glued(edit.text.chars().next_back(), source[at..].chars().next()) {
+                out.push(' ');
+            }
+        }
+        out.push_str(&source[at..within.end]);
+        out
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn applies_in_order_and_refuses_clashes() {
+        let mut edits = Edits::default();
+        assert!(edits.add(vec![Edit::new(4..5, "b")]));
+        assert!(edits.add(vec![Edit::new(0..1, "aa"), Edit::new(5..5, "!")]));
+        assert!(!edits.add(vec![Edit::new(0..3, "z")]));
+        assert_eq!(edits.apply("x = y", 0..5), "aa = b!");
+    }
+
+    #[test]
+    fn words_stay_apart() {
+        let mut edits = Edits::default();
+        edits.add(vec![Edit::new(4..5, "a")]);
+        assert_eq!(edits.apply("x = 1if y else 2", 0..16), "x = a if y else 2");
+    }
+}
