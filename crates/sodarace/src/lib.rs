@@ -13,6 +13,7 @@ pub mod creator;
 mod json;
 mod lanes;
 mod physics;
+pub mod render;
 mod rig;
 pub mod sim;
 pub mod terrain;

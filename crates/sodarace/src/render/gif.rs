@@ -1,0 +1,122 @@
+//! A walk as a GIF.
+
+use std::collections::HashMap;
+
+use ::gif::{DisposalMethod, Encoder, Frame, Repeat};
+
+use super::film::{Camera, Film};
+use super::scene::Scene;
+use super::{HEIGHT, RenderError, WIDTH, raster};
+
+/// Colours in the one palette of all frames.
+const COLOURS: usize = 64;
+/// Frames from which the palette is made.
+const SAMPLES: usize = 12;
+
+pub(super) fn encode(scene: &Scene, film: &Film, scale: f32) -> Result<Vec<u8>, RenderError> {
+    let camera = film.camera(f64::from(WIDTH), f64::from(HEIGHT));
+    let path = film.path();
+    let draw = |i: usize| {
+        let time = i as f64 * film.interval;
+        let label =
+            format!("x = {:.0}    t = {time:.1} s", film.centre(i)).replace('-', "\u{2212}");
+        let camera = Camera {
+            x: path[i],
+            ..camera
+        };
+        raster::pixels(&scene.picture(&camera, &film.frames[i], &label), scale)
+    };
+    let count = film.frames.len();
+    let mut palette = Palette::default();
+    for i in (0..count).step_by(count.div_ceil(SAMPLES)) {
+        palette.see(draw(i)?.data());
+    }
+    palette.settle();
+
+    let failed = |error: ::gif::EncodingError| RenderError::Encode(error.to_string());
+    let mut bytes = Vec::new();
+    let size = draw(0)?;
+    let (width, height) = (size.width() as u16, size.height() as u16);
+    let mut encoder = Encoder::new(&mut bytes, width, height, &palette.bytes()).map_err(failed)?;
+    encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
+    for i in 0..count {
+        let pixels = draw(i)?;
+        // Hundredths of a second, with no drift; the last frame stays a while.
+        let tick = |i: usize| (100.0 * film.interval * i as f64).round() as u16;
+        let delay = if i + 1 < count {
+            tick(i + 1).wrapping_sub(tick(i))
+        } else {
+            80
+        };
+        let frame = Frame {
+            width,
+            height,
+            delay,
+            dispose: DisposalMethod::Keep,
+            buffer: pixels
+                .data()
+                .chunks_exact(4)
+                .map(|p| palette.nearest([p[0], p[1], p[2]]))
+                .collect(),
+            ..Frame::default()
+        };
+        encoder.write_frame(&frame).map_err(failed)?;
+    }
+    drop(encoder);
+    Ok(bytes)
+}
+
+/// The most frequent colours that differ visibly: flat areas keep their exact
+/// colour, and the rest are steps of the smoothed edges between them.
+#[derive(Default)]
+struct Palette {
+    seen: HashMap<[u8; 3], u64>,
+    colours: Vec<[u8; 3]>,
+    nearest: HashMap<[u8; 3], u8>,
+}
+
+impl Palette {
+    fn see(&mut self, rgba: &[u8]) {
+        for p in rgba.chunks_exact(4) {
+            *self.seen.entry([p[0], p[1], p[2]]).or_default() += 1;
+        }
+    }
+
+    /// Chooses the colours: first those most seen and far apart, then nearer ones.
+    fn settle(&mut self) {
+        let mut seen: Vec<_> = self.seen.drain().collect();
+        seen.sort_by_key(|&(colour, times)| (std::cmp::Reverse(times), colour));
+        for apart in [40, 24, 12, 4] {
+            for (colour, _) in &seen {
+                if self.colours.len() == COLOURS {
+                    return;
+                }
+                if self
+                    .colours
+                    .iter()
+                    .all(|c| distance(*c, *colour) >= apart * apart)
+                {
+                    self.colours.push(*colour);
+                }
+            }
+        }
+    }
+
+    fn nearest(&mut self, colour: [u8; 3]) -> u8 {
+        let colours = &self.colours;
+        *self.nearest.entry(colour).or_insert_with(|| {
+            (0..colours.len())
+                .min_by_key(|&i| distance(colours[i], colour))
+                .unwrap_or(0) as u8
+        })
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        self.colours.concat()
+    }
+}
+
+fn distance(a: [u8; 3], b: [u8; 3]) -> i32 {
+    let part = |i: usize| (i32::from(a[i]) - i32::from(b[i])).pow(2);
+    part(0) + part(1) + part(2)
+}
