@@ -211,6 +211,7 @@ mod tests {
     fn defaults_are_valid_and_survive_a_round_trip() {
         let settings = Settings::default();
         settings.check().unwrap();
+        assert_eq!(settings.gp, gp::Settings::default());
         assert_eq!(Settings::parse(&settings.to_toml()).unwrap(), settings);
         assert_eq!(Settings::parse("").unwrap(), settings);
     }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use pyrun::{EntryRule, HostModule, Limits, Runner, Value};
 use qd::Axis;
 use sodarace::creator::{Blueprint, Ignored, RawMuscle};
-use sodarace::{Drive, STEPS_PER_SECOND, Terrain, Walker};
+use sodarace::{Course, Drive, STEPS_PER_SECOND, Terrain, Walker};
 
 use crate::domain::{Domain, Evaluation, Evaluator, Outcome};
 use crate::settings::Settings;
@@ -62,7 +62,7 @@ pub fn terrain(name: &str) -> Result<Terrain, Error> {
     };
     let terrain = parsed.map_err(|e| Error::file(path, e, mend))?;
     terrain
-        .check()
+        .validate()
         .map_err(|e| Error::file(path, e, mend))?;
     Ok(terrain)
 }
@@ -123,7 +123,7 @@ impl Walkers {
             Runner::new(self.python.clone()).map_err(|e| Error::Evaluator(e.to_string()))?;
         Ok(WalkerMaker {
             runner,
-            terrain: self.terrain.clone(),
+            course: Course::new(&self.terrain),
             steps: self.steps,
         })
     }
@@ -147,7 +147,7 @@ impl Domain for Walkers {
 /// Runs programs into walkers and lets them walk.
 pub struct WalkerMaker {
     runner: Runner,
-    terrain: Terrain,
+    course: Course,
     steps: u32,
 }
 
@@ -180,7 +180,7 @@ impl Evaluator for WalkerMaker {
             .iter()
             .filter_map(|(made, _)| made.as_ref().ok().map(|(walker, _)| walker))
             .collect();
-        let mut walks = sodarace::simulate(&walkers, &self.terrain, self.steps).into_iter();
+        let mut walks = self.course.simulate(&walkers, self.steps).into_iter();
         let share = began.elapsed() / walkers.len().max(1) as u32;
         made.iter()
             .map(|(made, time)| match made {

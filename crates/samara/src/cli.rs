@@ -76,7 +76,7 @@ pub struct Common {
     #[arg(long, value_name = "FILE.toml")]
     pub config: Option<PathBuf>,
     /// Which Python runs the programs: monty, cpython, or auto.
-    #[arg(long, value_name = "TIER", value_parser = tier)]
+    #[arg(long, value_name = "TIER")]
     pub python: Option<Tier>,
 }
 
@@ -135,6 +135,9 @@ pub struct RenderArgs {
     /// The picture: its ending says which kind.
     #[arg(short, long = "output", value_name = "OUT.gif|.svg|.png")]
     pub output: PathBuf,
+    /// For .png: show so many moments of the walk (2 to 24) instead of the walker at rest.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub moments: usize,
 }
 
 #[derive(Args)]
@@ -182,11 +185,6 @@ fn weighted(text: &str) -> Result<(String, f64), String> {
             _ => Err(format!("{weight:?} is no weight; give a number of 0 or more")),
         },
     }
-}
-
-fn tier(text: &str) -> Result<Tier, String> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned()))
-        .map_err(|_| "choose from: monty, cpython, auto".to_owned())
 }
 
 impl Common {

@@ -7,7 +7,7 @@ use samara::cli::{Cli, Command};
 use samara::{Failure, run, show, study};
 
 fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|arg| arg == pyrun::WORKER) {
+    if std::env::args_os().nth(1).is_some_and(|arg| arg == pyrun::WORKER_ARG) {
         pyrun::worker_main();
     }
     let cli = Cli::parse();

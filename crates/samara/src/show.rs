@@ -106,7 +106,7 @@ pub fn render(args: &RenderArgs) -> Done {
         )));
     };
     let walk = Walk::new(&args.walk)?;
-    let picture = walk.picture(kind)?;
+    let picture = walk.picture(kind, args.moments)?;
     std::fs::write(&args.output, picture)
         .with_context(|| format!("{}: cannot be written", args.output.display()))?;
     Ok(())
@@ -150,20 +150,26 @@ impl Walk {
         })
     }
 
-    /// The picture's bytes.
+    /// The picture's bytes; a PNG of 2 moments or more shows the walk, of fewer the walker at rest.
     ///
     /// # Errors
     /// The walker explodes, or the picture cannot be made.
-    pub(crate) fn picture(&self, kind: &str) -> anyhow::Result<Vec<u8>> {
-        if kind == "png" {
-            return Ok(draw::png_still(&self.walker, &self.terrain)?);
+    pub(crate) fn picture(&self, kind: &str, moments: usize) -> anyhow::Result<Vec<u8>> {
+        if kind == "png" && moments < 2 {
+            return Ok(draw::png_still(&self.walker, &self.terrain, draw::WIDTH)?);
         }
-        let every = if kind == "gif" { 3 } else { 4 };
-        let trajectory =
-            sodarace::trajectory(&self.walker, &self.terrain, self.steps, every)?;
+        let fps = match kind {
+            "gif" => draw::GIF_FPS,
+            "svg" => draw::SVG_FPS,
+            _ => STEPS_PER_SECOND,
+        };
+        let every = STEPS_PER_SECOND / fps;
+        let trajectory = sodarace::trajectory(&self.walker, &self.terrain, self.steps, every)?;
+        let (walker, terrain) = (&self.walker, &self.terrain);
         Ok(match kind {
-            "gif" => draw::gif(&self.walker, &self.terrain, &trajectory)?,
-            _ => draw::svg_animation(&self.walker, &self.terrain, &trajectory).into_bytes(),
+            "gif" => draw::gif(walker, terrain, &trajectory, draw::WIDTH)?,
+            "svg" => draw::svg_animation(walker, terrain, &trajectory)?.into_bytes(),
+            _ => draw::png_strip(walker, terrain, &trajectory, moments, 2 * draw::WIDTH)?,
         })
     }
 }
