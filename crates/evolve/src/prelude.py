@@ -1,0 +1,200 @@
+# What a walker program finds ready: run before the program by both interpreters, so it keeps to the Python that both
+# know. `walker_creator` only records what the program asks for; the rules of the domain are applied to the record.
+import math
+
+
+class walker_creator:
+    def __init__(self):
+        self.joints = []
+        self.muscles = []
+        self.calls = 0
+
+    def _count(self):
+        # a loop that runs away ends here, at the same call on every machine
+        self.calls += 1
+        if self.calls > 20000:
+            raise RuntimeError("more than 20000 calls of walker_creator")
+
+    def _handle(self, joint):
+        if type(joint) is not int or joint < 0 or joint >= len(self.joints):
+            raise ValueError("add_muscle: not a joint of this walker")
+        return joint
+
+    def add_joint(self, x, y):
+        self._count()
+        self.joints.append((_number(x, "add_joint: x"), _number(y, "add_joint: y")))
+        return len(self.joints) - 1
+
+    def add_muscle(self, j0, j1, rigid=True, amplitude=0.0, phase=0.0):
+        self._count()
+        a = self._handle(j0)
+        b = self._handle(j1)
+        amplitude = _number(amplitude, "add_muscle: amplitude")
+        phase = _number(phase, "add_muscle: phase")
+        if rigid:
+            self.muscles.append([a, b, {"type": "distance"}])
+        else:
+            self.muscles.append([a, b, {"type": "muscle", "amplitude": amplitude, "phase": phase}])
+
+    def get_walker(self):
+        return {"joints": self.joints, "muscles": self.muscles}
+
+
+def _number(value, what):
+    kind = type(value)
+    if kind is float:
+        return value
+    if kind is int or kind is bool:
+        if abs(value) > 1000000000000:
+            raise ValueError(what + " is too large")
+        return float(value)
+    try:
+        # the scalar types of numpy
+        value = value.item()
+    except Exception:
+        value = None
+    if type(value) is int or type(value) is float or type(value) is bool:
+        return _number(value, what)
+    raise TypeError(what + " is not a number")
+
+
+def query_cppn(wc, xgrid, ygrid, scale, connect_func, amp_func, phase_func):
+    grid = {}
+    for x in range(xgrid):
+        for y in range(ygrid):
+            grid[(x, y)] = wc.add_joint(x * scale, y * scale)
+    for x1 in range(xgrid):
+        for y1 in range(ygrid):
+            for x2 in range(x1, xgrid):
+                for y2 in range(y1, ygrid):
+                    if x1 == y1 and x2 == y2:
+                        continue
+                    if connect_func(x1, y1, x2, y2):
+                        amp = amp_func(x1, y1, x2, y2)
+                        phase = phase_func(x1, y1, x2, y2)
+                        wc.add_muscle(grid[(x1, y1)], grid[(x2, y2)], False, amp, phase)
+    return grid
+
+
+class _walk_creator:
+    walker_creator = walker_creator
+    query_cppn = query_cppn
+
+
+# Scalar functions of numpy, where numpy itself is not to be had. Where the mathematics has no answer they say nan or
+# infinity, as numpy does.
+class _numpy:
+    pi = math.pi
+    e = math.e
+    inf = math.inf
+    nan = math.nan
+    sin = math.sin
+    cos = math.cos
+    tan = math.tan
+    arctan = math.atan
+    arctan2 = math.atan2
+    sinh = math.sinh
+    cosh = math.cosh
+    tanh = math.tanh
+    hypot = math.hypot
+    degrees = math.degrees
+    radians = math.radians
+    deg2rad = math.radians
+    rad2deg = math.degrees
+    isnan = math.isnan
+    isinf = math.isinf
+    isfinite = math.isfinite
+    abs = abs
+    absolute = abs
+    round = round
+    float64 = float
+    int64 = int
+
+    def sign(x):
+        if x > 0:
+            return x * 0 + 1
+        if x < 0:
+            return x * 0 - 1
+        return x * 0
+
+    def sqrt(x):
+        return math.sqrt(x) if x >= 0 else math.nan
+
+    def exp(x):
+        return math.exp(x) if x < 709 else math.inf
+
+    def log(x):
+        if x > 0:
+            return math.log(x)
+        return -math.inf if x == 0 else math.nan
+
+    def log2(x):
+        if x > 0:
+            return math.log2(x)
+        return -math.inf if x == 0 else math.nan
+
+    def log10(x):
+        if x > 0:
+            return math.log10(x)
+        return -math.inf if x == 0 else math.nan
+
+    def arcsin(x):
+        return math.asin(x) if -1 <= x <= 1 else math.nan
+
+    def arccos(x):
+        return math.acos(x) if -1 <= x <= 1 else math.nan
+
+    def floor(x):
+        return float(math.floor(x))
+
+    def ceil(x):
+        return float(math.ceil(x))
+
+    def power(x, y):
+        return x**y
+
+    def square(x):
+        return x * x
+
+    def mod(x, y):
+        return x % y
+
+    def minimum(x, y):
+        return x if x <= y else y
+
+    def maximum(x, y):
+        return x if x >= y else y
+
+    def clip(x, low, high):
+        if x < low:
+            return low
+        return high if x > high else x
+
+    def sum(values):
+        total = 0
+        for value in values:
+            total = total + value
+        return total
+
+    def mean(values):
+        total = 0.0
+        for value in values:
+            total = total + value
+        return total / len(values)
+
+    def array(values):
+        return list(values)
+
+    def linspace(start, stop, num=50):
+        if num == 1:
+            return [float(start)]
+        return [start + (stop - start) * k / (num - 1) for k in range(num)]
+
+    def arange(start, stop=None, step=1):
+        if stop is None:
+            start, stop = 0, start
+        count = math.ceil((stop - start) / step)
+        return [start + step * k for k in range(count)]
+
+
+np = _numpy

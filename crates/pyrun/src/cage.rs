@@ -1,0 +1,166 @@
+//! What the system takes away from a process before it runs a program: memory, files, processes, the network.
+//!
+//! Linux only; elsewhere these functions do nothing and the interpreter's own limits and the runner's deadline remain.
+
+use std::io;
+
+#[cfg(target_os = "linux")]
+pub(crate) use linux::*;
+
+#[cfg(target_os = "linux")]
+mod linux {
+    use std::collections::BTreeMap;
+
+    use seccompiler::{
+        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+        SeccompRule, TargetArch,
+    };
+
+    use super::io;
+
+    fn check(result: libc::c_int) -> io::Result<()> {
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// Asks the system to kill this process when its parent dies.
+    pub(crate) fn die_with_parent() {
+        // SAFETY: no pointers.
+        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+    }
+
+    /// Has all threads share one heap: every further one would reserve address space of its own.
+    pub(crate) fn one_heap() {
+        #[cfg(target_env = "gnu")]
+        // SAFETY: no pointers.
+        unsafe {
+            libc::mallopt(libc::M_ARENA_MAX, 1);
+        }
+    }
+
+    /// Sets one limit, hard and soft.
+    pub(crate) fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
+        let limit = libc::rlimit {
+            rlim_cur: value,
+            rlim_max: value,
+        };
+        // SAFETY: the pointer is to a live local.
+        check(unsafe { libc::setrlimit(resource, &limit) })
+    }
+
+    /// Address space of this process, in bytes.
+    pub(crate) fn address_space() -> io::Result<u64> {
+        let statm = std::fs::read_to_string("/proc/self/statm")?;
+        let pages: u64 = statm
+            .split(' ')
+            .next()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(0);
+        // SAFETY: no pointers.
+        Ok(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64)
+    }
+
+    /// Closes the cage of the first tier: `memory` bytes beyond what is in use now, no files, and no system call but
+    /// those that read and write the two pipes, manage memory, and end the process. Any other kills it (SIGSYS).
+    pub(crate) fn close(memory: u64, stack_exit: i32) -> io::Result<()> {
+        exit_on_stack_overflow(stack_exit);
+        limit(libc::RLIMIT_CORE, 0)?;
+        limit(libc::RLIMIT_FSIZE, 0)?;
+        limit(libc::RLIMIT_NOFILE, 3)?;
+        limit(libc::RLIMIT_AS, address_space()?.saturating_add(memory))?;
+        no_new_privileges()?;
+        let filter = compile(SELF, SeccompAction::KillProcess)?;
+        seccompiler::apply_filter_all_threads(&filter).map_err(io::Error::other)
+    }
+
+    /// The process can never gain rights by running another program.
+    pub(crate) fn no_new_privileges() -> io::Result<()> {
+        // SAFETY: no pointers.
+        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+    }
+
+    /// Ends the process with a status of its own when a stack is used up, for the runner to tell it from other ends.
+    fn exit_on_stack_overflow(status: i32) {
+        static STATUS: std::sync::atomic::AtomicI32 = std::sync::atomic::AtomicI32::new(0);
+        extern "C" fn handler(_: libc::c_int) {
+            // SAFETY: _exit is safe in a signal handler.
+            unsafe { libc::_exit(STATUS.load(std::sync::atomic::Ordering::Relaxed)) }
+        }
+        STATUS.store(status, std::sync::atomic::Ordering::Relaxed);
+        // SAFETY: the action is fully set; the handler only ends the process. The standard library has given this
+        // thread a signal stack.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as *const () as usize;
+            action.sa_flags = libc::SA_ONSTACK;
+            libc::sigaction(libc::SIGSEGV, &action, std::ptr::null_mut());
+            libc::sigaction(libc::SIGBUS, &action, std::ptr::null_mut());
+        }
+    }
+
+    /// A system call, and the value its first argument must have.
+    type Call = (libc::c_long, Option<u64>);
+
+    /// What a process may always do: manage its memory and end.
+    const SELF: &[Call] = &[
+        (libc::SYS_read, Some(0)),
+        (libc::SYS_write, Some(1)),
+        (libc::SYS_mmap, None),
+        (libc::SYS_munmap, None),
+        (libc::SYS_mremap, None),
+        (libc::SYS_mprotect, None),
+        (libc::SYS_madvise, None),
+        (libc::SYS_brk, None),
+        (libc::SYS_futex, None),
+        (libc::SYS_sched_yield, None),
+        (libc::SYS_clock_gettime, None),
+        (libc::SYS_getrandom, None),
+        (libc::SYS_rt_sigreturn, None),
+        (libc::SYS_rt_sigprocmask, None),
+        (libc::SYS_rt_sigaction, None),
+        (libc::SYS_sigaltstack, None),
+        (libc::SYS_restart_syscall, None),
+        (libc::SYS_getpid, None),
+        (libc::SYS_gettid, None),
+        (libc::SYS_exit, None),
+        (libc::SYS_exit_group, None),
+    ];
+
+    /// Compiles a list of allowed calls; abort() may signal the process itself.
+    pub(crate) fn compile(allowed: &[Call], otherwise: SeccompAction) -> io::Result<BpfProgram> {
+        let first_is = |value: u64| -> io::Result<Vec<SeccompRule>> {
+            let condition =
+                SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+                    .map_err(io::Error::other)?;
+            Ok(vec![
+                SeccompRule::new(vec![condition]).map_err(io::Error::other)?,
+            ])
+        };
+        let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
+        for (call, first) in allowed {
+            rules.insert(*call, first.map_or(Ok(vec![]), first_is)?);
+        }
+        rules.insert(libc::SYS_tgkill, first_is(u64::from(std::process::id()))?);
+        let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
+        SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)
+            .and_then(BpfProgram::try_from)
+            .map_err(io::Error::other)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(crate) use elsewhere::*;
+
+#[cfg(not(target_os = "linux"))]
+mod elsewhere {
+    use super::io;
+
+    pub(crate) fn die_with_parent() {}
+    pub(crate) fn one_heap() {}
+    pub(crate) fn close(_memory: u64, _stack_exit: i32) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,272 @@
+//! The first tier as it runs inside its worker: the interpreter `monty`, one fresh session a program.
+//!
+//! The prelude runs once; each program starts from a copy of the session as it stood after it (restored from its
+//! serialised form), so no program sees what another one did.
+
+use monty::{Dump, MontyRepl, Session, SessionRef, dump};
+use monty_types::{
+    AssertMessageAnnotations, CompileOptions, ExcType, MontyException, MontyObject, PrintWriter,
+    ResourceLimits, ResourceTracker,
+};
+
+use crate::failure::shorten;
+use crate::program::{self, Modules};
+use crate::value::{MAX_DEPTH, Writer};
+use crate::wire::{Setup, VALUE};
+use crate::{Failure, modules};
+
+/// The interpreter, ready to run programs.
+pub(crate) struct Interpreter {
+    setup: Setup,
+    modules: Modules,
+    /// The session after the prelude.
+    session: Vec<u8>,
+}
+
+/// Builtin names of CPython that the first tier does not have; their absence is not the program's fault.
+const LACKING_BUILTINS: &[&str] = &[
+    "__build_class__",
+    "__import__",
+    "aiter",
+    "anext",
+    "ascii",
+    "breakpoint",
+    "bytearray",
+    "callable",
+    "classmethod",
+    "compile",
+    "complex",
+    "copyright",
+    "credits",
+    "delattr",
+    "dir",
+    "eval",
+    "exec",
+    "exit",
+    "format",
+    "globals",
+    "hasattr",
+    "help",
+    "id",
+    "input",
+    "issubclass",
+    "iter",
+    "license",
+    "locals",
+    "memoryview",
+    "next",
+    "object",
+    "oct",
+    "open",
+    "property",
+    "quit",
+    "setattr",
+    "staticmethod",
+    "super",
+    "vars",
+    "__name__",
+    "__file__",
+    "__doc__",
+    "__builtins__",
+    "BaseExceptionGroup",
+    "ExceptionGroup",
+    "ArithmeticError",
+    "BufferError",
+    "EnvironmentError",
+    "FloatingPointError",
+    "IOError",
+    "UserWarning",
+    "Warning",
+    "RuntimeWarning",
+    "DeprecationWarning",
+];
+
+/// Types of Python's own whose attributes the first tier has in part.
+const BUILTIN_TYPES: &[&str] = &[
+    "NoneType",
+    "bool",
+    "builtin_function_or_method",
+    "bytes",
+    "dict",
+    "dict_items",
+    "dict_keys",
+    "dict_values",
+    "ellipsis",
+    "enumerate",
+    "float",
+    "frozenset",
+    "function",
+    "int",
+    "iterator",
+    "list",
+    "map",
+    "method",
+    "module",
+    "range",
+    "set",
+    "slice",
+    "str",
+    "tuple",
+    "type",
+    "zip",
+];
+
+impl Interpreter {
+    /// Runs the prelude.
+    pub(crate) fn new(setup: Setup) -> Result<Interpreter, Failure> {
+        let modules = Modules::new(&setup.host)?;
+        let options = CompileOptions {
+            assert_message_annotations: AssertMessageAnnotations::Off,
+        };
+        let mut limits =
+            ResourceLimits::default().max_recursion_depth(setup.limits.recursion as usize);
+        // refuses one absurd allocation before it is tried; the address space limit stops the rest
+        limits.max_memory = Some(setup.limits.memory_bytes as usize);
+        let mut repl = MontyRepl::new("prelude", ResourceTracker::new(limits), options);
+        repl.feed_run(&setup.host.prelude, vec![], PrintWriter::Disabled)
+            .map_err(|e| explain(&e, "", &setup))?;
+        let session = dump("prelude", None, SessionRef::Idle(&repl))
+            .map_err(|e| Failure::crashed(format!("the prelude's session cannot be kept: {e}")))?;
+        Ok(Interpreter {
+            setup,
+            modules,
+            session,
+        })
+    }
+
+    /// Runs one program and returns the answer's bytes.
+    pub(crate) fn run(&self, source: &str) -> Result<Vec<u8>, Failure> {
+        let program = program::prepare(source, &self.setup.host.entry, &self.modules)?;
+        let mut repl = match Dump::load(&self.session).map(|d| d.state) {
+            Ok(Session::Idle(repl)) => repl,
+            _ => return Err(Failure::crashed("the prelude's session cannot be restored")),
+        };
+        let explain = |e: MontyException| explain(&e, PROGRAM, &self.setup);
+        repl.feed_run(&program.source, vec![], PrintWriter::Disabled)
+            .map_err(explain)?;
+        let result = repl
+            .call_function(&program.entry, vec![], PrintWriter::Disabled)
+            .map_err(explain)?;
+        let mut out = Writer::new(&[VALUE], self.setup.limits.output_bytes);
+        encode(&result, 0, &mut out)?;
+        Ok(out.bytes)
+    }
+}
+
+/// How the interpreter calls the second text it is fed.
+const PROGRAM: &str = "<python-input-1>";
+
+fn encode(object: &MontyObject, depth: usize, out: &mut Writer) -> Result<(), Failure> {
+    if depth > MAX_DEPTH {
+        return Err(Failure::too_deep());
+    }
+    match object {
+        MontyObject::None => out.put(b'N', &[]),
+        MontyObject::Bool(b) => out.put(if *b { b'T' } else { b'F' }, &[]),
+        MontyObject::Int(i) => out.put(b'i', &i.to_le_bytes()),
+        MontyObject::Float(x) if !x.is_finite() => Err(Failure::not_finite()),
+        MontyObject::Float(x) => out.put(b'd', &x.to_le_bytes()),
+        MontyObject::String(s) => out.put_str(s),
+        MontyObject::List(items) => {
+            out.put_count(b'l', items.len())?;
+            items.iter().try_for_each(|x| encode(x, depth + 1, out))
+        }
+        MontyObject::Tuple(items) => {
+            out.put_count(b't', items.len())?;
+            items.iter().try_for_each(|x| encode(x, depth + 1, out))
+        }
+        MontyObject::Dict(pairs) => {
+            out.put_count(b'm', pairs.len())?;
+            pairs.into_iter().try_for_each(|(k, v)| {
+                encode(k, depth + 1, out).and_then(|()| encode(v, depth + 1, out))
+            })
+        }
+        MontyObject::BigInt(_) => Err(Failure::bad_result("an integer outside 64 bits")),
+        MontyObject::Cycle(..) => Err(Failure::bad_result("a container that contains itself")),
+        MontyObject::Function { .. } | MontyObject::BuiltinFunction(_) => {
+            Err(Failure::bad_result("a function"))
+        }
+        MontyObject::ClassInstance(i) => Err(Failure::bad_result(format!(
+            "a {}",
+            shorten(&i.class_type.name)
+        ))),
+        other => Err(Failure::bad_result(shorten(&format!(
+            "no plain data: {other}"
+        )))),
+    }
+}
+
+/// Turns the interpreter's exception into a failure.
+fn explain(error: &MontyException, program: &str, setup: &Setup) -> Failure {
+    let message = error.message().unwrap_or_default();
+    let line = error
+        .traceback()
+        .iter()
+        .rev()
+        .find(|f| f.filename == program)
+        .map_or(0, |f| f.start.line);
+    let between = |before: &str, after: &str| {
+        message
+            .strip_prefix(before)
+            .and_then(|rest| rest.split_once(after))
+            .map(|(name, _)| name)
+    };
+    match error.exc_type() {
+        ExcType::SyntaxError => {
+            return Failure::Syntax {
+                line,
+                message: shorten(message),
+            };
+        }
+        ExcType::MemoryError => return Failure::Memory,
+        ExcType::RecursionError => return Failure::Recursion,
+        ExcType::NotImplementedError => {
+            if let Some((_, feature)) = message.split_once(" does not yet support ") {
+                return Failure::unsupported(shorten(feature));
+            }
+            if let Some(what) = between("OS function '", "' not implemented") {
+                return Failure::Forbidden {
+                    what: shorten(what),
+                };
+            }
+        }
+        ExcType::ModuleNotFoundError => return Failure::unsupported(shorten(message)),
+        ExcType::ImportError if message.starts_with(modules::REFUSAL) => {
+            return Failure::Forbidden {
+                what: format!("import of {}", shorten(&message[modules::REFUSAL.len()..])),
+            };
+        }
+        ExcType::ImportError if message.starts_with("cannot import name") => {
+            return Failure::unsupported(shorten(message));
+        }
+        ExcType::NameError => {
+            if let Some(name) = between("name '", "'").filter(|n| LACKING_BUILTINS.contains(n)) {
+                return Failure::unsupported(name);
+            }
+        }
+        ExcType::AttributeError => {
+            let of_builtin = between("'", "' object has no attribute")
+                .is_some_and(|t| BUILTIN_TYPES.contains(&t));
+            let of_type = between("type object '", "' has no attribute").is_some_and(|t| {
+                BUILTIN_TYPES.contains(&t) || setup.host.modules.iter().any(|(_, m)| m == t)
+            });
+            if of_builtin || of_type || message.starts_with("module '") {
+                return Failure::unsupported(shorten(message));
+            }
+        }
+        // arithmetic on bools and the % of strings
+        ExcType::TypeError
+            if message.starts_with("unsupported operand") || message.starts_with("bad operand") =>
+        {
+            if message.contains("'bool'") || message.contains("%: 'str'") {
+                return Failure::unsupported(shorten(message));
+            }
+        }
+        _ => {}
+    }
+    Failure::Exception {
+        kind: error.exc_type().to_string(),
+        message: shorten(message),
+        line,
+    }
+}
