@@ -1,0 +1,16 @@
+//! Figures from plain data: curves, maps and the report page.
+//!
+//! Nothing here knows of runs or stores. Every figure is an SVG text that
+//! stands alone; `sodarace::render::png` turns it into pixels. Elements that a
+//! dark page recolours carry the classes of `sodarace::render`: `paper`,
+//! `ink`, `faint`, `grid`.
+
+mod curves;
+mod diff;
+mod map;
+pub mod report;
+mod ticks;
+
+pub use curves::{Labels, Series, curves};
+pub use map::{Axis, Cell, map_slices};
+pub use report::{Report, report};
