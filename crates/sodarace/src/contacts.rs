@@ -5,8 +5,8 @@
 //! contact is as old as the overlap of the mass's and the segment's boxes.
 
 use crate::course::{Aabb, Course, MARGIN, SKIN, Segment};
-use crate::lanes::{Index, Row, Vectors, clamp};
 use crate::physics::*;
+use crate::rows::{Row, Vectors};
 
 /// All contacts of `N` walkers.
 pub(crate) struct Contacts<const N: usize> {
@@ -14,10 +14,13 @@ pub(crate) struct Contacts<const N: usize> {
     boxes: Vec<BoxRow<N>>,
     /// Each lane's pairs of overlapping boxes, oldest first.
     pairs: [Vec<Pair>; N],
-    /// The touching pairs, the k-th of each lane in the k-th row.
+    /// The touching pairs, those of one mass in as few rows as possible.
     rows: Vec<ContactRow<N>>,
-    spare: u32,
+    /// The first row of each mass, or [`NO_ROW`].
+    first_row: Vec<u32>,
 }
+
+const NO_ROW: u32 = u32::MAX;
 
 /// The boxes of one mass a lane.
 #[derive(Clone, Copy)]
@@ -33,6 +36,8 @@ struct BoxRow<const N: usize> {
 struct Pair {
     mass: u32,
     segment: u32,
+    /// Where it stands in this step, if it touches.
+    row: u32,
     touch: Option<Touch>,
     normal_impulse: f32,
     tangent_impulse: f32,
@@ -46,18 +51,21 @@ enum Touch {
     EndB,
 }
 
-/// One contact a lane.
+/// Contacts of one mass, one a lane. A lane without one has a normal of zero,
+/// so that its impulses do nothing.
 #[derive(Clone, Copy)]
 struct ContactRow<const N: usize> {
-    mass: Index<N>,
+    mass: usize,
+    used: Row<N, bool>,
+    /// One of them touches a corner, so that its normal turns with the mass.
+    corners: bool,
+    corner: Row<N, bool>,
     /// A point of the surface.
     point_x: Row<N>,
     point_y: Row<N>,
     /// Away from the surface.
     normal_x: Row<N>,
     normal_y: Row<N>,
-    /// The normal turns with the mass (it touches a corner).
-    corner: [bool; N],
     bounce: Row<N>,
     normal_impulse: Row<N>,
     tangent_impulse: Row<N>,
@@ -71,7 +79,7 @@ impl<const N: usize> Contacts<N> {
             boxes: vec![BoxRow::EVERYWHERE; spare],
             pairs: std::array::from_fn(|_| Vec::new()),
             rows: Vec::new(),
-            spare: spare as u32,
+            first_row: vec![NO_ROW; spare],
         };
         for (lane, &masses) in masses.iter().enumerate() {
             for mass in 0..masses {
@@ -90,7 +98,9 @@ impl<const N: usize> Contacts<N> {
     /// Drops the pairs whose boxes have parted and finds those that touch.
     #[inline(always)]
     pub fn collide(&mut self, positions: &Vectors<N>, course: &Course) {
-        self.rows.clear();
+        for row in self.rows.drain(..) {
+            self.first_row[row.mass] = NO_ROW;
+        }
         for lane in 0..N {
             let boxes = &self.boxes;
             self.pairs[lane].retain_mut(|pair| {
@@ -108,14 +118,21 @@ impl<const N: usize> Contacts<N> {
                 }
                 stays
             });
-            let touching = self.pairs[lane].iter().rev().filter(|p| p.touch.is_some());
-            for (row, pair) in touching.enumerate() {
-                if row == self.rows.len() {
-                    self.rows.push(ContactRow::inert(self.spare));
-                }
+            let (rows, first_row) = (&mut self.rows, &mut self.first_row);
+            let pairs = self.pairs[lane].iter_mut().rev();
+            for pair in pairs.filter(|pair| pair.touch.is_some()) {
                 let mass = pair.mass as usize;
+                let mut row = (first_row[mass] as usize).min(rows.len());
+                while row < rows.len() && (rows[row].mass != mass || rows[row].used[lane]) {
+                    row += 1;
+                }
+                if row == rows.len() {
+                    rows.push(ContactRow::unused(mass));
+                    first_row[mass] = first_row[mass].min(row as u32);
+                }
+                pair.row = row as u32;
                 let at = [positions.x[mass][lane], positions.y[mass][lane]];
-                self.rows[row].set(lane, pair, at, course.segment(pair.segment));
+                rows[row].set(lane, pair, at, course.segment(pair.segment));
             }
         }
     }
@@ -125,8 +142,8 @@ impl<const N: usize> Contacts<N> {
     pub fn prepare(&mut self, positions: &Vectors<N>, velocities: &mut Vectors<N>) {
         // Every bounce is taken from the velocities before any impulse.
         for row in &mut self.rows {
-            let (px, py) = positions.gather(&row.mass);
-            let (vx, vy) = velocities.gather(&row.mass);
+            let (px, py) = (&positions.x[row.mass], &positions.y[row.mass]);
+            let (vx, vy) = (&velocities.x[row.mass], &velocities.y[row.mass]);
             for lane in 0..N {
                 if row.corner[lane] {
                     let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
@@ -146,14 +163,13 @@ impl<const N: usize> Contacts<N> {
             }
         }
         for row in &self.rows {
-            let (mut vx, mut vy) = velocities.gather(&row.mass);
+            let (vx, vy) = velocities.of_mut(row.mass);
             for lane in 0..N {
                 let (nx, ny) = (row.normal_x[lane], row.normal_y[lane]);
                 let (n, t) = (row.normal_impulse[lane], row.tangent_impulse[lane]);
                 vx[lane] += INV_MASS * (n * nx + t * ny);
                 vy[lane] += INV_MASS * (n * ny + t * -nx);
             }
-            velocities.scatter(&row.mass, &vx, &vy);
         }
     }
 
@@ -161,7 +177,7 @@ impl<const N: usize> Contacts<N> {
     #[inline(always)]
     pub fn solve_velocities(&mut self, velocities: &mut Vectors<N>) {
         for row in &mut self.rows {
-            let (mut vx, mut vy) = velocities.gather(&row.mass);
+            let (vx, vy) = velocities.of_mut(row.mass);
             for lane in 0..N {
                 let (nx, ny) = (row.normal_x[lane], row.normal_y[lane]);
 
@@ -181,47 +197,53 @@ impl<const N: usize> Contacts<N> {
                 vx[lane] += INV_MASS * ((new - old) * nx);
                 vy[lane] += INV_MASS * ((new - old) * ny);
             }
-            velocities.scatter(&row.mass, &vx, &vy);
         }
     }
 
     /// Keeps the impulses for the next step.
     #[inline(always)]
     pub fn store_impulses(&mut self) {
-        for lane in 0..N {
-            let pairs = self.pairs[lane].iter_mut().rev();
-            for (row, pair) in self.rows.iter().zip(pairs.filter(|p| p.touch.is_some())) {
+        for (lane, pairs) in self.pairs.iter_mut().enumerate() {
+            for pair in pairs.iter_mut().filter(|pair| pair.touch.is_some()) {
+                let row = &self.rows[pair.row as usize];
                 pair.normal_impulse = row.normal_impulse[lane];
                 pair.tangent_impulse = row.tangent_impulse[lane];
             }
         }
     }
 
-    /// One sweep over the positions of the lanes that are `open`; whether each
-    /// lane's error is still large.
+    /// One sweep over the positions of the lanes that are open (1, else 0);
+    /// the least separation of each lane.
     #[inline(always)]
-    pub fn solve_positions(&mut self, positions: &mut Vectors<N>, open: &[bool; N]) -> [bool; N] {
-        let mut error = [false; N];
+    pub fn solve_positions(&mut self, positions: &mut Vectors<N>, open: &Row<N>) -> Row<N> {
+        let mut least = Row([0.0; N]);
         for row in &self.rows {
-            let (mut px, mut py) = positions.gather(&row.mass);
-            for lane in 0..N {
-                let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
-                let (nx, ny) = normalize(dx, dy);
-                let corner = row.corner[lane];
-                let nx = if corner { nx } else { row.normal_x[lane] };
-                let ny = if corner { ny } else { row.normal_y[lane] };
-                let separation = dx * nx + dy * ny - SKIN - RADIUS;
-                error[lane] |= separation < -3.0 * SLOP;
-                let c = clamp(BAUMGARTE * (separation + SLOP), -MAX_CORRECTION, 0.0);
-                let impulse = -c / INV_MASS;
-                if open[lane] {
-                    px[lane] += INV_MASS * (impulse * nx);
-                    py[lane] += INV_MASS * (impulse * ny);
+            let (px, py) = positions.of_mut(row.mass);
+            let (mut nx, mut ny) = (row.normal_x, row.normal_y);
+            if row.corners {
+                for lane in 0..N {
+                    let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
+                    let (x, y) = normalize(dx, dy);
+                    nx[lane] = if row.corner[lane] { x } else { nx[lane] };
+                    ny[lane] = if row.corner[lane] { y } else { ny[lane] };
                 }
             }
-            positions.scatter(&row.mass, &px, &py);
+            for lane in 0..N {
+                let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
+                let separation = dx * nx[lane] + dy * ny[lane] - SKIN - RADIUS;
+                let separation = if row.used[lane] { separation } else { 0.0 };
+                least[lane] = if least[lane] < separation {
+                    least[lane]
+                } else {
+                    separation
+                };
+                let c = clamp(BAUMGARTE * (separation + SLOP), -MAX_CORRECTION, 0.0);
+                let impulse = open[lane] * (-c / INV_MASS);
+                px[lane] += INV_MASS * (impulse * nx[lane]);
+                py[lane] += INV_MASS * (impulse * ny[lane]);
+            }
         }
-        error
+        least
     }
 
     /// Moves the boxes that their masses have left, and finds new pairs.
@@ -256,6 +278,7 @@ impl<const N: usize> Contacts<N> {
                 self.pairs[lane].push(Pair {
                     mass,
                     segment,
+                    row: NO_ROW,
                     touch: None,
                     normal_impulse: 0.0,
                     tangent_impulse: 0.0,
@@ -314,10 +337,10 @@ fn swept(from: f32, to: f32) -> (f32, f32) {
 
 impl<const N: usize> BoxRow<N> {
     const EVERYWHERE: Self = BoxRow {
-        min_x: [f32::NEG_INFINITY; N],
-        min_y: [f32::NEG_INFINITY; N],
-        max_x: [f32::INFINITY; N],
-        max_y: [f32::INFINITY; N],
+        min_x: Row([f32::NEG_INFINITY; N]),
+        min_y: Row([f32::NEG_INFINITY; N]),
+        max_x: Row([f32::INFINITY; N]),
+        max_y: Row([f32::INFINITY; N]),
     };
 
     fn set(&mut self, lane: usize, fat: &Aabb) {
@@ -348,26 +371,29 @@ impl<const N: usize> BoxRow<N> {
 }
 
 impl<const N: usize> ContactRow<N> {
-    /// The spare mass, at rest far above the ground.
-    fn inert(spare: u32) -> Self {
+    fn unused(mass: usize) -> Self {
+        let zeros = Row([0.0; N]);
         ContactRow {
-            mass: [spare; N],
-            point_x: [0.0; N],
-            point_y: [-1000.0; N],
-            normal_x: [0.0; N],
-            normal_y: [1.0; N],
-            corner: [false; N],
-            bounce: [0.0; N],
-            normal_impulse: [0.0; N],
-            tangent_impulse: [0.0; N],
+            mass,
+            used: Row([false; N]),
+            corners: false,
+            corner: Row([false; N]),
+            point_x: zeros,
+            point_y: zeros,
+            normal_x: zeros,
+            normal_y: zeros,
+            bounce: zeros,
+            normal_impulse: zeros,
+            tangent_impulse: zeros,
         }
     }
 
     #[inline(always)]
     fn set(&mut self, lane: usize, pair: &Pair, at: [f32; 2], segment: &Segment) {
         let Segment { a, b, .. } = *segment;
-        self.mass[lane] = pair.mass;
+        self.used[lane] = true;
         self.corner[lane] = pair.touch != Some(Touch::Face);
+        self.corners |= self.corner[lane];
         let point = if pair.touch == Some(Touch::EndB) {
             b
         } else {

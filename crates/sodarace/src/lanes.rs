@@ -13,85 +13,47 @@ use crate::contacts::Contacts;
 use crate::course::Course;
 use crate::physics::*;
 use crate::rig::Rig;
-
-/// One number of each lane.
-pub(crate) type Row<const N: usize> = [f32; N];
-/// One mass of each lane.
-pub(crate) type Index<const N: usize> = [u32; N];
-
-/// A vector of each mass of each lane, addressed by `mass * N + lane`.
-#[derive(Clone)]
-pub(crate) struct Vectors<const N: usize> {
-    pub x: Vec<Row<N>>,
-    pub y: Vec<Row<N>>,
-}
+use crate::rows::{PerLane, Row, Sharing, Vectors};
 
 /// `N` walkers on one course.
-pub(crate) struct Lanes<'a, const N: usize> {
+pub(crate) struct Lanes<'a, const N: usize, S: Sharing<N>> {
     course: &'a Course,
     positions: Vectors<N>,
     velocities: Vectors<N>,
-    springs: Vec<SpringRow<N>>,
-    rods: Vec<RodRow<N>>,
+    springs: Vec<SpringRow<N, S>>,
+    clocks: Vec<ClockRow<N>>,
+    rods: Vec<RodRow<N, S>>,
     contacts: Contacts<N>,
     steps: u32,
 }
 
 /// A spring of each lane, for the velocities.
-#[derive(Clone, Copy)]
-struct SpringRow<const N: usize> {
-    a: Index<N>,
-    b: Index<N>,
+struct SpringRow<const N: usize, S: Sharing<N>> {
+    a: S::Of<u32>,
+    b: S::Of<u32>,
+    mass: S::Of<f32>,
+    gamma: S::Of<f32>,
     ux: Row<N>,
     uy: Row<N>,
-    mass: Row<N>,
-    gamma: Row<N>,
     bias: Row<N>,
     impulse: Row<N>,
-    length: [f64; N],
-    cosine: [f64; N],
-    sine: [f64; N],
+}
+
+/// A spring of each lane, its rest length over time.
+struct ClockRow<const N: usize> {
+    length: Row<N, f64>,
+    cosine: Row<N, f64>,
+    sine: Row<N, f64>,
 }
 
 /// A rigid spring of each lane, for the positions.
-#[derive(Clone, Copy)]
-struct RodRow<const N: usize> {
-    a: Index<N>,
-    b: Index<N>,
+struct RodRow<const N: usize, S: Sharing<N>> {
+    a: S::Of<u32>,
+    b: S::Of<u32>,
     length: Row<N>,
 }
 
-impl<const N: usize> Vectors<N> {
-    fn zeros(masses: usize) -> Self {
-        Vectors {
-            x: vec![[0.0; N]; masses],
-            y: vec![[0.0; N]; masses],
-        }
-    }
-
-    /// The vectors of one mass a lane.
-    #[inline(always)]
-    pub fn gather(&self, mass: &Index<N>) -> (Row<N>, Row<N>) {
-        let mut x = [0.0; N];
-        let mut y = [0.0; N];
-        for lane in 0..N {
-            x[lane] = self.x[mass[lane] as usize][lane];
-            y[lane] = self.y[mass[lane] as usize][lane];
-        }
-        (x, y)
-    }
-
-    /// Stores the vectors of one mass a lane.
-    #[inline(always)]
-    pub fn scatter(&mut self, mass: &Index<N>, x: &Row<N>, y: &Row<N>) {
-        for lane in 0..N {
-            self.x[mass[lane] as usize][lane] = x[lane];
-            self.y[mass[lane] as usize][lane] = y[lane];
-        }
-    }
-}
-
-impl<'a, const N: usize> Lanes<'a, N> {
+impl<'a, const N: usize, S: Sharing<N>> Lanes<'a, N, S> {
     /// Sets the walkers down, one a lane.
     pub fn new(rigs: &[&Rig; N], course: &'a Course) -> Self {
         let most = |count: fn(&Rig) -> usize| rigs.iter().map(|r| count(r)).max().unwrap_or(0);
@@ -103,24 +65,28 @@ impl<'a, const N: usize> Lanes<'a, N> {
                 positions.y[mass][lane] = p[1];
             }
         }
-        let mut springs = vec![SpringRow::inert(spare as u32); most(|r| r.springs.len())];
-        let rods = most(|r| r.springs.iter().filter(|s| !s.soft).count());
-        let mut rods = vec![RodRow::inert(spare as u32); rods];
+        let count = most(|r| r.springs.len());
+        let mut springs =
+            Vec::from_iter((0..count).map(|_| SpringRow::<N, S>::inert(spare as u32)));
+        let mut clocks = Vec::from_iter((0..count).map(|_| ClockRow::<N>::zero()));
+        let count = most(|r| r.springs.iter().filter(|s| !s.soft).count());
+        let mut rods = Vec::from_iter((0..count).map(|_| RodRow::<N, S>::inert(spare as u32)));
         for (lane, rig) in rigs.iter().enumerate() {
             let mut rod = rods.iter_mut();
-            for (row, s) in springs.iter_mut().zip(&rig.springs) {
-                row.a[lane] = s.a.into();
-                row.b[lane] = s.b.into();
-                row.mass[lane] = if s.soft { SOFT_MASS } else { ROD_MASS };
-                row.gamma[lane] = if s.soft { GAMMA } else { 0.0 };
-                row.length[lane] = s.length;
-                row.cosine[lane] = s.cosine;
-                row.sine[lane] = s.sine;
+            for ((row, clock), s) in springs.iter_mut().zip(&mut clocks).zip(&rig.springs) {
+                row.a.set(lane, s.a.into());
+                row.b.set(lane, s.b.into());
+                row.mass
+                    .set(lane, if s.soft { SOFT_MASS } else { ROD_MASS });
+                row.gamma.set(lane, if s.soft { GAMMA } else { 0.0 });
+                clock.length[lane] = s.length;
+                clock.cosine[lane] = s.cosine;
+                clock.sine[lane] = s.sine;
                 if !s.soft
                     && let Some(rod) = rod.next()
                 {
-                    rod.a[lane] = s.a.into();
-                    rod.b[lane] = s.b.into();
+                    rod.a.set(lane, s.a.into());
+                    rod.b.set(lane, s.b.into());
                     rod.length[lane] = s.length as f32;
                 }
             }
@@ -131,6 +97,7 @@ impl<'a, const N: usize> Lanes<'a, N> {
             velocities: Vectors::zeros(spare + 1),
             positions,
             springs,
+            clocks,
             rods,
             steps: 0,
         }
@@ -144,13 +111,13 @@ impl<'a, const N: usize> Lanes<'a, N> {
     /// Whether each lane's positions are all finite.
     #[inline(always)]
     pub fn finite(&self) -> [bool; N] {
-        let mut zero = [0.0; N];
+        let mut zero = Row([0.0; N]);
         for (x, y) in self.positions.x.iter().zip(&self.positions.y) {
             for lane in 0..N {
                 zero[lane] += (x[lane] + y[lane]) * 0.0;
             }
         }
-        zero.map(|z| z == 0.0)
+        zero.0.map(|z| z == 0.0)
     }
 
     /// One step of 1/60 s, in the order of `b2World::Step`.
@@ -177,12 +144,12 @@ impl<'a, const N: usize> Lanes<'a, N> {
     fn accelerate(&mut self) {
         let spare = self.velocities.x.len() - 1;
         for x in &mut self.velocities.x[..spare] {
-            for v in x {
+            for v in &mut x.0 {
                 *v *= DAMPING;
             }
         }
         for y in &mut self.velocities.y[..spare] {
-            for v in y {
+            for v in &mut y.0 {
                 *v = (*v + DT * GRAVITY) * DAMPING;
             }
         }
@@ -194,19 +161,20 @@ impl<'a, const N: usize> Lanes<'a, N> {
     fn prepare_springs(&mut self) {
         let angle = ANGULAR_SPEED * (f64::from(self.steps) * CLOCK_DT);
         let (cos, sin) = (libm::cos(angle), libm::sin(angle));
-        for s in &mut self.springs {
+        for (s, clock) in self.springs.iter_mut().zip(&self.clocks) {
             let (pax, pay) = self.positions.gather(&s.a);
             let (pbx, pby) = self.positions.gather(&s.b);
             let (mut vax, mut vay) = self.velocities.gather(&s.a);
             let (mut vbx, mut vby) = self.velocities.gather(&s.b);
             for lane in 0..N {
-                let rest = (s.length[lane] + s.cosine[lane] * cos - s.sine[lane] * sin) as f32;
+                let rest =
+                    (clock.length[lane] + clock.cosine[lane] * cos - clock.sine[lane] * sin) as f32;
                 let (dx, dy) = (pbx[lane] - pax[lane], pby[lane] - pay[lane]);
                 let length = (dx * dx + dy * dy).sqrt();
                 let scale = if length > SLOP { 1.0 / length } else { 0.0 };
                 s.ux[lane] = dx * scale;
                 s.uy[lane] = dy * scale;
-                s.bias[lane] = (length - rest) * DT * STIFFNESS * s.gamma[lane];
+                s.bias[lane] = (length - rest) * DT * STIFFNESS * s.gamma.get(lane);
                 s.impulse[lane] *= DT_RATIO;
                 let px = INV_MASS * (s.impulse[lane] * s.ux[lane]);
                 let py = INV_MASS * (s.impulse[lane] * s.uy[lane]);
@@ -229,8 +197,8 @@ impl<'a, const N: usize> Lanes<'a, N> {
             for lane in 0..N {
                 let speed =
                     s.ux[lane] * (vbx[lane] - vax[lane]) + s.uy[lane] * (vby[lane] - vay[lane]);
-                let error = speed + s.bias[lane] + s.gamma[lane] * s.impulse[lane];
-                let impulse = -s.mass[lane] * error;
+                let error = speed + s.bias[lane] + s.gamma.get(lane) * s.impulse[lane];
+                let impulse = -s.mass.get(lane) * error;
                 s.impulse[lane] += impulse;
                 let px = INV_MASS * (impulse * s.ux[lane]);
                 let py = INV_MASS * (impulse * s.uy[lane]);
@@ -271,78 +239,82 @@ impl<'a, const N: usize> Lanes<'a, N> {
     /// done stays as it is while its neighbours go on.
     #[inline(always)]
     fn solve_positions(&mut self) {
-        let mut open = [true; N];
+        let mut open = Row([1.0; N]);
         for _ in 0..ITERATIONS {
-            let mut error = self.contacts.solve_positions(&mut self.positions, &open);
+            let separation = self.contacts.solve_positions(&mut self.positions, &open);
+            let mut error = Row([0.0; N]);
             for rod in &self.rods {
                 let (mut pax, mut pay) = self.positions.gather(&rod.a);
                 let (mut pbx, mut pby) = self.positions.gather(&rod.b);
                 for lane in 0..N {
                     let (dx, dy) = (pbx[lane] - pax[lane], pby[lane] - pay[lane]);
                     let length = (dx * dx + dy * dy).sqrt();
-                    let (length, scale) = if length < f32::EPSILON {
-                        (0.0, 1.0)
-                    } else {
-                        (length, 1.0 / length)
-                    };
+                    let short = length < f32::EPSILON;
+                    let scale = if short { 1.0 } else { 1.0 / length };
+                    let length = if short { 0.0 } else { length };
                     let c = clamp(length - rod.length[lane], -MAX_CORRECTION, MAX_CORRECTION);
-                    let impulse = -ROD_MASS * c;
+                    let impulse = open[lane] * (-ROD_MASS * c);
                     let mx = INV_MASS * (impulse * (dx * scale));
                     let my = INV_MASS * (impulse * (dy * scale));
-                    error[lane] |= c.abs() >= SLOP;
-                    if open[lane] {
-                        pax[lane] -= mx;
-                        pay[lane] -= my;
-                        pbx[lane] += mx;
-                        pby[lane] += my;
-                    }
+                    error[lane] = if error[lane] > c.abs() {
+                        error[lane]
+                    } else {
+                        c.abs()
+                    };
+                    pax[lane] -= mx;
+                    pay[lane] -= my;
+                    pbx[lane] += mx;
+                    pby[lane] += my;
                 }
                 self.positions.scatter(&rod.a, &pax, &pay);
                 self.positions.scatter(&rod.b, &pbx, &pby);
             }
+            let mut done = true;
             for lane in 0..N {
-                open[lane] &= error[lane];
+                let small = separation[lane] >= -3.0 * SLOP && error[lane] < SLOP;
+                open[lane] = if small { 0.0 } else { open[lane] };
+                done &= open[lane] == 0.0;
             }
-            if open == [false; N] {
+            if done {
                 break;
             }
         }
     }
 }
 
-/// Box2D's clamp.
-#[inline(always)]
-pub(crate) fn clamp(value: f32, low: f32, high: f32) -> f32 {
-    let value = if value < high { value } else { high };
-    if low > value { low } else { value }
-}
-
-impl<const N: usize> SpringRow<N> {
+impl<const N: usize, S: Sharing<N>> SpringRow<N, S> {
     /// Ties the spare mass to itself and does nothing.
     fn inert(spare: u32) -> Self {
         SpringRow {
-            a: [spare; N],
-            b: [spare; N],
-            ux: [0.0; N],
-            uy: [0.0; N],
-            mass: [0.0; N],
-            gamma: [0.0; N],
-            bias: [0.0; N],
-            impulse: [0.0; N],
-            length: [0.0; N],
-            cosine: [0.0; N],
-            sine: [0.0; N],
+            a: S::Of::all(spare),
+            b: S::Of::all(spare),
+            mass: S::Of::all(0.0),
+            gamma: S::Of::all(0.0),
+            ux: Row([0.0; N]),
+            uy: Row([0.0; N]),
+            bias: Row([0.0; N]),
+            impulse: Row([0.0; N]),
         }
     }
 }
 
-impl<const N: usize> RodRow<N> {
+impl<const N: usize> ClockRow<N> {
+    fn zero() -> Self {
+        ClockRow {
+            length: Row([0.0; N]),
+            cosine: Row([0.0; N]),
+            sine: Row([0.0; N]),
+        }
+    }
+}
+
+impl<const N: usize, S: Sharing<N>> RodRow<N, S> {
     /// Ties the spare mass to itself and does nothing.
     fn inert(spare: u32) -> Self {
         RodRow {
-            a: [spare; N],
-            b: [spare; N],
-            length: [0.0; N],
+            a: S::Of::all(spare),
+            b: S::Of::all(spare),
+            length: Row([0.0; N]),
         }
     }
 }

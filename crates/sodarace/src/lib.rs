@@ -15,6 +15,7 @@ mod lanes;
 mod physics;
 pub mod render;
 mod rig;
+mod rows;
 pub mod sim;
 pub mod terrain;
 pub mod walker;

@@ -53,3 +53,10 @@ pub(crate) const GAMMA: f32 = 1.0 / (DT * (DAMPER + DT * STIFFNESS));
 pub(crate) const SOFT_MASS: f32 = 1.0 / (INV_MASS + INV_MASS + GAMMA);
 /// Effective mass of a contact.
 pub(crate) const CONTACT_MASS: f32 = 1.0 / INV_MASS;
+
+/// Box2D's clamp.
+#[inline(always)]
+pub(crate) fn clamp(value: f32, low: f32, high: f32) -> f32 {
+    let value = if value < high { value } else { high };
+    if low > value { low } else { value }
+}

@@ -5,11 +5,12 @@ use thiserror::Error;
 use crate::course::Course;
 use crate::lanes::Lanes;
 use crate::rig::Rig;
+use crate::rows::{Own, Same, Sharing};
 use crate::terrain::Terrain;
 use crate::walker::Walker;
 
 /// Walkers that are stepped side by side.
-const LANES: usize = 1;
+const LANES: usize = 16;
 
 /// The solver lost the walker: a failure, not a fitness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -67,8 +68,8 @@ pub fn trajectory(
     let every = every.max(1);
     let course = Course::new(terrain);
     let rig = Rig::new(walker, terrain);
-    let mut lanes = Lanes::new(&[&rig], &course);
-    let frame = |lanes: &Lanes<1>| -> Vec<[f32; 2]> {
+    let mut lanes = Lanes::<1, Same>::new(&[&rig], &course);
+    let frame = |lanes: &Lanes<1, Same>| -> Vec<[f32; 2]> {
         (0..rig.masses.len())
             .map(|m| lanes.position(m, 0))
             .collect()
@@ -95,19 +96,55 @@ impl Course {
     /// [`Exploded`] for a walker whose simulation broke down.
     pub fn simulate(&self, walkers: &[&Walker], steps: u32) -> Vec<Result<f64, Exploded>> {
         let rigs: Vec<Rig> = walkers.iter().map(|w| Rig::new(w, &self.terrain)).collect();
-        rigs.iter()
-            .map(|rig| run(&[rig; LANES], self, steps)[0])
-            .collect()
+        let mut results = Vec::with_capacity(rigs.len());
+        for some in rigs.chunks(LANES) {
+            let last = some.len() - 1;
+            let lanes = std::array::from_fn(|lane| &some[lane.min(last)]);
+            let same = some.iter().all(|r| r.same_topology(&some[0]));
+            let run = if same {
+                dispatch::<LANES, Same>
+            } else {
+                dispatch::<LANES, Own>
+            };
+            results.extend_from_slice(&run(&lanes, self, steps)[..some.len()]);
+        }
+        results
     }
 }
 
-/// Runs `N` walkers side by side.
-fn run<const N: usize>(
+/// [`run`] compiled for the widest vectors that this machine has. The bits are
+/// the same for all: no product and sum are ever fused.
+fn dispatch<const N: usize, S: Sharing<N>>(
     rigs: &[&Rig; N],
     course: &Course,
     steps: u32,
 ) -> [Result<f64, Exploded>; N] {
-    let mut lanes = Lanes::new(rigs, course);
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx2")]
+        fn avx2<const N: usize, S: Sharing<N>>(
+            rigs: &[&Rig; N],
+            course: &Course,
+            steps: u32,
+        ) -> [Result<f64, Exploded>; N] {
+            run::<N, S>(rigs, course, steps)
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the machine has what the function is compiled for.
+            return unsafe { avx2::<N, S>(rigs, course, steps) };
+        }
+    }
+    run::<N, S>(rigs, course, steps)
+}
+
+/// Runs `N` walkers side by side.
+#[inline(always)]
+fn run<const N: usize, S: Sharing<N>>(
+    rigs: &[&Rig; N],
+    course: &Course,
+    steps: u32,
+) -> [Result<f64, Exploded>; N] {
+    let mut lanes = Lanes::<N, S>::new(rigs, course);
     let mut exploded = [None; N];
     for step in 1..=steps {
         lanes.step();
