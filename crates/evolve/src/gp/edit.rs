@@ -17,13 +17,14 @@ impl Edit {
         }
     }
 
-    /// Two edits clash when both claim a byte, or when one inserts inside what the other replaces.
+    /// Two edits clash when both claim a byte, or when one inserts inside or right after what the
+    /// other replaces: a line added to a block belongs to the statement that ends there.
     fn clashes(&self, other: &Self) -> bool {
         let (a, b) = (&self.range, &other.range);
         match (a.is_empty(), b.is_empty()) {
             (true, true) => false,
-            (true, false) => b.start < a.start && a.start < b.end,
-            (false, true) => a.start < b.start && b.start < a.end,
+            (true, false) => b.start < a.start && a.start <= b.end,
+            (false, true) => a.start < b.start && b.start <= a.end,
             (false, false) => a.start < b.end && b.start < a.end,
         }
     }
@@ -88,9 +89,10 @@ mod tests {
     fn applies_in_order_and_refuses_clashes() {
         let mut edits = Edits::default();
         assert!(edits.add(vec![Edit::new(4..5, "b")]));
-        assert!(edits.add(vec![Edit::new(0..1, "aa"), Edit::new(5..5, "!")]));
+        assert!(edits.add(vec![Edit::new(0..1, "aa")]));
         assert!(!edits.add(vec![Edit::new(0..3, "z")]));
-        assert_eq!(edits.apply("x = y", 0..5), "aa = b!");
+        assert!(!edits.add(vec![Edit::new(1..1, "z")]));
+        assert_eq!(edits.apply("x = y", 0..5), "aa = b");
     }
 
     #[test]

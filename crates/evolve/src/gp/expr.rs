@@ -12,8 +12,10 @@ use super::Kind;
 use super::constant::{Constant, Demand};
 use super::draw::{below, chance, pick, weighted};
 use super::edit::{Edit, Edits};
-use super::outline::{Node, OPEN, Outline, is_signed_literal, operand_precedence, precedence};
-use super::scope::{Names, Type};
+use super::outline::{
+    Node, OPEN, Outline, called, is_signed_literal, operand_precedence, precedence,
+};
+use super::scope::{Base, Names, Type};
 use super::settings::Settings;
 
 /// Functions of one argument, or of as many as one likes, that may stand for each other.
@@ -203,6 +205,9 @@ impl<'m, 'a> Mutator<'m, 'a> {
             return None;
         };
         let name = name.id.as_str();
+        if self.risky_divisor(node, rng) {
+            return None;
+        }
         let old = self.type_of(node);
         let home = self.names.resolve(node.scope, name);
         let mut candidates: Vec<&str> = Vec::new();
@@ -382,7 +387,9 @@ impl<'m, 'a> Mutator<'m, 'a> {
                     (true, false) if self.settings.typed => 0.0,
                     _ => given?,
                 };
-                Some((op, weight))
+                let divides = matches!(op, Operator::Div | Operator::FloorDiv | Operator::Mod);
+                let risky = self.settings.typed && divides && constant(right).is_none();
+                Some((op, if risky { 0.3 * weight } else { weight }))
             })
             .filter(|(op, _)| !self.settings.typed || self.sane(*op, right, node))
             .unzip();
@@ -390,6 +397,11 @@ impl<'m, 'a> Mutator<'m, 'a> {
             return None;
         }
         weighted(rng, &weights).map(|i| operators[i])
+    }
+
+    /// Most new divisors are refused: what stands elsewhere may well be 0.
+    fn risky_divisor(&self, node: &Node<'a>, rng: &mut dyn Rng) -> bool {
+        self.settings.typed && node.slot.divisor && !chance(rng, 0.2)
     }
 
     /// No division by a literal 0, no fraction for an index, no power beyond the fourth.
@@ -440,7 +452,7 @@ impl<'m, 'a> Mutator<'m, 'a> {
         let k = (!items.is_empty()).then(|| below(rng, items.len()))?;
         let many = if items.len() > 1 { 1.0 } else { 0.0 };
         let grow = if self.full { 0.0 } else { 1.0 };
-        match weighted(rng, &[0.5 * many, many, grow])? {
+        match weighted(rng, &[0.5 * many, 0.4 * many, grow])? {
             0 => {
                 let other = (k + 1 + below(rng, items.len() - 1)) % items.len();
                 texts.swap(k, other);
@@ -506,7 +518,7 @@ impl<'m, 'a> Mutator<'m, 'a> {
         let mut texts: Vec<String> = args.iter().map(|e| self.text(e, OPEN)).collect();
         texts.extend(keywords.iter().map(|k| self.source()[k.range()].to_owned()));
         let signature = self.names.signature(&call.func, node.scope);
-        let pairs = self.swappable(node, args);
+        let pairs = self.swappable(node, call);
         let dropped = signature.as_ref().filter(|s| {
             !keywords.is_empty() || args.len() > s.required() && args.len() <= s.parameters.len()
         });
@@ -564,7 +576,9 @@ impl<'m, 'a> Mutator<'m, 'a> {
     }
 
     /// The pairs of positional arguments that may change places.
-    fn swappable(&self, node: &Node<'a>, args: &'a [Expr]) -> Vec<(usize, usize)> {
+    fn swappable(&self, node: &Node<'a>, call: &'a ast::ExprCall) -> Vec<(usize, usize)> {
+        let args = &call.arguments.args;
+        let whole = |i| called(call).is_some_and(|f| self.names.takes_whole(node.scope, f, i));
         let kinds: Vec<_> = args
             .iter()
             .map(|e| self.names.type_of(e, node.scope))
@@ -572,7 +586,8 @@ impl<'m, 'a> Mutator<'m, 'a> {
         let mut pairs = Vec::new();
         for b in 1..args.len() {
             for a in 0..b {
-                let alike = !self.settings.typed || kinds[a].fits(kinds[b], false);
+                let alike = !self.settings.typed
+                    || kinds[a].fits(kinds[b], whole(b)) && kinds[b].fits(kinds[a], whole(a));
                 if alike && self.source()[args[a].range()] != self.source()[args[b].range()] {
                     pairs.push((a, b));
                 }
@@ -619,6 +634,9 @@ impl<'m, 'a> Mutator<'m, 'a> {
         let node = self.node(i);
         let old = self.type_of(node);
         if self.settings.typed && !old.is_known() {
+            return None;
+        }
+        if self.risky_divisor(node, rng) {
             return None;
         }
         let nodes = &self.outline().nodes;
@@ -677,10 +695,7 @@ impl<'m, 'a> Mutator<'m, 'a> {
             .into_iter()
             .filter(|(scope, name)| {
                 let new = self.names.type_of_name(*scope, name);
-                let variable = !matches!(
-                    new.base,
-                    super::scope::Base::Function | super::scope::Base::Module
-                );
+                let variable = !matches!(new.base, Base::Function | Base::Module);
                 variable && self.fits(new, self.type_of(node), node)
             })
             .map(|(_, name)| name)

@@ -325,9 +325,14 @@ impl<'m, 'a> Draw<'m, 'a> {
     ) {
         let mut weights = *weights;
         while let Some(k) = weighted(rng, &weights) {
-            if let Some(new) = self.mutator.mutate_statement(i, STATEMENT_KINDS[k], rng) {
+            let kind = STATEMENT_KINDS[k];
+            // Once a child: two could empty a block between them.
+            let taken = |k: &Kind| matches!(k, Kind::Delete | Kind::Transplant);
+            if !(taken(&kind) && kinds.iter().any(taken))
+                && let Some(new) = self.mutator.mutate_statement(i, kind, rng)
+            {
                 if edits.add(new) {
-                    kinds.push(STATEMENT_KINDS[k]);
+                    kinds.push(kind);
                 }
                 return;
             }

@@ -614,11 +614,7 @@ impl<'a> Outline<'a> {
             ..Slot::base()
         };
         self.expr(&call.func, base, scope);
-        let function = match &*call.func {
-            Expr::Name(name) => Some(name.id.as_str()),
-            Expr::Attribute(a) => Some(a.attr.as_str()),
-            _ => None,
-        };
+        let function = called(call);
         for (i, argument) in call.arguments.args.iter().enumerate() {
             let sink = match function {
                 Some("range") => Sink::Whole,
@@ -679,6 +675,15 @@ pub(super) fn operand_precedence(op: Operator) -> (OperatorPrecedence, OperatorP
         P::LeftRightShift => (own, P::AddSub),
         P::AddSub => (own, P::MulDivRemain),
         _ => (own, P::PosNegBitNot),
+    }
+}
+
+/// The name of the function or method that is called.
+pub(super) fn called(call: &ast::ExprCall) -> Option<&str> {
+    match &*call.func {
+        Expr::Name(name) => Some(name.id.as_str()),
+        Expr::Attribute(a) => Some(a.attr.as_str()),
+        _ => None,
     }
 }
 

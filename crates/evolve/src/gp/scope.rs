@@ -280,7 +280,8 @@ impl<'o, 'a> Names<'o, 'a> {
         }
     }
 
-    fn takes_whole(&self, scope: usize, function: &str, i: usize) -> bool {
+    /// Whether positional argument `i` of a function must be a whole number.
+    pub(super) fn takes_whole(&self, scope: usize, function: &str, i: usize) -> bool {
         if let Some(parameter) = self.host.get(function).and_then(|s| s.parameters.get(i)) {
             return parameter.whole;
         }

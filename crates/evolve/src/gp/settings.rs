@@ -13,12 +13,12 @@ use super::GpError;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Settings {
-    /// Probability that an expression node is mutated, in [0, 1]. Default 0.01.
+    /// Probability that an expression node is mutated, in [0, 1]. Default 0.02.
     ///
     /// When no node and no statement is drawn, one is drawn at random, so that every child
     /// carries at least one mutation.
     pub rate: f64,
-    /// Probability that a statement is mutated, in [0, 1]. Default 0.02.
+    /// Probability that a statement is mutated, in [0, 1]. Default 0.03.
     pub statement_rate: f64,
     /// Probability that a node of a duplicated or copied statement is mutated in the copy,
     /// in [0, 1]. Default 0.25.
@@ -156,8 +156,8 @@ impl Default for Settings {
             "query_cppn(wc, xgrid: int, ygrid: int, scale, connect, amp, phase)",
         ];
         Self {
-            rate: 0.01,
-            statement_rate: 0.02,
+            rate: 0.02,
+            statement_rate: 0.03,
             copy_rate: 0.25,
             typed: true,
             weights: Weights::default(),

@@ -201,7 +201,8 @@ impl<'a> Mutator<'_, 'a> {
 
     fn delete(&self, i: usize, rng: &mut dyn Rng) -> Option<Vec<Edit>> {
         let s = self.statement(i);
-        let risky = self.settings.typed && (matches!(s.stmt, Stmt::Return(_)) || self.is_needed(s));
+        let vital = s.defines() || matches!(s.stmt, Stmt::Return(_));
+        let risky = self.settings.typed && (vital || self.is_needed(s));
         if risky && !chance(rng, RISK) {
             return None;
         }
