@@ -96,7 +96,6 @@ class _numpy:
     sinh = math.sinh
     cosh = math.cosh
     tanh = math.tanh
-    hypot = math.hypot
     degrees = math.degrees
     radians = math.radians
     deg2rad = math.radians
@@ -119,6 +118,9 @@ class _numpy:
 
     def sqrt(x):
         return math.sqrt(x) if x >= 0 else math.nan
+
+    def hypot(x, y):
+        return math.sqrt(x * x + y * y)
 
     def exp(x):
         return math.exp(x) if x < 709 else math.inf

@@ -67,10 +67,11 @@ mod linux {
     /// those that read and write the two pipes, manage memory, and end the process. Any other kills it (SIGSYS).
     pub(crate) fn close(memory: u64, stack_exit: i32) -> io::Result<()> {
         exit_on_stack_overflow(stack_exit);
+        let in_use = address_space()?;
         limit(libc::RLIMIT_CORE, 0)?;
         limit(libc::RLIMIT_FSIZE, 0)?;
         limit(libc::RLIMIT_NOFILE, 3)?;
-        limit(libc::RLIMIT_AS, address_space()?.saturating_add(memory))?;
+        limit(libc::RLIMIT_AS, in_use.saturating_add(memory))?;
         no_new_privileges()?;
         let filter = compile(SELF, SeccompAction::KillProcess)?;
         seccompiler::apply_filter_all_threads(&filter).map_err(io::Error::other)

@@ -123,6 +123,12 @@ impl Interpreter {
         // refuses one absurd allocation before it is tried; the address space limit stops the rest
         limits.max_memory = Some(setup.limits.memory_bytes as usize);
         let mut repl = MontyRepl::new("prelude", ResourceTracker::new(limits), options);
+        repl.feed_run(
+            &bind_builtins(&setup.host.prelude),
+            vec![],
+            PrintWriter::Disabled,
+        )
+        .map_err(|e| explain(&e, "", &setup))?;
         repl.feed_run(&setup.host.prelude, vec![], PrintWriter::Disabled)
             .map_err(|e| explain(&e, "", &setup))?;
         let session = dump("prelude", None, SessionRef::Idle(&repl))
@@ -154,7 +160,68 @@ impl Interpreter {
 }
 
 /// How the interpreter calls the second text it is fed.
-const PROGRAM: &str = "<python-input-1>";
+const PROGRAM: &str = "<python-input-2>";
+
+/// Builtins that a prelude may use.
+const BUILTINS: &[&str] = &[
+    "abs",
+    "all",
+    "any",
+    "bool",
+    "bytes",
+    "chr",
+    "dict",
+    "divmod",
+    "enumerate",
+    "filter",
+    "float",
+    "frozenset",
+    "hash",
+    "int",
+    "isinstance",
+    "len",
+    "list",
+    "map",
+    "max",
+    "min",
+    "ord",
+    "pow",
+    "print",
+    "range",
+    "repr",
+    "reversed",
+    "round",
+    "set",
+    "slice",
+    "sorted",
+    "str",
+    "sum",
+    "tuple",
+    "type",
+    "zip",
+    "ArithmeticError",
+    "AssertionError",
+    "AttributeError",
+    "Exception",
+    "IndexError",
+    "KeyError",
+    "LookupError",
+    "NotImplementedError",
+    "OverflowError",
+    "RuntimeError",
+    "StopIteration",
+    "TypeError",
+    "ValueError",
+    "ZeroDivisionError",
+];
+
+/// Statements that bind the builtins of the prelude as globals: the interpreter does not find a builtin by name from
+/// inside a function of an earlier text when it is not called (`type(x) is float`).
+fn bind_builtins(prelude: &str) -> String {
+    let used = BUILTINS.iter().filter(|name| prelude.contains(**name));
+    used.map(|name| format!("try:\n    {name} = {name}\nexcept NameError:\n    pass\n"))
+        .collect()
+}
 
 fn encode(object: &MontyObject, depth: usize, out: &mut Writer) -> Result<(), Failure> {
     if depth > MAX_DEPTH {

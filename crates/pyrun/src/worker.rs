@@ -62,7 +62,10 @@ fn serve_programs() -> io::Result<()> {
         Ok(interpreter) => interpreter,
         Err(failure) => return write_frame(&mut to, &encode_failure(&failure)),
     };
-    cage::close(memory, STACK_EXIT)?;
+    if let Err(error) = cage::close(memory, STACK_EXIT) {
+        let failure = Failure::crashed(format!("the cage cannot be closed: {error}"));
+        return write_frame(&mut to, &encode_failure(&failure));
+    }
     write_frame(&mut to, &[])?;
     loop {
         let source = match read_frame(&mut from, MAX_SOURCE) {
