@@ -113,14 +113,21 @@ pub fn curves(series: &[Series], labels: &Labels) -> String {
             "<path fill='none' stroke='{colour}' stroke-width='1.8' stroke-linejoin='round' stroke-linecap='round'{dash} d='{}'/>",
             path(line.iter().map(at))
         );
-        let end = at(&line[line.len() - 1]);
-        let _ = write!(
-            svg,
-            "<circle cx='{}' cy='{}' r='2.6' fill='{colour}'/>",
-            Num(end[0]),
-            Num(end[1])
-        );
-        ends.push((end[1], colour, &names[i]));
+        // Few points are measurements to be seen; of many, the last is marked.
+        let marked = if line.len() <= 16 {
+            &line[..]
+        } else {
+            &line[line.len() - 1..]
+        };
+        for [x, y] in marked.iter().map(at) {
+            let _ = write!(
+                svg,
+                "<circle cx='{}' cy='{}' r='2.6' fill='{colour}'/>",
+                Num(x),
+                Num(y)
+            );
+        }
+        ends.push((y.at(line[line.len() - 1].1), colour, &names[i]));
     }
     legend(&mut svg, ends, right);
     svg + "</svg>"
@@ -187,7 +194,7 @@ impl Scale {
 
     fn ticks(&self, count: usize) -> Vec<f64> {
         if self.log {
-            ticks::logarithmic(self.from, self.to, count)
+            ticks::logarithmic(self.from, self.to, 2 * count)
         } else {
             ticks::linear(self.from, self.to, count)
         }

@@ -10,7 +10,7 @@ use super::{HEIGHT, WIDTH};
 
 /// The walker stays in the middle, and the world moves past it.
 pub(super) fn animate(scene: &Scene, film: &Film) -> String {
-    let camera = film.camera(f64::from(WIDTH), f64::from(HEIGHT));
+    let camera = film.camera(scene.terrain, f64::from(WIDTH), f64::from(HEIGHT));
     let path = film.path();
     let seconds = film.seconds();
     // Shared by everything that moves; `d` and positions go linearly from frame to frame.

@@ -1,7 +1,9 @@
 //! The frames that a picture shows, and the camera that follows them.
 
 use super::RenderError;
-use crate::{MASS_RADIUS, STEPS_PER_SECOND, Trajectory, Walker};
+use super::scene::between;
+use crate::terrain::MAX_COORDINATE;
+use crate::{MASS_RADIUS, STEPS_PER_SECOND, Terrain, Trajectory, Walker};
 
 /// Joint positions in world units at equal distances in time.
 pub(super) struct Film {
@@ -66,7 +68,7 @@ impl Film {
             }
         }
         let steps = walk.every.max(1);
-        let stride = STEPS_PER_SECOND.div_ceil(fps * steps).max(1);
+        let stride = STEPS_PER_SECOND.div_ceil(fps.saturating_mul(steps)).max(1);
         let finite = |frame: &&Vec<[f32; 2]>| frame.iter().flatten().all(|c| c.is_finite());
         let frames: Vec<_> = walk.frames.iter().take_while(finite).collect();
         if frames.is_empty() || walk.every == 0 {
@@ -79,7 +81,7 @@ impl Film {
                 .step_by(stride as usize)
                 .map(wide)
                 .collect(),
-            interval: f64::from(steps * stride) / f64::from(STEPS_PER_SECOND),
+            interval: f64::from(steps) * f64::from(stride) / f64::from(STEPS_PER_SECOND),
         })
     }
 
@@ -88,10 +90,12 @@ impl Film {
         (self.frames.len() - 1) as f64 * self.interval
     }
 
-    /// The x of the centre of mass in a frame; all masses weigh the same.
+    /// The x of the centre of mass in a frame (all masses weigh the same), held
+    /// within where terrains can be.
     pub fn centre(&self, frame: usize) -> f64 {
         let frame = &self.frames[frame];
-        frame.iter().map(|p| p[0]).sum::<f64>() / frame.len() as f64
+        let mean = frame.iter().map(|p| p[0]).sum::<f64>() / frame.len() as f64;
+        mean.clamp(-MAX_COORDINATE, MAX_COORDINATE)
     }
 
     /// Where the camera looks in each frame: the centre of mass, smoothed over
@@ -115,37 +119,34 @@ impl Film {
 
     /// Left, bottom, right and top that hold the walker in all but the 2 % of
     /// frames farthest out (a walker that bursts must not shrink the rest to
-    /// a dot); left and right are relative to `path`.
-    pub fn extent(&self, path: &[f64]) -> [f64; 4] {
-        let mut sides: [Vec<f64>; 4] = Default::default();
-        for (frame, x) in self.frames.iter().zip(path) {
-            let fold = |axis: usize, pick: fn(f64, f64) -> f64, start: f64| {
-                frame.iter().map(|p| p[axis]).fold(start, pick)
+    /// a dot); left and right are relative to `path`. The bottom includes the
+    /// valleys of the ground, unless they are far below the walker.
+    pub fn extent(&self, terrain: &Terrain, path: &[f64]) -> [f64; 4] {
+        let side = |axis: usize, sign: f64| {
+            let farthest = |(frame, x): (&Vec<[f64; 2]>, &f64)| {
+                let origin = if axis == 0 { *x } else { 0.0 };
+                let out = frame.iter().map(|p| sign * (p[axis] - origin));
+                out.fold(f64::NEG_INFINITY, f64::max)
             };
-            sides[0].push(fold(0, f64::min, f64::INFINITY) - x);
-            sides[1].push(fold(1, f64::min, f64::INFINITY));
-            sides[2].push(fold(0, f64::max, f64::NEG_INFINITY) - x);
-            sides[3].push(fold(1, f64::max, f64::NEG_INFINITY));
-        }
-        let mut rank = 0;
-        sides.map(|mut side| {
-            side.sort_by(f64::total_cmp);
-            let last = side.len() - 1;
-            let spare = last / 50;
-            rank += 1;
-            if rank <= 2 {
-                side[spare] - MASS_RADIUS
-            } else {
-                side[last - spare] + MASS_RADIUS
-            }
-        })
+            let mut out: Vec<f64> = self.frames.iter().zip(path).map(farthest).collect();
+            out.sort_by(f64::total_cmp);
+            let last = out.len() - 1;
+            sign * (out[last - last / 50] + MASS_RADIUS)
+        };
+        let [left, bottom, right, top] = [side(0, -1.0), side(1, -1.0), side(0, 1.0), side(1, 1.0)];
+        let nearest = path.iter().copied().fold(f64::INFINITY, f64::min) + left;
+        let farthest = path.iter().copied().fold(f64::NEG_INFINITY, f64::max) + right;
+        let floor = between(&terrain.ground, nearest, farthest);
+        let floor = floor.iter().map(|p| p[1]).fold(f64::INFINITY, f64::min);
+        let bottom = floor.clamp(bottom - 0.4 * (top - bottom), bottom);
+        [left, bottom, right, top]
     }
 
     /// A camera for a picture of this size, looking at the first frame, near
     /// enough to see the walker well and far enough to see it whole.
-    pub fn camera(&self, width: f64, height: f64) -> Camera {
+    pub fn camera(&self, terrain: &Terrain, width: f64, height: f64) -> Camera {
         let path = self.path();
-        let [left, bottom, right, top] = self.extent(&path);
+        let [left, bottom, right, top] = self.extent(terrain, &path);
         let reach = right.max(-left);
         let scale = (0.4 * width / reach).min(0.62 * height / (top - bottom));
         Camera {

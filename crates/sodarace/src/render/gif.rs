@@ -5,26 +5,29 @@ use std::collections::HashMap;
 use ::gif::{DisposalMethod, Encoder, Frame, Repeat};
 
 use super::film::{Camera, Film};
-use super::scene::Scene;
+use super::scene::{self, Scene};
 use super::{HEIGHT, RenderError, WIDTH, raster};
 
-/// Colours in the one palette of all frames.
-const COLOURS: usize = 64;
+/// Colours in the one palette of all frames, beside the transparent one.
+const COLOURS: usize = 31;
 /// Frames from which the palette is made.
 const SAMPLES: usize = 12;
 
 pub(super) fn encode(scene: &Scene, film: &Film, scale: f32) -> Result<Vec<u8>, RenderError> {
-    let camera = film.camera(f64::from(WIDTH), f64::from(HEIGHT));
+    let camera = film.camera(scene.terrain, f64::from(WIDTH), f64::from(HEIGHT));
     let path = film.path();
     let draw = |i: usize| {
         let time = i as f64 * film.interval;
-        let label =
-            format!("x = {:.0}    t = {time:.1} s", film.centre(i)).replace('-', "\u{2212}");
+        let label = format!("x = {:.0}   t = {time:.1} s", film.centre(i)).replace('-', "\u{2212}");
         let camera = Camera {
             x: path[i],
             ..camera
         };
-        raster::pixels(&scene.picture(&camera, &film.frames[i], &label), scale)
+        let picture = scene.moment(&camera, &film.frames[i])
+            + &scene.captions()
+            + &scene::label(camera.width, &label)
+            + "</svg>";
+        raster::pixels(&picture, scale)
     };
     let count = film.frames.len();
     let mut palette = Palette::default();
@@ -34,33 +37,43 @@ pub(super) fn encode(scene: &Scene, film: &Film, scale: f32) -> Result<Vec<u8>, 
     palette.settle();
 
     let failed = |error: ::gif::EncodingError| RenderError::Encode(error.to_string());
+    let size = |length: u32| (length as f32 * scale).round() as u16;
+    let (width, height) = (size(WIDTH), size(HEIGHT));
     let mut bytes = Vec::new();
-    let size = draw(0)?;
-    let (width, height) = (size.width() as u16, size.height() as u16);
     let mut encoder = Encoder::new(&mut bytes, width, height, &palette.bytes()).map_err(failed)?;
     encoder.set_repeat(Repeat::Infinite).map_err(failed)?;
+    let mut shown = Vec::new();
     for i in 0..count {
-        let pixels = draw(i)?;
-        // Hundredths of a second, with no drift; the last frame stays a while.
-        let tick = |i: usize| (100.0 * film.interval * i as f64).round() as u16;
+        let now: Vec<u8> = draw(i)?
+            .data()
+            .chunks_exact(4)
+            .map(|p| palette.nearest([p[0], p[1], p[2]]))
+            .collect();
+        // Where nothing changed the frame is transparent, which packs well.
+        let gap = palette.transparent();
+        let change = |(new, old): (&u8, &u8)| if new == old { gap } else { *new };
+        let buffer: Vec<u8> = match i {
+            0 => now.clone(),
+            _ => now.iter().zip(&shown).map(change).collect(),
+        };
+        // Hundredths of a second without drift; the last frame stays a while.
+        let tick = |i: usize| (100.0 * film.interval * i as f64).round();
         let delay = if i + 1 < count {
-            tick(i + 1).wrapping_sub(tick(i))
+            tick(i + 1) - tick(i)
         } else {
-            80
+            80.0
         };
         let frame = Frame {
             width,
             height,
-            delay,
+            delay: delay as u16,
             dispose: DisposalMethod::Keep,
-            buffer: pixels
-                .data()
-                .chunks_exact(4)
-                .map(|p| palette.nearest([p[0], p[1], p[2]]))
-                .collect(),
+            transparent: Some(gap),
+            buffer: buffer.into(),
             ..Frame::default()
         };
         encoder.write_frame(&frame).map_err(failed)?;
+        shown = now;
     }
     drop(encoder);
     Ok(bytes)
@@ -111,8 +124,13 @@ impl Palette {
         })
     }
 
+    /// The index after the last colour.
+    fn transparent(&self) -> u8 {
+        self.colours.len() as u8
+    }
+
     fn bytes(&self) -> Vec<u8> {
-        self.colours.concat()
+        [self.colours.concat(), vec![0; 3]].concat()
     }
 }
 

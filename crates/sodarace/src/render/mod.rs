@@ -98,8 +98,8 @@ pub const SVG_FPS: u32 = 12;
 pub fn svg_still(walker: &Walker, terrain: &Terrain) -> Result<String, RenderError> {
     let scene = Scene::new(walker, terrain)?;
     let film = Film::still(rest(walker, terrain));
-    let camera = film.camera(f64::from(WIDTH), f64::from(HEIGHT));
-    Ok(scene.picture(&camera, &film.frames[0], ""))
+    let camera = film.camera(terrain, f64::from(WIDTH), f64::from(HEIGHT));
+    Ok(scene.moment(&camera, &film.frames[0]) + &scene.captions() + "</svg>")
 }
 
 /// The walk as an SVG that moves by itself (SMIL, no script), with the camera

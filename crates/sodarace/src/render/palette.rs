@@ -24,7 +24,14 @@ pub const MASS: &str = "#1e293b";
 /// space for image processing", 2020); what sRGB cannot show is clipped.
 pub fn oklch(lightness: f64, chroma: f64, hue: f64) -> String {
     let angle = std::f64::consts::TAU * hue;
-    let (a, b) = (chroma * libm::cos(angle), chroma * libm::sin(angle));
+    oklab(
+        lightness,
+        chroma * libm::cos(angle),
+        chroma * libm::sin(angle),
+    )
+}
+
+fn oklab(lightness: f64, a: f64, b: f64) -> String {
     let l = (lightness + 0.396_337_777_4 * a + 0.215_803_757_3 * b).powi(3);
     let m = (lightness - 0.105_561_345_8 * a - 0.063_854_172_8 * b).powi(3);
     let s = (lightness - 0.089_484_177_5 * a - 1.291_485_548_0 * b).powi(3);
@@ -61,10 +68,28 @@ pub fn sequential(share: f64) -> String {
     } else {
         share.clamp(0.0, 1.0)
     };
-    let lightness = 0.28 + 0.63 * t;
-    let chroma = 0.115 + 0.05 * t;
-    let hue = 0.835 - 0.53 * t;
-    oklch(lightness, chroma, hue)
+    // Lightness, chroma and hue in degrees, all within sRGB; between them along
+    // straight lines in the space's Cartesian form.
+    const STOPS: [[f64; 3]; 5] = [
+        [0.26, 0.11, 305.0],
+        [0.43, 0.115, 262.0],
+        [0.59, 0.09, 215.0],
+        [0.75, 0.135, 158.0],
+        [0.92, 0.17, 107.0],
+    ];
+    let place = t * (STOPS.len() - 1) as f64;
+    let below = (place as usize).min(STOPS.len() - 2);
+    let lab = |[lightness, chroma, hue]: [f64; 3]| {
+        let angle = hue.to_radians();
+        [
+            lightness,
+            chroma * libm::cos(angle),
+            chroma * libm::sin(angle),
+        ]
+    };
+    let (from, to) = (lab(STOPS[below]), lab(STOPS[below + 1]));
+    let [lightness, a, b] = [0, 1, 2].map(|i| from[i] + (to[i] - from[i]) * (place - below as f64));
+    oklab(lightness, a, b)
 }
 
 #[cfg(test)]

@@ -60,7 +60,7 @@ impl Look {
             Look::Rigid => ("rigid", RIGID.to_string(), 0.5),
             Look::Active { phase, amplitude } => {
                 let colour = palette::phase(f64::from(phase) / 16.0);
-                ("active", colour, 0.45 + 0.25 * f64::from(amplitude))
+                ("active", colour, 0.36 + 0.17 * f64::from(amplitude))
             }
         };
         Layer {
@@ -148,18 +148,11 @@ impl<'a> Scene<'a> {
         Ok(Scene { terrain, layers })
     }
 
-    /// A whole picture of one moment, with `label` in the upper right corner.
-    pub fn picture(&self, camera: &Camera, frame: &[[f64; 2]], label: &str) -> String {
-        let x = Num(camera.width - 14.0);
-        format!(
-            "{}{}{}{}\
-             <text class='ink' x='{x}' y='24' text-anchor='end' font-size='13' font-weight='500' fill='{INK}'>{}</text></svg>",
-            open(camera.width, camera.height),
-            self.world(camera, camera.span()),
-            self.walker(camera, frame, 1.0),
-            self.captions(),
-            escape(label),
-        )
+    /// A whole picture of one moment, without captions and `</svg>`.
+    pub fn moment(&self, camera: &Camera, frame: &[[f64; 2]]) -> String {
+        open(camera.width, camera.height)
+            + &self.world(camera, camera.span())
+            + &self.walker(camera, frame, 1.0)
     }
 
     /// Grid, ground, ceiling and distances, between two world x.
@@ -172,13 +165,16 @@ impl<'a> Scene<'a> {
             let at = i as f64 * step;
             let _ = write!(grid, "M{} 0V{}", x(at), Num(h));
             let _ = write!(ticks, "M{} {axis}v6M{} {axis}v3", x(at), x(at + step / 2.0));
-            let text = Num(at).to_string().replace('-', "\u{2212}");
-            let _ = write!(
-                texts,
-                "<text x='{}' y='{}'>{text}</text>",
-                x(at),
-                Num(h - 6.0)
-            );
+            // No labels that the picture's edge would cut.
+            if (at - left).min(right - at) * camera.scale > 14.0 {
+                let text = Num(at).to_string().replace('-', "\u{2212}");
+                let _ = write!(
+                    texts,
+                    "<text x='{}' y='{}'>{text}</text>",
+                    x(at),
+                    Num(h - 6.0)
+                );
+            }
         }
         let mut svg = format!("<path class='grid' stroke='{GRID}' d='{grid}'/>");
         for (line, outside) in [
@@ -233,7 +229,8 @@ impl<'a> Scene<'a> {
     /// The terrain's name and what the walker's colours mean.
     pub fn captions(&self) -> String {
         let mut svg = format!(
-            "<text class='ink' x='14' y='24' font-size='13' font-weight='500' fill='{INK}'>{}</text>\
+            "<rect class='paper' fill='{PAPER}' opacity='.8' x='6' y='6' width='264' height='46' rx='6'/>\
+             <text class='ink' x='14' y='24' font-size='13' font-weight='500' fill='{INK}'>{}</text>\
              <g class='faint' fill='{FAINT}' font-size='10.5'>\
              <path class='rigid' stroke='{RIGID}' stroke-width='2' d='M14 39h16'/><text x='35' y='43'>rigid</text>",
             escape(&self.terrain.name),
@@ -247,8 +244,21 @@ impl<'a> Scene<'a> {
             );
         }
         svg + "<text x='125' y='43'>phase</text>\
-               <path d='M166 38.5L190 36v6L166 39.5z'/><text x='195' y='43'>amplitude</text></g>"
+               <path d='M170 38.5L194 36v6L170 39.5z'/><text x='199' y='43'>amplitude</text></g>"
     }
+}
+
+/// A label in the upper right corner of a picture this wide.
+pub(super) fn label(width: f64, text: &str) -> String {
+    let box_width = 16.0 + 7.2 * text.chars().count() as f64;
+    format!(
+        "<rect class='paper' fill='{PAPER}' opacity='.8' x='{}' y='6' width='{}' height='26' rx='6'/>\
+         <text class='ink' x='{}' y='24' text-anchor='end' font-size='13' font-weight='500' fill='{INK}'>{}</text>",
+        Num(width - 6.0 - box_width),
+        Num(box_width),
+        Num(width - 14.0),
+        escape(text),
+    )
 }
 
 /// How a walker's lines are drawn: its paths are in quarter pixels.
@@ -278,7 +288,10 @@ fn tick_step(least: f64) -> f64 {
 
 /// The part of a line that runs from left to right between two x; beyond its
 /// ends it goes on level.
-fn between(line: &[[f64; 2]], left: f64, right: f64) -> Vec<[f64; 2]> {
+pub(super) fn between(line: &[[f64; 2]], left: f64, right: f64) -> Vec<[f64; 2]> {
+    if line.is_empty() {
+        return Vec::new();
+    }
     let at = |x: f64| {
         let next = line.partition_point(|p| p[0] < x);
         let ([x0, y0], [x1, y1]) = (line[next.saturating_sub(1)], line[next.min(line.len() - 1)]);
