@@ -719,16 +719,14 @@ impl<'m, 'a> Mutator<'m, 'a> {
         })
     }
 
-    /// Mutates constants, truth values and names of a copy: each with the copy rate, and one of
-    /// them in most copies.
+    /// Mutates constants, truth values and names of a copy, whatever the weights: each with the
+    /// copy rate, and one of them if that draws none.
     pub(super) fn perturb(&self, nodes: Range<usize>, edits: &mut Edits, rng: &mut dyn Rng) {
-        let kind = |node: &Node<'a>| {
-            let w = self.node_weights(node);
-            match (w[0] > 0.0, w[1] > 0.0 && node.slot.callee.is_none()) {
-                (true, _) => Some(Kind::Constant),
-                (_, true) => Some(Kind::Name),
-                _ => None,
-            }
+        let kind = |node: &Node<'a>| match node.expr {
+            _ if node.augmented.is_some() || node.slot.callee.is_some() => None,
+            Expr::BooleanLiteral(_) => Some(Kind::Constant),
+            Expr::Name(_) => Some(Kind::Name),
+            _ => constant(node.expr).map(|_| Kind::Constant),
         };
         let leaves = nodes.filter_map(|i| Some((i, kind(self.node(i))?)));
         let leaves: Vec<_> = leaves.collect();
@@ -739,13 +737,15 @@ impl<'m, 'a> Mutator<'m, 'a> {
                 edits.add(edit);
             }
         }
-        for _ in 0..4 {
+        if leaves.is_empty() {
+            return;
+        }
+        let first = below(rng, leaves.len());
+        for (i, kind) in leaves[first..].iter().chain(&leaves[..first]) {
             if !edits.is_empty() {
                 break;
             }
-            if let Some((i, kind)) = pick(rng, &leaves)
-                && let Some(edit) = self.mutate_node(*i, *kind, rng)
-            {
+            if let Some(edit) = self.mutate_node(*i, *kind, rng) {
                 edits.add(edit);
             }
         }

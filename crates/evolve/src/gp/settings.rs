@@ -20,8 +20,10 @@ pub struct Settings {
     pub rate: f64,
     /// Probability that a statement is mutated, in [0, 1]. Default 0.03.
     pub statement_rate: f64,
-    /// Probability that a node of a duplicated or copied statement is mutated in the copy,
-    /// in [0, 1]. Default 0.25.
+    /// Probability that a constant or name of a duplicated or copied statement is mutated in the
+    /// copy, whatever the weights of these kinds, in [0, 1]. Default 0.25.
+    ///
+    /// Where none is drawn, one is, since a statement repeated as it was mostly does nothing.
     pub copy_rate: f64,
     /// Whether replacements keep the rough kind (number, whole number where an index needs one,
     /// truth value, function, result of the same call, list of these). Default true.
@@ -43,8 +45,10 @@ pub struct Settings {
     ///
     /// A literal at most doubles or grows by 5 in one mutation and never passes the bound.
     pub max_magnitude: f64,
-    /// Source size in bytes above which only mutations that do not grow the program are drawn,
-    /// at least 64. Default 16,384.
+    /// Bound on the source of a child in bytes, at least 64. Default 16,384.
+    ///
+    /// Of a parent beyond it, only mutations that shrink or keep it are drawn, and no child is
+    /// longer than it.
     pub max_source: usize,
     /// Fresh draws after a child that would equal its parent or would not parse, before giving
     /// up; 1 to 10,000. Default 100.
