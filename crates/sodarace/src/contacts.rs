@@ -4,18 +4,20 @@
 //! the order of contacts on the same mass matters: newest first, where a
 //! contact is as old as the overlap of the mass's and the segment's boxes.
 
+use fearless_simd::prelude::*;
+
 use crate::course::{Aabb, Course, MARGIN, SKIN, Segment};
 use crate::physics::*;
-use crate::rows::{Row, Vectors};
+use crate::rows::{LANES, Pair, Row, Vector};
 
-/// All contacts of `N` walkers.
-pub(crate) struct Contacts<const N: usize> {
+/// All contacts of the walkers.
+pub(crate) struct Contacts {
     /// Each mass's box in the broad phase.
-    boxes: Vec<BoxRow<N>>,
+    boxes: Vec<BoxRow>,
     /// Each lane's pairs of overlapping boxes, oldest first.
-    pairs: [Vec<Pair>; N],
+    pairs: [Vec<Near>; LANES],
     /// The touching pairs, those of one mass in as few rows as possible.
-    rows: Vec<ContactRow<N>>,
+    rows: Vec<ContactRow>,
     /// The first row of each mass, or [`NO_ROW`].
     first_row: Vec<u32>,
 }
@@ -24,16 +26,14 @@ const NO_ROW: u32 = u32::MAX;
 
 /// The boxes of one mass a lane.
 #[derive(Clone, Copy)]
-struct BoxRow<const N: usize> {
-    min_x: Row<N>,
-    min_y: Row<N>,
-    max_x: Row<N>,
-    max_y: Row<N>,
+struct BoxRow {
+    min: Pair,
+    max: Pair,
 }
 
 /// A mass whose box overlaps a segment's.
 #[derive(Clone, Copy)]
-struct Pair {
+struct Near {
     mass: u32,
     segment: u32,
     /// Where it stands in this step, if it touches.
@@ -54,26 +54,25 @@ enum Touch {
 /// Contacts of one mass, one a lane. A lane without one has a normal of zero,
 /// so that its impulses do nothing.
 #[derive(Clone, Copy)]
-struct ContactRow<const N: usize> {
+struct ContactRow {
     mass: usize,
-    used: Row<N, bool>,
-    /// One of them touches a corner, so that its normal turns with the mass.
+    /// 1 in lanes that have one, else 0.
+    used: Row,
+    /// 1 in lanes where it is a corner, so that the normal turns with the mass.
+    corner: Row,
     corners: bool,
-    corner: Row<N, bool>,
     /// A point of the surface.
-    point_x: Row<N>,
-    point_y: Row<N>,
+    point: Pair,
     /// Away from the surface.
-    normal_x: Row<N>,
-    normal_y: Row<N>,
-    bounce: Row<N>,
-    normal_impulse: Row<N>,
-    tangent_impulse: Row<N>,
+    normal: Pair,
+    bounce: Row,
+    normal_impulse: Row,
+    tangent_impulse: Row,
 }
 
-impl<const N: usize> Contacts<N> {
-    pub fn new(positions: &Vectors<N>, masses: &[usize; N], course: &Course) -> Self {
-        let spare = positions.x.len() - 1;
+impl Contacts {
+    pub fn new(positions: &[Pair], masses: &[usize; LANES], course: &Course) -> Self {
+        let spare = positions.len();
         // Masses that a lane does not have get boxes that they never leave.
         let mut contacts = Contacts {
             boxes: vec![BoxRow::EVERYWHERE; spare],
@@ -83,7 +82,7 @@ impl<const N: usize> Contacts<N> {
         };
         for (lane, &masses) in masses.iter().enumerate() {
             for mass in 0..masses {
-                let (x, y) = (positions.x[mass][lane], positions.y[mass][lane]);
+                let (x, y) = (positions[mass].x[lane], positions[mass].y[lane]);
                 let fat = Aabb {
                     min: [x - RADIUS - MARGIN, y - RADIUS - MARGIN],
                     max: [x + RADIUS + MARGIN, y + RADIUS + MARGIN],
@@ -97,18 +96,18 @@ impl<const N: usize> Contacts<N> {
 
     /// Drops the pairs whose boxes have parted and finds those that touch.
     #[inline(always)]
-    pub fn collide(&mut self, positions: &Vectors<N>, course: &Course) {
+    pub fn collide(&mut self, positions: &[Pair], course: &Course) {
         for row in self.rows.drain(..) {
             self.first_row[row.mass] = NO_ROW;
         }
-        for lane in 0..N {
+        for lane in 0..LANES {
             let boxes = &self.boxes;
             self.pairs[lane].retain_mut(|pair| {
                 let mass = pair.mass as usize;
                 let segment = course.segment(pair.segment);
                 let stays = boxes[mass].get(lane).overlaps(&segment.fat);
                 if stays {
-                    let at = [positions.x[mass][lane], positions.y[mass][lane]];
+                    let at = [positions[mass].x[lane], positions[mass].y[lane]];
                     let touch = touch(at, segment.a, segment.b);
                     if touch != pair.touch || touch.is_none() {
                         pair.normal_impulse = 0.0;
@@ -123,7 +122,7 @@ impl<const N: usize> Contacts<N> {
             for pair in pairs.filter(|pair| pair.touch.is_some()) {
                 let mass = pair.mass as usize;
                 let mut row = (first_row[mass] as usize).min(rows.len());
-                while row < rows.len() && (rows[row].mass != mass || rows[row].used[lane]) {
+                while row < rows.len() && (rows[row].mass != mass || rows[row].used[lane] > 0.0) {
                     row += 1;
                 }
                 if row == rows.len() {
@@ -131,7 +130,7 @@ impl<const N: usize> Contacts<N> {
                     first_row[mass] = first_row[mass].min(row as u32);
                 }
                 pair.row = row as u32;
-                let at = [positions.x[mass][lane], positions.y[mass][lane]];
+                let at = [positions[mass].x[lane], positions[mass].y[lane]];
                 rows[row].set(lane, pair, at, course.segment(pair.segment));
             }
         }
@@ -139,64 +138,60 @@ impl<const N: usize> Contacts<N> {
 
     /// Normals, bounce, and the last step's impulses once more.
     #[inline(always)]
-    pub fn prepare(&mut self, positions: &Vectors<N>, velocities: &mut Vectors<N>) {
+    pub fn prepare<S: Simd>(&mut self, simd: S, positions: &[Pair], velocities: &mut [Pair]) {
         // Every bounce is taken from the velocities before any impulse.
         for row in &mut self.rows {
-            let (px, py) = (&positions.x[row.mass], &positions.y[row.mass]);
-            let (vx, vy) = (&velocities.x[row.mass], &velocities.y[row.mass]);
-            for lane in 0..N {
-                if row.corner[lane] {
-                    let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
-                    let (nx, ny) = normalize(dx, dy);
-                    let apart = dx * dx + dy * dy > f32::EPSILON * f32::EPSILON;
-                    row.normal_x[lane] = if apart { nx } else { 1.0 };
-                    row.normal_y[lane] = if apart { ny } else { 0.0 };
-                }
-                let speed = row.normal_x[lane] * vx[lane] + row.normal_y[lane] * vy[lane];
-                row.bounce[lane] = if speed < -BOUNCE_SPEED {
-                    -RESTITUTION * speed
-                } else {
-                    0.0
-                };
-                row.normal_impulse[lane] *= DT_RATIO;
-                row.tangent_impulse[lane] *= DT_RATIO;
+            if row.corners {
+                row.turn(positions);
             }
+            let [nx, ny] = row.normal.load(simd);
+            let [vx, vy] = velocities[row.mass].load(simd);
+            let zero = Vector::splat(simd, 0.0);
+            let speed = nx * vx + ny * vy;
+            let fast = speed.simd_lt(-BOUNCE_SPEED);
+            row.bounce.store(fast.select(speed * -RESTITUTION, zero));
+            row.normal_impulse
+                .store(row.normal_impulse.load(simd) * DT_RATIO);
+            row.tangent_impulse
+                .store(row.tangent_impulse.load(simd) * DT_RATIO);
         }
         for row in &self.rows {
-            let (vx, vy) = velocities.of_mut(row.mass);
-            for lane in 0..N {
-                let (nx, ny) = (row.normal_x[lane], row.normal_y[lane]);
-                let (n, t) = (row.normal_impulse[lane], row.tangent_impulse[lane]);
-                vx[lane] += INV_MASS * (n * nx + t * ny);
-                vy[lane] += INV_MASS * (n * ny + t * -nx);
-            }
+            let [nx, ny] = row.normal.load(simd);
+            let n = row.normal_impulse.load(simd);
+            let t = row.tangent_impulse.load(simd);
+            let velocity = &mut velocities[row.mass];
+            let [vx, vy] = velocity.load(simd);
+            velocity.store([
+                vx + (n * nx + t * ny) * INV_MASS,
+                vy + (n * ny + t * -nx) * INV_MASS,
+            ]);
         }
     }
 
     /// One sweep over the velocities: friction first, then the normal.
     #[inline(always)]
-    pub fn solve_velocities(&mut self, velocities: &mut Vectors<N>) {
+    pub fn solve_velocities<S: Simd>(&mut self, simd: S, velocities: &mut [Pair]) {
         for row in &mut self.rows {
-            let (vx, vy) = velocities.of_mut(row.mass);
-            for lane in 0..N {
-                let (nx, ny) = (row.normal_x[lane], row.normal_y[lane]);
+            let [nx, ny] = row.normal.load(simd);
+            let [tx, ty] = [ny, -nx];
+            let velocity = &mut velocities[row.mass];
+            let [vx, vy] = velocity.load(simd);
 
-                let along = vx[lane] * ny + vy[lane] * -nx;
-                let old = row.tangent_impulse[lane];
-                let most = row.normal_impulse[lane]; // friction is 1
-                let new = clamp(old + CONTACT_MASS * -along, -most, most);
-                row.tangent_impulse[lane] = new;
-                vx[lane] += INV_MASS * ((new - old) * ny);
-                vy[lane] += INV_MASS * ((new - old) * -nx);
+            let along = vx * tx + vy * ty;
+            let most = row.normal_impulse.load(simd); // friction is 1
+            let old = row.tangent_impulse.load(simd);
+            let new = clamp(old + -along * CONTACT_MASS, -most, most);
+            row.tangent_impulse.store(new);
+            let change = new - old;
+            let [vx, vy] = [vx + change * tx * INV_MASS, vy + change * ty * INV_MASS];
 
-                let away = vx[lane] * nx + vy[lane] * ny;
-                let old = row.normal_impulse[lane];
-                let new = old + -CONTACT_MASS * (away - row.bounce[lane]);
-                let new = if new > 0.0 { new } else { 0.0 };
-                row.normal_impulse[lane] = new;
-                vx[lane] += INV_MASS * ((new - old) * nx);
-                vy[lane] += INV_MASS * ((new - old) * ny);
-            }
+            let away = vx * nx + vy * ny;
+            let old = most;
+            let new = old + (away - row.bounce.load(simd)) * -CONTACT_MASS;
+            let new = greater(new, Vector::splat(simd, 0.0));
+            row.normal_impulse.store(new);
+            let change = new - old;
+            velocity.store([vx + change * nx * INV_MASS, vy + change * ny * INV_MASS]);
         }
     }
 
@@ -215,56 +210,65 @@ impl<const N: usize> Contacts<N> {
     /// One sweep over the positions of the lanes that are open (1, else 0);
     /// the least separation of each lane.
     #[inline(always)]
-    pub fn solve_positions(&mut self, positions: &mut Vectors<N>, open: &Row<N>) -> Row<N> {
-        let mut least = Row([0.0; N]);
+    pub fn solve_positions<S: Simd>(
+        &self,
+        simd: S,
+        positions: &mut [Pair],
+        open: Vector<S>,
+    ) -> Vector<S> {
+        let zero = Vector::splat(simd, 0.0);
+        let limit = Vector::splat(simd, -MAX_CORRECTION);
+        let mut least = zero;
         for row in &self.rows {
-            let (px, py) = positions.of_mut(row.mass);
-            let (mut nx, mut ny) = (row.normal_x, row.normal_y);
+            let position = &mut positions[row.mass];
+            let [px, py] = position.load(simd);
+            let [qx, qy] = row.point.load(simd);
+            let [dx, dy] = [px - qx, py - qy];
+            let [mut nx, mut ny] = row.normal.load(simd);
             if row.corners {
-                for lane in 0..N {
-                    let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
-                    let (x, y) = normalize(dx, dy);
-                    nx[lane] = if row.corner[lane] { x } else { nx[lane] };
-                    ny[lane] = if row.corner[lane] { y } else { ny[lane] };
-                }
+                let corner = row.corner.load(simd).simd_gt(0.0);
+                let length = (dx * dx + dy * dy).sqrt();
+                let one = Vector::splat(simd, 1.0);
+                let scale = length.simd_lt(f32::EPSILON).select(one, one / length);
+                nx = corner.select(dx * scale, nx);
+                ny = corner.select(dy * scale, ny);
             }
-            for lane in 0..N {
-                let (dx, dy) = (px[lane] - row.point_x[lane], py[lane] - row.point_y[lane]);
-                let separation = dx * nx[lane] + dy * ny[lane] - SKIN - RADIUS;
-                let separation = if row.used[lane] { separation } else { 0.0 };
-                least[lane] = if least[lane] < separation {
-                    least[lane]
-                } else {
-                    separation
-                };
-                let c = clamp(BAUMGARTE * (separation + SLOP), -MAX_CORRECTION, 0.0);
-                let impulse = open[lane] * (-c / INV_MASS);
-                px[lane] += INV_MASS * (impulse * nx[lane]);
-                py[lane] += INV_MASS * (impulse * ny[lane]);
-            }
+            let separation = dx * nx + dy * ny - SKIN - RADIUS;
+            let used = row.used.load(simd).simd_gt(0.0);
+            let separation = used.select(separation, zero);
+            least = lesser(least, separation);
+            let off = clamp((separation + SLOP) * BAUMGARTE, limit, zero);
+            let impulse = open * (-off / INV_MASS);
+            position.store([px + impulse * nx * INV_MASS, py + impulse * ny * INV_MASS]);
         }
         least
     }
 
     /// Moves the boxes that their masses have left, and finds new pairs.
     #[inline(always)]
-    pub fn sweep(&mut self, before: &Vectors<N>, after: &Vectors<N>, course: &Course) {
+    pub fn sweep<S: Simd>(&mut self, simd: S, before: &[Pair], after: &[Pair], course: &Course) {
         for mass in 0..self.boxes.len() {
-            let (x0, y0) = (&before.x[mass], &before.y[mass]);
-            let (x1, y1) = (&after.x[mass], &after.y[mass]);
-            let left = self.boxes[mass].left_by(x0, y0, x1, y1);
-            if left == [false; N] {
+            let (from, to) = (&before[mass], &after[mass]);
+            if self.boxes[mass].holds(simd, from, to) {
                 continue;
             }
-            for lane in (0..N).filter(|lane| left[*lane]) {
-                let x = swept(x0[lane], x1[lane]);
-                let y = swept(y0[lane], y1[lane]);
-                let fat = Aabb {
-                    min: [x.0, y.0],
-                    max: [x.1, y.1],
-                };
-                self.boxes[mass].set(lane, &fat);
-                self.find_pairs(mass, lane, &fat, course);
+            for lane in 0..LANES {
+                let x = swept(from.x[lane], to.x[lane]);
+                let y = swept(from.y[lane], to.y[lane]);
+                let fat = self.boxes[mass].get(lane);
+                // Without its margin and foresight, the box would be this.
+                let holds = fat.min[0] <= x.tight.0
+                    && x.tight.1 <= fat.max[0]
+                    && fat.min[1] <= y.tight.0
+                    && y.tight.1 <= fat.max[1];
+                if !holds {
+                    let fat = Aabb {
+                        min: [x.fat.0, y.fat.0],
+                        max: [x.fat.1, y.fat.1],
+                    };
+                    self.boxes[mass].set(lane, &fat);
+                    self.find_pairs(mass, lane, &fat, course);
+                }
             }
         }
     }
@@ -273,9 +277,9 @@ impl<const N: usize> Contacts<N> {
         let mass = mass as u32;
         let known = self.pairs[lane].len();
         for segment in course.query(fat) {
-            let same = |p: &Pair| p.mass == mass && p.segment == segment;
+            let same = |p: &Near| p.mass == mass && p.segment == segment;
             if !self.pairs[lane][..known].iter().any(same) {
-                self.pairs[lane].push(Pair {
+                self.pairs[lane].push(Near {
                     mass,
                     segment,
                     row: NO_ROW,
@@ -321,93 +325,115 @@ fn normalize(x: f32, y: f32) -> (f32, f32) {
     (x * scale, y * scale)
 }
 
-/// One side of the box of a mass that goes from `from` to `to`, reaching two
-/// steps ahead.
-#[inline(always)]
-fn swept(from: f32, to: f32) -> (f32, f32) {
-    let low = (from - RADIUS).min(to - RADIUS) - MARGIN;
-    let high = (from + RADIUS).max(to + RADIUS) + MARGIN;
+/// The extent along one axis of a mass that goes from one place to another.
+struct Swept {
+    /// Of the mass.
+    tight: (f32, f32),
+    /// With a margin, and reaching two steps ahead.
+    fat: (f32, f32),
+}
+
+fn swept(from: f32, to: f32) -> Swept {
+    let tight = (from.min(to) - RADIUS, from.max(to) + RADIUS);
+    let (low, high) = (tight.0 - MARGIN, tight.1 + MARGIN);
     let ahead = 2.0 * (to - from);
-    if ahead < 0.0 {
-        (low + ahead, high)
-    } else {
-        (low, high + ahead)
+    Swept {
+        tight,
+        fat: if ahead < 0.0 {
+            (low + ahead, high)
+        } else {
+            (low, high + ahead)
+        },
     }
 }
 
-impl<const N: usize> BoxRow<N> {
+impl BoxRow {
     const EVERYWHERE: Self = BoxRow {
-        min_x: Row([f32::NEG_INFINITY; N]),
-        min_y: Row([f32::NEG_INFINITY; N]),
-        max_x: Row([f32::INFINITY; N]),
-        max_y: Row([f32::INFINITY; N]),
+        min: Pair {
+            x: Row([f32::NEG_INFINITY; LANES]),
+            y: Row([f32::NEG_INFINITY; LANES]),
+        },
+        max: Pair {
+            x: Row([f32::INFINITY; LANES]),
+            y: Row([f32::INFINITY; LANES]),
+        },
     };
 
     fn set(&mut self, lane: usize, fat: &Aabb) {
-        [self.min_x[lane], self.min_y[lane]] = fat.min;
-        [self.max_x[lane], self.max_y[lane]] = fat.max;
+        [self.min.x[lane], self.min.y[lane]] = fat.min;
+        [self.max.x[lane], self.max.y[lane]] = fat.max;
     }
 
     #[inline(always)]
     fn get(&self, lane: usize) -> Aabb {
         Aabb {
-            min: [self.min_x[lane], self.min_y[lane]],
-            max: [self.max_x[lane], self.max_y[lane]],
+            min: [self.min.x[lane], self.min.y[lane]],
+            max: [self.max.x[lane], self.max.y[lane]],
         }
     }
 
-    /// Whether each lane's mass, on its way from 0 to 1, leaves its box.
+    /// Whether no lane's mass, on its way from one place to another, leaves it.
     #[inline(always)]
-    fn left_by(&self, x0: &Row<N>, y0: &Row<N>, x1: &Row<N>, y1: &Row<N>) -> [bool; N] {
-        std::array::from_fn(|l| {
-            let (low_x, high_x) = (x0[l].min(x1[l]), x0[l].max(x1[l]));
-            let (low_y, high_y) = (y0[l].min(y1[l]), y0[l].max(y1[l]));
-            (self.min_x[l] > low_x - RADIUS)
-                | (self.max_x[l] < high_x + RADIUS)
-                | (self.min_y[l] > low_y - RADIUS)
-                | (self.max_y[l] < high_y + RADIUS)
-        })
+    fn holds<S: Simd>(&self, simd: S, from: &Pair, to: &Pair) -> bool {
+        let axis = |min: &Row, max: &Row, from: &Row, to: &Row| {
+            let (from, to) = (from.load(simd), to.load(simd));
+            let low = lesser(from, to) - RADIUS;
+            let high = greater(from, to) + RADIUS;
+            min.load(simd).simd_le(low) & max.load(simd).simd_ge(high)
+        };
+        let x = axis(&self.min.x, &self.max.x, &from.x, &to.x);
+        let y = axis(&self.min.y, &self.max.y, &from.y, &to.y);
+        (x & y).all_true()
     }
 }
 
-impl<const N: usize> ContactRow<N> {
+impl ContactRow {
     fn unused(mass: usize) -> Self {
-        let zeros = Row([0.0; N]);
         ContactRow {
             mass,
-            used: Row([false; N]),
+            used: Row::ZERO,
+            corner: Row::ZERO,
             corners: false,
-            corner: Row([false; N]),
-            point_x: zeros,
-            point_y: zeros,
-            normal_x: zeros,
-            normal_y: zeros,
-            bounce: zeros,
-            normal_impulse: zeros,
-            tangent_impulse: zeros,
+            point: Pair::ZERO,
+            normal: Pair::ZERO,
+            bounce: Row::ZERO,
+            normal_impulse: Row::ZERO,
+            tangent_impulse: Row::ZERO,
         }
     }
 
-    #[inline(always)]
-    fn set(&mut self, lane: usize, pair: &Pair, at: [f32; 2], segment: &Segment) {
+    fn set(&mut self, lane: usize, near: &Near, at: [f32; 2], segment: &Segment) {
         let Segment { a, b, .. } = *segment;
-        self.used[lane] = true;
-        self.corner[lane] = pair.touch != Some(Touch::Face);
-        self.corners |= self.corner[lane];
-        let point = if pair.touch == Some(Touch::EndB) {
+        let corner = near.touch != Some(Touch::Face);
+        self.used[lane] = 1.0;
+        self.corner[lane] = if corner { 1.0 } else { 0.0 };
+        self.corners |= corner;
+        let point = if near.touch == Some(Touch::EndB) {
             b
         } else {
             a
         };
-        [self.point_x[lane], self.point_y[lane]] = point;
-        if !self.corner[lane] {
+        [self.point.x[lane], self.point.y[lane]] = point;
+        if !corner {
             // Segments have no inside: the normal points to the mass's side.
             let (nx, ny) = (-(b[1] - a[1]), b[0] - a[0]);
             let side = nx * (at[0] - a[0]) + ny * (at[1] - a[1]);
             let (nx, ny) = if side < 0.0 { (-nx, -ny) } else { (nx, ny) };
-            (self.normal_x[lane], self.normal_y[lane]) = normalize(nx, ny);
+            (self.normal.x[lane], self.normal.y[lane]) = normalize(nx, ny);
         }
-        self.normal_impulse[lane] = pair.normal_impulse;
-        self.tangent_impulse[lane] = pair.tangent_impulse;
+        self.normal_impulse[lane] = near.normal_impulse;
+        self.tangent_impulse[lane] = near.tangent_impulse;
+    }
+
+    /// Points the normals of corners to where the masses are now.
+    fn turn(&mut self, positions: &[Pair]) {
+        let position = &positions[self.mass];
+        for lane in (0..LANES).filter(|lane| self.corner[*lane] > 0.0) {
+            let dx = position.x[lane] - self.point.x[lane];
+            let dy = position.y[lane] - self.point.y[lane];
+            let apart = dx * dx + dy * dy > f32::EPSILON * f32::EPSILON;
+            let normal = if apart { normalize(dx, dy) } else { (1.0, 0.0) };
+            (self.normal.x[lane], self.normal.y[lane]) = normal;
+        }
     }
 }

@@ -1,8 +1,11 @@
 //! The constants of the physics: the domain's and Box2D 2.3's
 //! own, in single precision and evaluated in Box2D's order.
 
+use fearless_simd::prelude::*;
+
 use crate::MASS_RADIUS;
 use crate::course::SKIN;
+use crate::rows::Vector;
 
 /// Box2D's pi.
 const PI: f32 = 3.141_592_7;
@@ -54,9 +57,21 @@ pub(crate) const SOFT_MASS: f32 = 1.0 / (INV_MASS + INV_MASS + GAMMA);
 /// Effective mass of a contact.
 pub(crate) const CONTACT_MASS: f32 = 1.0 / INV_MASS;
 
-/// Box2D's clamp.
+/// The greater of two, the second if they are not ordered. (The processors'
+/// own maximum differs between them for zeros and NaN.)
 #[inline(always)]
-pub(crate) fn clamp(value: f32, low: f32, high: f32) -> f32 {
-    let value = if value < high { value } else { high };
-    if low > value { low } else { value }
+pub(crate) fn greater<S: Simd>(a: Vector<S>, b: Vector<S>) -> Vector<S> {
+    a.simd_gt(b).select(a, b)
+}
+
+/// The lesser of two, the second if they are not ordered.
+#[inline(always)]
+pub(crate) fn lesser<S: Simd>(a: Vector<S>, b: Vector<S>) -> Vector<S> {
+    a.simd_lt(b).select(a, b)
+}
+
+/// The value within limits.
+#[inline(always)]
+pub(crate) fn clamp<S: Simd>(value: Vector<S>, low: Vector<S>, high: Vector<S>) -> Vector<S> {
+    greater(low, lesser(value, high))
 }

@@ -73,16 +73,14 @@ impl Rig {
         }
     }
 
-    /// Whether two rigs differ in numbers only, not in what is tied to what.
+    /// What is tied to what, and how: (a, b, soft) of each spring.
+    pub fn topology(&self) -> impl Iterator<Item = (u16, u16, bool)> {
+        self.springs.iter().map(|s| (s.a, s.b, s.soft))
+    }
+
+    /// Whether two rigs differ in numbers only.
     pub fn same_topology(&self, other: &Rig) -> bool {
-        let shape = |s: &Spring| (s.a, s.b, s.soft);
-        self.masses.len() == other.masses.len()
-            && self.springs.len() == other.springs.len()
-            && self
-                .springs
-                .iter()
-                .map(shape)
-                .eq(other.springs.iter().map(shape))
+        self.masses.len() == other.masses.len() && self.topology().eq(other.topology())
     }
 }
 

@@ -1,16 +1,39 @@
-//! Numbers of several walkers side by side.
+//! Numbers of several walkers side by side, one walker a lane.
 //!
-//! Loops over the lanes of a [`Row`] are what the compiler turns into vector
-//! instructions; nothing here or in the solver mixes lanes.
+//! Nothing here or in the solver mixes lanes, but for asking whether all are
+//! done.
 
 use std::ops::{Index, IndexMut};
 
-/// One number of each of `N` lanes.
+use fearless_simd::{f32x16, prelude::*};
+
+/// Walkers that are stepped together: one AVX-512 register, two AVX2 ones, four
+/// of SSE2 or NEON.
+pub(crate) const LANES: usize = 16;
+
+/// A [`Row`] in registers.
+pub(crate) type Vector<S> = f32x16<S>;
+
+/// One number of each lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[repr(C, align(64))]
-pub(crate) struct Row<const N: usize, T = f32>(pub [T; N]);
+pub(crate) struct Row<T = f32>(pub [T; LANES]);
 
-impl<const N: usize, T> Index<usize> for Row<N, T> {
+impl Row {
+    pub const ZERO: Row = Row([0.0; LANES]);
+
+    #[inline(always)]
+    pub fn load<S: Simd>(&self, simd: S) -> Vector<S> {
+        f32x16::load_array_ref(simd, &self.0)
+    }
+
+    #[inline(always)]
+    pub fn store<S: Simd>(&mut self, vector: Vector<S>) {
+        vector.store_array(&mut self.0);
+    }
+}
+
+impl<T> Index<usize> for Row<T> {
     type Output = T;
 
     #[inline(always)]
@@ -19,143 +42,104 @@ impl<const N: usize, T> Index<usize> for Row<N, T> {
     }
 }
 
-impl<const N: usize, T> IndexMut<usize> for Row<N, T> {
+impl<T> IndexMut<usize> for Row<T> {
     #[inline(always)]
     fn index_mut(&mut self, lane: usize) -> &mut T {
         &mut self.0[lane]
     }
 }
 
-/// How walkers that are stepped together keep what belongs to their topology:
-/// which masses a spring ties and whether it is soft.
-pub(crate) trait Sharing<const N: usize> {
-    /// A value for each lane.
-    type Of<T: Copy>: PerLane<T, N>;
+/// A two-dimensional vector of each lane.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pair {
+    pub x: Row,
+    pub y: Row,
 }
 
-/// All lanes have one topology: each value is kept once.
-pub(crate) struct Same;
-/// Every lane has its own topology.
-pub(crate) struct Own;
+impl Pair {
+    pub const ZERO: Pair = Pair {
+        x: Row::ZERO,
+        y: Row::ZERO,
+    };
 
-impl<const N: usize> Sharing<N> for Same {
-    type Of<T: Copy> = One<T>;
+    #[inline(always)]
+    pub fn load<S: Simd>(&self, simd: S) -> [Vector<S>; 2] {
+        [self.x.load(simd), self.y.load(simd)]
+    }
+
+    #[inline(always)]
+    pub fn store<S: Simd>(&mut self, [x, y]: [Vector<S>; 2]) {
+        self.x.store(x);
+        self.y.store(y);
+    }
 }
 
-impl<const N: usize> Sharing<N> for Own {
-    type Of<T: Copy> = Row<N, T>;
+/// Which mass, for each lane: how the walkers' topologies are kept.
+pub(crate) trait Topology: Copy {
+    /// The same mass for all lanes.
+    fn all(mass: u16) -> Self;
+    /// Sets a lane's mass.
+    fn set(&mut self, lane: usize, mass: u16);
+    /// Loads the vectors of the masses.
+    fn gather<S: Simd>(&self, simd: S, of: &[Pair]) -> [Vector<S>; 2];
+    /// Stores the vectors of the masses.
+    fn scatter<S: Simd>(&self, to: &mut [Pair], vectors: [Vector<S>; 2]);
 }
 
-/// The value of all lanes.
+/// All lanes have one topology: fast.
 #[derive(Clone, Copy)]
-pub(crate) struct One<T>(T);
+pub(crate) struct Same(u16);
 
-/// A value for each lane, kept once or `N` times.
-pub(crate) trait PerLane<T, const N: usize>: Copy {
-    /// The value for all lanes.
-    fn all(value: T) -> Self;
-    /// Sets a lane's value (and, where it is kept once, that of all).
-    fn set(&mut self, lane: usize, value: T);
-    /// A lane's value.
-    fn get(&self, lane: usize) -> T;
-    /// The value that all lanes are known to have.
-    fn shared(&self) -> Option<T>;
-}
+/// Each lane has its own topology.
+#[derive(Clone, Copy)]
+pub(crate) struct Own(Row<u16>);
 
-impl<T: Copy, const N: usize> PerLane<T, N> for One<T> {
-    #[inline(always)]
-    fn all(value: T) -> Self {
-        One(value)
+impl Topology for Same {
+    fn all(mass: u16) -> Self {
+        Same(mass)
+    }
+
+    fn set(&mut self, _lane: usize, mass: u16) {
+        self.0 = mass;
     }
 
     #[inline(always)]
-    fn set(&mut self, _lane: usize, value: T) {
-        self.0 = value;
+    fn gather<S: Simd>(&self, simd: S, of: &[Pair]) -> [Vector<S>; 2] {
+        of[usize::from(self.0)].load(simd)
     }
 
     #[inline(always)]
-    fn get(&self, _lane: usize) -> T {
-        self.0
-    }
-
-    #[inline(always)]
-    fn shared(&self) -> Option<T> {
-        Some(self.0)
+    fn scatter<S: Simd>(&self, to: &mut [Pair], vectors: [Vector<S>; 2]) {
+        to[usize::from(self.0)].store(vectors);
     }
 }
 
-impl<T: Copy, const N: usize> PerLane<T, N> for Row<N, T> {
-    #[inline(always)]
-    fn all(value: T) -> Self {
-        Row([value; N])
+impl Topology for Own {
+    fn all(mass: u16) -> Self {
+        Own(Row([mass; LANES]))
+    }
+
+    fn set(&mut self, lane: usize, mass: u16) {
+        self.0[lane] = mass;
     }
 
     #[inline(always)]
-    fn set(&mut self, lane: usize, value: T) {
-        self.0[lane] = value;
-    }
-
-    #[inline(always)]
-    fn get(&self, lane: usize) -> T {
-        self.0[lane]
-    }
-
-    #[inline(always)]
-    fn shared(&self) -> Option<T> {
-        None
-    }
-}
-
-/// A vector of every mass of every lane.
-#[derive(Clone)]
-pub(crate) struct Vectors<const N: usize> {
-    /// By mass.
-    pub x: Vec<Row<N>>,
-    /// By mass.
-    pub y: Vec<Row<N>>,
-}
-
-impl<const N: usize> Vectors<N> {
-    pub fn zeros(masses: usize) -> Self {
-        Vectors {
-            x: vec![Row([0.0; N]); masses],
-            y: vec![Row([0.0; N]); masses],
+    fn gather<S: Simd>(&self, simd: S, of: &[Pair]) -> [Vector<S>; 2] {
+        let mut pair = Pair::ZERO;
+        for lane in 0..LANES {
+            let mass = &of[usize::from(self.0[lane])];
+            pair.x[lane] = mass.x[lane];
+            pair.y[lane] = mass.y[lane];
         }
+        pair.load(simd)
     }
 
-    /// The vectors of a mass.
     #[inline(always)]
-    pub fn of_mut(&mut self, mass: usize) -> (&mut Row<N>, &mut Row<N>) {
-        (&mut self.x[mass], &mut self.y[mass])
-    }
-
-    /// The vectors of one mass a lane.
-    #[inline(always)]
-    pub fn gather(&self, mass: &impl PerLane<u32, N>) -> (Row<N>, Row<N>) {
-        if let Some(mass) = mass.shared() {
-            return (self.x[mass as usize], self.y[mass as usize]);
-        }
-        let (mut x, mut y) = (Row([0.0; N]), Row([0.0; N]));
-        for lane in 0..N {
-            let mass = mass.get(lane) as usize;
-            x[lane] = self.x[mass][lane];
-            y[lane] = self.y[mass][lane];
-        }
-        (x, y)
-    }
-
-    /// Stores the vectors of one mass a lane.
-    #[inline(always)]
-    pub fn scatter(&mut self, mass: &impl PerLane<u32, N>, x: &Row<N>, y: &Row<N>) {
-        if let Some(mass) = mass.shared() {
-            self.x[mass as usize] = *x;
-            self.y[mass as usize] = *y;
-            return;
-        }
-        for lane in 0..N {
-            let mass = mass.get(lane) as usize;
-            self.x[mass][lane] = x[lane];
-            self.y[mass][lane] = y[lane];
+    fn scatter<S: Simd>(&self, to: &mut [Pair], [x, y]: [Vector<S>; 2]) {
+        for lane in 0..LANES {
+            let mass = &mut to[usize::from(self.0[lane])];
+            mass.x[lane] = x[lane];
+            mass.y[lane] = y[lane];
         }
     }
 }

@@ -1,16 +1,14 @@
 //! Simulating walkers: how far they come, and how they move.
 
+use fearless_simd::{Level, dispatch, prelude::*};
 use thiserror::Error;
 
 use crate::course::Course;
 use crate::lanes::Lanes;
 use crate::rig::Rig;
-use crate::rows::{Own, Same, Sharing};
+use crate::rows::{LANES, Own, Same, Topology};
 use crate::terrain::Terrain;
 use crate::walker::Walker;
-
-/// Walkers that are stepped side by side.
-const LANES: usize = 16;
 
 /// The solver lost the walker: a failure, not a fitness.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -68,25 +66,17 @@ pub fn trajectory(
     let every = every.max(1);
     let course = Course::new(terrain);
     let rig = Rig::new(walker, terrain);
-    let mut lanes = Lanes::<1, Same>::new(&[&rig], &course);
-    let frame = |lanes: &Lanes<1, Same>| -> Vec<[f32; 2]> {
-        (0..rig.masses.len())
-            .map(|m| lanes.position(m, 0))
-            .collect()
-    };
-    let mut frames = vec![frame(&lanes)];
-    for step in 1..=steps {
-        if !rig.stuck {
-            lanes.step();
-            if lanes.finite() != [true] {
-                return Err(Exploded { step });
-            }
-        }
-        if step % every == 0 {
-            frames.push(frame(&lanes));
-        }
+    let mut run = Run::<Same>::new(&[&rig], &course);
+    let mut frames = vec![run.frame(&rig)];
+    let mut done = 0;
+    while done + every <= steps {
+        run.advance(every);
+        done += every;
+        frames.push(run.frame(&rig));
     }
-    Ok(Trajectory { every, frames })
+    run.advance(steps - done);
+    run.exploded(0)
+        .map_or(Ok(Trajectory { every, frames }), Err)
 }
 
 impl Course {
@@ -96,79 +86,123 @@ impl Course {
     /// [`Exploded`] for a walker whose simulation broke down.
     pub fn simulate(&self, walkers: &[&Walker], steps: u32) -> Vec<Result<f64, Exploded>> {
         let rigs: Vec<Rig> = walkers.iter().map(|w| Rig::new(w, &self.terrain)).collect();
-        let mut results = Vec::with_capacity(rigs.len());
-        for some in rigs.chunks(LANES) {
-            let last = some.len() - 1;
-            let lanes = std::array::from_fn(|lane| &some[lane.min(last)]);
-            let same = some.iter().all(|r| r.same_topology(&some[0]));
-            let run = if same {
-                dispatch::<LANES, Same>
+        let mut results = vec![Ok(0.0); rigs.len()];
+        // A walker that is stuck does not move; no need to watch it.
+        let free = (0..rigs.len()).filter(|i| !rigs[*i].stuck).collect();
+        for batch in batches(&rigs, free) {
+            let some: Vec<&Rig> = batch.iter().map(|i| &rigs[*i]).collect();
+            let same = some.iter().all(|rig| rig.same_topology(some[0]));
+            let distances = if same {
+                Run::<Same>::distances(&some, self, steps)
             } else {
-                dispatch::<LANES, Own>
+                Run::<Own>::distances(&some, self, steps)
             };
-            results.extend_from_slice(&run(&lanes, self, steps)[..some.len()]);
+            for (index, distance) in batch.into_iter().zip(distances) {
+                results[index] = distance;
+            }
         }
         results
     }
 }
 
-/// [`run`] compiled for the widest vectors that this machine has. The bits are
-/// the same for all: no product and sum are ever fused.
-fn dispatch<const N: usize, S: Sharing<N>>(
-    rigs: &[&Rig; N],
-    course: &Course,
-    steps: u32,
-) -> [Result<f64, Exploded>; N] {
-    #[cfg(target_arch = "x86_64")]
-    {
-        #[target_feature(enable = "avx2")]
-        fn avx2<const N: usize, S: Sharing<N>>(
-            rigs: &[&Rig; N],
-            course: &Course,
-            steps: u32,
-        ) -> [Result<f64, Exploded>; N] {
-            run::<N, S>(rigs, course, steps)
-        }
-        if is_x86_feature_detected!("avx2") {
-            // SAFETY: the machine has what the function is compiled for.
-            return unsafe { avx2::<N, S>(rigs, course, steps) };
+/// Sorts walkers into batches of at most [`LANES`] that are stepped together:
+/// those of one topology among themselves where there are enough of them, the
+/// others by size.
+fn batches(rigs: &[Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
+    /// A batch of one topology takes about as long as so many lanes of a mixed one.
+    const WORTH: usize = 4;
+    let key = |i: &usize| (rigs[*i].springs.len(), rigs[*i].masses.len());
+    indices.sort_by(|a, b| {
+        key(a)
+            .cmp(&key(b))
+            .then_with(|| rigs[*a].topology().cmp(rigs[*b].topology()))
+    });
+    let mut batches = Vec::new();
+    let mut mixed = Vec::new();
+    for run in indices.chunk_by(|a, b| rigs[*a].same_topology(&rigs[*b])) {
+        for chunk in run.chunks(LANES) {
+            if chunk.len() >= WORTH {
+                batches.push(chunk.to_vec());
+            } else {
+                mixed.extend_from_slice(chunk);
+            }
         }
     }
-    run::<N, S>(rigs, course, steps)
+    for chunk in mixed.chunks(LANES) {
+        if chunk.len() >= WORTH {
+            batches.push(chunk.to_vec());
+        } else {
+            batches.extend(chunk.iter().map(|index| vec![*index]));
+        }
+    }
+    batches
 }
 
-/// Runs `N` walkers side by side.
-#[inline(always)]
-fn run<const N: usize, S: Sharing<N>>(
-    rigs: &[&Rig; N],
-    course: &Course,
-    steps: u32,
-) -> [Result<f64, Exploded>; N] {
-    let mut lanes = Lanes::<N, S>::new(rigs, course);
-    let mut exploded = [None; N];
-    for step in 1..=steps {
-        lanes.step();
-        let finite = lanes.finite();
-        if finite != [true; N] {
-            for lane in 0..N {
-                if !finite[lane] && exploded[lane].is_none() {
-                    exploded[lane] = Some(Exploded { step });
+/// A run of a batch of walkers.
+struct Run<'a, T> {
+    lanes: Lanes<'a, T>,
+    level: Level,
+    step: u32,
+    exploded: [Option<Exploded>; LANES],
+}
+
+impl<'a, T: Topology> Run<'a, T> {
+    fn new(rigs: &[&Rig], course: &'a Course) -> Self {
+        Run {
+            lanes: Lanes::new(rigs, course),
+            level: Level::new(),
+            step: 0,
+            exploded: [None; LANES],
+        }
+    }
+
+    /// Steps with the widest vectors that the machine has.
+    fn advance(&mut self, steps: u32) {
+        let level = self.level;
+        dispatch!(level, simd => self.advance_with(simd, steps));
+    }
+
+    #[inline(always)]
+    fn advance_with<S: Simd>(&mut self, simd: S, steps: u32) {
+        for _ in 0..steps {
+            self.lanes.step(simd);
+            self.step += 1;
+            let broken = self.lanes.broken(simd);
+            if broken.simd_eq(0.0).all_true() {
+                continue;
+            }
+            for lane in 0..LANES {
+                if broken[lane] != 0.0 && self.exploded[lane].is_none() {
+                    self.exploded[lane] = Some(Exploded { step: self.step });
                 }
             }
         }
     }
-    std::array::from_fn(|lane| {
-        let rig = rigs[lane];
-        if rig.stuck {
-            return Ok(0.0);
-        }
-        if let Some(exploded) = exploded[lane] {
-            return Err(exploded);
-        }
-        let end = centre((0..rig.masses.len()).map(|mass| lanes.position(mass, lane)));
-        let start = centre(rig.masses.iter().copied());
-        Ok((end[0] - start[0]).abs())
-    })
+
+    /// How the walker of a lane failed.
+    fn exploded(&self, lane: usize) -> Option<Exploded> {
+        self.exploded[lane]
+    }
+
+    /// Where the joints of the first walker are.
+    fn frame(&self, rig: &Rig) -> Vec<[f32; 2]> {
+        (0..rig.masses.len())
+            .map(|mass| self.lanes.position(mass, 0))
+            .collect()
+    }
+
+    /// Runs walkers and measures how far they came.
+    fn distances(rigs: &[&Rig], course: &'a Course, steps: u32) -> Vec<Result<f64, Exploded>> {
+        let mut run = Self::new(rigs, course);
+        run.advance(steps);
+        let distance = |(lane, rig): (usize, &&Rig)| {
+            let end = (0..rig.masses.len()).map(|mass| run.lanes.position(mass, lane));
+            let (start, end) = (centre(rig.masses.iter().copied()), centre(end));
+            run.exploded(lane)
+                .map_or(Ok((end[0] - start[0]).abs()), Err)
+        };
+        rigs.iter().enumerate().map(distance).collect()
+    }
 }
 
 /// The mean of positions.
