@@ -36,7 +36,10 @@ impl Runner {
             last_cpu: Duration::ZERO,
         };
         if runner.config.tier == Tier::CPython {
-            runner.second.ensure()?;
+            match runner.second.ensure() {
+                Ok(()) | Err(Failure::NoPython { .. }) => {}
+                Err(failure) => return Err(Error::Prelude(failure)),
+            }
         } else {
             runner.first = Some(runner.start_first()?);
         }
@@ -62,11 +65,7 @@ impl Runner {
 
     /// Why the CPython tier cannot be used here, if so; starts it to find out.
     pub fn python_problem(&mut self) -> Option<Failure> {
-        match self.second.ensure() {
-            Ok(()) => None,
-            Err(Error::Prelude(failure)) => Some(failure),
-            Err(other) => Some(Failure::crashed(other.to_string())),
-        }
+        self.second.ensure().err()
     }
 
     fn start_first(&self) -> Result<Process, Error> {

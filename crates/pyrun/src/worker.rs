@@ -10,7 +10,7 @@ use crate::{Failure, cage, second_tier};
 
 /// The argument that asks for the first tier.
 pub(crate) const FIRST: &str = "first";
-/// The argument that asks for the second; the path of CPython follows.
+/// The argument that asks for the second; the path of CPython and the folders it reads follow.
 pub(crate) const SECOND: &str = "second";
 /// Exit status of a worker whose stack is used up.
 pub(crate) const STACK_EXIT: i32 = 71;
@@ -31,7 +31,9 @@ pub fn worker_main() -> ! {
     cage::die_with_parent();
     match (args.next(), args.next()) {
         (Some(tier), None) if tier == FIRST => serve(),
-        (Some(tier), Some(python)) if tier == SECOND => second_tier::become_zygote(&python),
+        (Some(tier), Some(python)) if tier == SECOND => {
+            second_tier::become_zygote(&python, &args.collect::<Vec<_>>())
+        }
         _ => {
             eprintln!(
                 "this is a worker process of the program; it is started by the program itself"

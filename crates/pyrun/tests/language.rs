@@ -33,3 +33,11 @@ fn seeds_give_walkers() {
         );
     }
 }
+
+#[test]
+fn both_tiers_agree_on_the_seeds() {
+    let (mut first, mut second) = (runner(Tier::Monty), runner(Tier::CPython));
+    for name in ["square", "radial", "cppn-fixed", "cppn-mutable"] {
+        assert_eq!(first.run(&seed(name)), second.run(&seed(name)), "{name}");
+    }
+}
