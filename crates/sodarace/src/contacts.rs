@@ -8,7 +8,7 @@ use fearless_simd::prelude::*;
 
 use crate::course::{Aabb, Course, MARGIN, SKIN, Segment};
 use crate::physics::*;
-use crate::rows::{LANES, Pair, Row, Vector};
+use crate::rows::{LANES, Mass, Pair, Row, Vector};
 
 /// All contacts of the walkers.
 pub(crate) struct Contacts {
@@ -71,7 +71,7 @@ struct ContactRow {
 }
 
 impl Contacts {
-    pub fn new(positions: &[Pair], masses: &[usize; LANES], course: &Course) -> Self {
+    pub fn new(positions: &[impl Mass], masses: &[usize; LANES], course: &Course) -> Self {
         let spare = positions.len();
         // Masses that a lane does not have get boxes that they never leave.
         let mut contacts = Contacts {
@@ -82,7 +82,7 @@ impl Contacts {
         };
         for (lane, &masses) in masses.iter().enumerate() {
             for mass in 0..masses {
-                let (x, y) = (positions[mass].x[lane], positions[mass].y[lane]);
+                let [x, y] = positions[mass].get(lane);
                 let fat = Aabb {
                     min: [x - RADIUS - MARGIN, y - RADIUS - MARGIN],
                     max: [x + RADIUS + MARGIN, y + RADIUS + MARGIN],
@@ -96,7 +96,7 @@ impl Contacts {
 
     /// Drops the pairs whose boxes have parted and finds those that touch.
     #[inline(always)]
-    pub fn collide(&mut self, positions: &[Pair], course: &Course) {
+    pub fn collide(&mut self, positions: &[impl Mass], course: &Course) {
         for row in self.rows.drain(..) {
             self.first_row[row.mass] = NO_ROW;
         }
@@ -107,7 +107,7 @@ impl Contacts {
                 let segment = course.segment(pair.segment);
                 let stays = boxes[mass].get(lane).overlaps(&segment.fat);
                 if stays {
-                    let at = [positions[mass].x[lane], positions[mass].y[lane]];
+                    let at = positions[mass].get(lane);
                     let touch = touch(at, segment.a, segment.b);
                     if touch != pair.touch || touch.is_none() {
                         pair.normal_impulse = 0.0;
@@ -130,7 +130,7 @@ impl Contacts {
                     first_row[mass] = first_row[mass].min(row as u32);
                 }
                 pair.row = row as u32;
-                let at = [positions[mass].x[lane], positions[mass].y[lane]];
+                let at = positions[mass].get(lane);
                 rows[row].set(lane, pair, at, course.segment(pair.segment));
             }
         }
@@ -138,7 +138,12 @@ impl Contacts {
 
     /// Normals, bounce, and the last step's impulses once more.
     #[inline(always)]
-    pub fn prepare<S: Simd>(&mut self, simd: S, positions: &[Pair], velocities: &mut [Pair]) {
+    pub fn prepare<S: Simd>(
+        &mut self,
+        simd: S,
+        positions: &[impl Mass],
+        velocities: &mut [impl Mass],
+    ) {
         // Every bounce is taken from the velocities before any impulse.
         for row in &mut self.rows {
             if row.corners {
@@ -170,7 +175,7 @@ impl Contacts {
 
     /// One sweep over the velocities: friction first, then the normal.
     #[inline(always)]
-    pub fn solve_velocities<S: Simd>(&mut self, simd: S, velocities: &mut [Pair]) {
+    pub fn solve_velocities<S: Simd>(&mut self, simd: S, velocities: &mut [impl Mass]) {
         for row in &mut self.rows {
             let [nx, ny] = row.normal.load(simd);
             let [tx, ty] = [ny, -nx];
@@ -213,7 +218,7 @@ impl Contacts {
     pub fn solve_positions<S: Simd>(
         &self,
         simd: S,
-        positions: &mut [Pair],
+        positions: &mut [impl Mass],
         open: Vector<S>,
     ) -> Vector<S> {
         let zero = Vector::splat(simd, 0.0);
@@ -246,15 +251,16 @@ impl Contacts {
 
     /// Moves the boxes that their masses have left, and finds new pairs.
     #[inline(always)]
-    pub fn sweep<S: Simd>(&mut self, simd: S, before: &[Pair], after: &[Pair], course: &Course) {
+    pub fn sweep<S: Simd, M: Mass>(&mut self, simd: S, before: &[M], after: &[M], course: &Course) {
         for mass in 0..self.boxes.len() {
             let (from, to) = (&before[mass], &after[mass]);
             if self.boxes[mass].holds(simd, from, to) {
                 continue;
             }
             for lane in 0..LANES {
-                let x = swept(from.x[lane], to.x[lane]);
-                let y = swept(from.y[lane], to.y[lane]);
+                let (from, to) = (from.get(lane), to.get(lane));
+                let x = swept(from[0], to[0]);
+                let y = swept(from[1], to[1]);
                 let fat = self.boxes[mass].get(lane);
                 // Without its margin and foresight, the box would be this.
                 let holds = fat.min[0] <= x.tight.0
@@ -374,16 +380,13 @@ impl BoxRow {
 
     /// Whether no lane's mass, on its way from one place to another, leaves it.
     #[inline(always)]
-    fn holds<S: Simd>(&self, simd: S, from: &Pair, to: &Pair) -> bool {
-        let axis = |min: &Row, max: &Row, from: &Row, to: &Row| {
-            let (from, to) = (from.load(simd), to.load(simd));
-            let low = lesser(from, to) - RADIUS;
-            let high = greater(from, to) + RADIUS;
-            min.load(simd).simd_le(low) & max.load(simd).simd_ge(high)
-        };
-        let x = axis(&self.min.x, &self.max.x, &from.x, &to.x);
-        let y = axis(&self.min.y, &self.max.y, &from.y, &to.y);
-        (x & y).all_true()
+    fn holds<S: Simd>(&self, simd: S, from: &impl Mass, to: &impl Mass) -> bool {
+        let ([x0, y0], [x1, y1]) = (from.load(simd), to.load(simd));
+        let left = self.min.x.load(simd).simd_gt(lesser(x0, x1) - RADIUS);
+        let right = self.max.x.load(simd).simd_lt(greater(x0, x1) + RADIUS);
+        let below = self.min.y.load(simd).simd_gt(lesser(y0, y1) - RADIUS);
+        let above = self.max.y.load(simd).simd_lt(greater(y0, y1) + RADIUS);
+        (left | right | below | above).all_false()
     }
 }
 
@@ -426,11 +429,11 @@ impl ContactRow {
     }
 
     /// Points the normals of corners to where the masses are now.
-    fn turn(&mut self, positions: &[Pair]) {
+    fn turn(&mut self, positions: &[impl Mass]) {
         let position = &positions[self.mass];
         for lane in (0..LANES).filter(|lane| self.corner[*lane] > 0.0) {
-            let dx = position.x[lane] - self.point.x[lane];
-            let dy = position.y[lane] - self.point.y[lane];
+            let [x, y] = position.get(lane);
+            let [dx, dy] = [x - self.point.x[lane], y - self.point.y[lane]];
             let apart = dx * dx + dy * dy > f32::EPSILON * f32::EPSILON;
             let normal = if apart { normalize(dx, dy) } else { (1.0, 0.0) };
             (self.normal.x[lane], self.normal.y[lane]) = normal;

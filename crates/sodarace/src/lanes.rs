@@ -14,15 +14,15 @@ use crate::contacts::Contacts;
 use crate::course::Course;
 use crate::physics::*;
 use crate::rig::Rig;
-use crate::rows::{LANES, Pair, Row, Topology, Vector};
+use crate::rows::{LANES, Mass, Pair, Row, Topology, Vector};
 
 /// Walkers side by side on one course.
-pub(crate) struct Lanes<'a, T> {
+pub(crate) struct Lanes<'a, T: Topology> {
     course: &'a Course,
     /// By mass, the spare one last.
-    positions: Vec<Pair>,
-    before: Vec<Pair>,
-    velocities: Vec<Pair>,
+    positions: Vec<T::Mass>,
+    before: Vec<T::Mass>,
+    velocities: Vec<T::Mass>,
     springs: Vec<SpringRow<T>>,
     clocks: Vec<ClockRow>,
     rods: Vec<RodRow<T>>,
@@ -68,15 +68,14 @@ impl<'a, T: Topology> Lanes<'a, T> {
         let rigs: [&Rig; LANES] = std::array::from_fn(|lane| rigs[lane.min(rigs.len() - 1)]);
         let most = |count: fn(&Rig) -> usize| rigs.iter().map(|r| count(r)).max().unwrap_or(0);
         let spare = most(|r| r.masses.len());
-        let mut positions = vec![Pair::ZERO; spare + 1];
+        let mut positions = vec![T::Mass::ZERO; spare + 1];
         let mut springs = vec![SpringRow::<T>::inert(spare as u16); most(|r| r.springs.len())];
         let mut clocks = vec![ClockRow::ZERO; springs.len()];
         let rods = most(|r| r.springs.iter().filter(|s| !s.soft).count());
         let mut rods = vec![RodRow::<T>::inert(spare as u16); rods];
         for (lane, rig) in rigs.iter().enumerate() {
             for (mass, p) in rig.masses.iter().enumerate() {
-                positions[mass].x[lane] = p[0];
-                positions[mass].y[lane] = p[1];
+                positions[mass].set(lane, *p);
             }
             for ((row, clock), s) in springs.iter_mut().zip(&mut clocks).zip(&rig.springs) {
                 row.a.set(lane, s.a);
@@ -98,7 +97,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
             contacts: Contacts::new(&positions[..spare], &masses, course),
             course,
             before: positions.clone(),
-            velocities: vec![Pair::ZERO; spare + 1],
+            velocities: vec![T::Mass::ZERO; spare + 1],
             positions,
             springs,
             clocks,
@@ -109,7 +108,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
 
     /// Where a mass of a lane is.
     pub fn position(&self, mass: usize, lane: usize) -> [f32; 2] {
-        [self.positions[mass].x[lane], self.positions[mass].y[lane]]
+        self.positions[mass].get(lane)
     }
 
     /// A row that is zero where all positions are finite, and NaN elsewhere.
@@ -261,7 +260,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
 #[inline(always)]
 fn push<S: Simd, T: Topology>(
     simd: S,
-    velocities: &mut [Pair],
+    velocities: &mut [T::Mass],
     a: &T,
     b: &T,
     impulse: Vector<S>,

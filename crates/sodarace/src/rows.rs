@@ -5,7 +5,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use fearless_simd::{f32x16, prelude::*};
+use fearless_simd::{f32x16, prelude::*, u64x8};
 
 /// Walkers that are stepped together: one AVX-512 register, two AVX2 ones, four
 /// of SSE2 or NEON.
@@ -74,16 +74,108 @@ impl Pair {
     }
 }
 
+/// A two-dimensional vector of each lane in the order that suits a topology.
+pub(crate) trait Mass: Copy {
+    const ZERO: Self;
+    fn load<S: Simd>(&self, simd: S) -> [Vector<S>; 2];
+    fn store<S: Simd>(&mut self, vector: [Vector<S>; 2]);
+    /// A lane's vector.
+    fn get(&self, lane: usize) -> [f32; 2];
+    /// Sets a lane's vector.
+    fn set(&mut self, lane: usize, vector: [f32; 2]);
+}
+
+impl Mass for Pair {
+    const ZERO: Self = Pair::ZERO;
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S) -> [Vector<S>; 2] {
+        self.load(simd)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, vector: [Vector<S>; 2]) {
+        self.store(vector);
+    }
+
+    #[inline(always)]
+    fn get(&self, lane: usize) -> [f32; 2] {
+        [self.x[lane], self.y[lane]]
+    }
+
+    #[inline(always)]
+    fn set(&mut self, lane: usize, vector: [f32; 2]) {
+        [self.x[lane], self.y[lane]] = vector;
+    }
+}
+
+/// Each lane's x and y in one word, so that a lane is gathered in one go.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(64))]
+pub(crate) struct Words([u64; LANES]);
+
+impl Words {
+    #[inline(always)]
+    fn split<S: Simd>(simd: S, words: &[u64; LANES]) -> [Vector<S>; 2] {
+        let (low, high) = words.split_at(LANES / 2);
+        let low: Vector<S> = u64x8::from_slice(simd, low).bitcast();
+        let high: Vector<S> = u64x8::from_slice(simd, high).bitcast();
+        let (x, y) = low.deinterleave(high);
+        [x, y]
+    }
+
+    #[inline(always)]
+    fn join<S: Simd>([x, y]: [Vector<S>; 2]) -> [u64; LANES] {
+        let (low, high) = x.interleave(y);
+        let (low, high): (u64x8<S>, u64x8<S>) = (low.bitcast(), high.bitcast());
+        let mut words = [0; LANES];
+        low.store_slice(&mut words[..LANES / 2]);
+        high.store_slice(&mut words[LANES / 2..]);
+        words
+    }
+}
+
+impl Mass for Words {
+    const ZERO: Self = Words([0; LANES]);
+
+    #[inline(always)]
+    fn load<S: Simd>(&self, simd: S) -> [Vector<S>; 2] {
+        Words::split(simd, &self.0)
+    }
+
+    #[inline(always)]
+    fn store<S: Simd>(&mut self, vector: [Vector<S>; 2]) {
+        self.0 = Words::join(vector);
+    }
+
+    #[inline(always)]
+    fn get(&self, lane: usize) -> [f32; 2] {
+        let [a, b, c, d, e, f, g, h] = self.0[lane].to_ne_bytes();
+        [
+            f32::from_ne_bytes([a, b, c, d]),
+            f32::from_ne_bytes([e, f, g, h]),
+        ]
+    }
+
+    #[inline(always)]
+    fn set(&mut self, lane: usize, [x, y]: [f32; 2]) {
+        let ([a, b, c, d], [e, f, g, h]) = (x.to_ne_bytes(), y.to_ne_bytes());
+        self.0[lane] = u64::from_ne_bytes([a, b, c, d, e, f, g, h]);
+    }
+}
+
 /// Which mass, for each lane: how the walkers' topologies are kept.
 pub(crate) trait Topology: Copy {
+    /// A vector of each lane.
+    type Mass: Mass;
     /// The same mass for all lanes.
     fn all(mass: u16) -> Self;
     /// Sets a lane's mass.
     fn set(&mut self, lane: usize, mass: u16);
     /// Loads the vectors of the masses.
-    fn gather<S: Simd>(&self, simd: S, of: &[Pair]) -> [Vector<S>; 2];
+    fn gather<S: Simd>(&self, simd: S, of: &[Self::Mass]) -> [Vector<S>; 2];
     /// Stores the vectors of the masses.
-    fn scatter<S: Simd>(&self, to: &mut [Pair], vectors: [Vector<S>; 2]);
+    fn scatter<S: Simd>(&self, to: &mut [Self::Mass], vectors: [Vector<S>; 2]);
 }
 
 /// All lanes have one topology: fast.
@@ -92,9 +184,11 @@ pub(crate) struct Same(u16);
 
 /// Each lane has its own topology.
 #[derive(Clone, Copy)]
-pub(crate) struct Own(Row<u16>);
+pub(crate) struct Own([u16; LANES]);
 
 impl Topology for Same {
+    type Mass = Pair;
+
     fn all(mass: u16) -> Self {
         Same(mass)
     }
@@ -115,8 +209,10 @@ impl Topology for Same {
 }
 
 impl Topology for Own {
+    type Mass = Words;
+
     fn all(mass: u16) -> Self {
-        Own(Row([mass; LANES]))
+        Own([mass; LANES])
     }
 
     fn set(&mut self, lane: usize, mass: u16) {
@@ -124,22 +220,20 @@ impl Topology for Own {
     }
 
     #[inline(always)]
-    fn gather<S: Simd>(&self, simd: S, of: &[Pair]) -> [Vector<S>; 2] {
-        let mut pair = Pair::ZERO;
+    fn gather<S: Simd>(&self, simd: S, of: &[Words]) -> [Vector<S>; 2] {
+        // A loop: closures are not compiled for the vectors at hand.
+        let mut words = [0; LANES];
         for lane in 0..LANES {
-            let mass = &of[usize::from(self.0[lane])];
-            pair.x[lane] = mass.x[lane];
-            pair.y[lane] = mass.y[lane];
+            words[lane] = of[usize::from(self.0[lane])].0[lane];
         }
-        pair.load(simd)
+        Words::split(simd, &words)
     }
 
     #[inline(always)]
-    fn scatter<S: Simd>(&self, to: &mut [Pair], [x, y]: [Vector<S>; 2]) {
+    fn scatter<S: Simd>(&self, to: &mut [Words], vectors: [Vector<S>; 2]) {
+        let words = Words::join(vectors);
         for lane in 0..LANES {
-            let mass = &mut to[usize::from(self.0[lane])];
-            mass.x[lane] = x[lane];
-            mass.y[lane] = y[lane];
+            to[usize::from(self.0[lane])].0[lane] = words[lane];
         }
     }
 }

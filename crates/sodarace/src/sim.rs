@@ -139,7 +139,7 @@ fn batches(rigs: &[Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
 }
 
 /// A run of a batch of walkers.
-struct Run<'a, T> {
+struct Run<'a, T: Topology> {
     lanes: Lanes<'a, T>,
     level: Level,
     step: u32,
