@@ -80,7 +80,7 @@ fn every_child_parses_and_differs() {
     let (mut drawn, mut unparsable) = (0, 0);
     for (i, gp) in settings.iter().enumerate() {
         for source in SEEDS.iter().chain(&SOURCES) {
-            for seed in 0..100 {
+            for seed in 0..150 {
                 let child = gp.mutate_traced(source, &mut rng(seed)).unwrap();
                 assert!(!same_tree(source, &child.source), "{i} {seed}:\n{source}");
                 assert!(!child.kinds.is_empty());
@@ -320,6 +320,13 @@ fn statements_are_repeated_deleted_swapped_and_moved() {
     );
     let found = children(&only(|w| w.delete = 1.0), "if x: f(1)\n", 50);
     assert!(found.contains("if x: pass\n"));
+}
+
+#[test]
+fn the_last_statement_of_a_block_moves_out_of_it() {
+    let gp = only(|w| w.transplant = 1.0);
+    let found = children(&gp, "f(1)\nif x:\n    g(2)\n    h(3)\n", 200);
+    assert!(found.contains("f(1)\nh(3)\nif x:\n    g(2)\n"), "{found:?}");
 }
 
 #[test]

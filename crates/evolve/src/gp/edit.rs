@@ -17,16 +17,19 @@ impl Edit {
         }
     }
 
-    /// Two edits clash when both claim a byte, or when one inserts inside or right after what the
-    /// other replaces: a line added to a block belongs to the statement that ends there.
+    /// Whether both claim a byte, or one inserts inside what the other replaces.
+    fn overlaps(&self, other: &Self) -> bool {
+        let (a, b) = (&self.range, &other.range);
+        a.start.max(b.start) < a.end.min(b.end)
+            || a.is_empty() && b.start < a.start && a.start < b.end
+            || b.is_empty() && a.start < b.start && b.start < a.end
+    }
+
+    /// Edits of two mutations clash also when one inserts right after what the other replaces: a
+    /// line added to a block belongs to the statement that ends there.
     fn clashes(&self, other: &Self) -> bool {
         let (a, b) = (&self.range, &other.range);
-        match (a.is_empty(), b.is_empty()) {
-            (true, true) => false,
-            (true, false) => b.start < a.start && a.start <= b.end,
-            (false, true) => a.start < b.start && b.start <= a.end,
-            (false, false) => a.start < b.end && b.start < a.end,
-        }
+        self.overlaps(other) || a.is_empty() != b.is_empty() && a.end == b.end
     }
 }
 
@@ -35,10 +38,15 @@ impl Edit {
 pub(super) struct Edits(Vec<Edit>);
 
 impl Edits {
-    /// Adds the edits of one mutation, all or none; `false` if one clashes with an earlier mutation.
+    /// Adds the edits of one mutation, all or none; `false` if they overlap or one clashes with an
+    /// earlier mutation.
     pub(super) fn add(&mut self, edits: Vec<Edit>) -> bool {
-        if edits.iter().any(|e| self.0.iter().any(|f| e.clashes(f))) {
-            return false;
+        let mut rest = edits.as_slice();
+        while let [e, others @ ..] = rest {
+            if others.iter().any(|f| e.overlaps(f)) || self.0.iter().any(|f| e.clashes(f)) {
+                return false;
+            }
+            rest = others;
         }
         self.0.extend(edits);
         true
@@ -92,6 +100,7 @@ mod tests {
         assert!(edits.add(vec![Edit::new(0..1, "aa")]));
         assert!(!edits.add(vec![Edit::new(0..3, "z")]));
         assert!(!edits.add(vec![Edit::new(1..1, "z")]));
+        assert!(!edits.add(vec![Edit::new(2..4, ""), Edit::new(3..3, "z")]));
         assert_eq!(edits.apply("x = y", 0..5), "aa = b");
     }
 

@@ -296,7 +296,7 @@ impl<'m, 'a> Mutator<'m, 'a> {
             !t.kind().is_trivia() && !matches!(t.kind(), TokenKind::Lpar | TokenKind::Rpar)
         });
         let first = tokens.next()?;
-        let last = tokens.last().unwrap_or(first);
+        let last = tokens.next_back().unwrap_or(first);
         Some(first.start().to_usize()..last.end().to_usize())
     }
 

@@ -281,8 +281,10 @@ impl<'a> Mutator<'_, 'a> {
             if !self.may_live(s, target) {
                 continue;
             }
+            let around = target.start <= s.start && s.end <= target.end;
             let after = target.index + 1 == outline.blocks[target.block].len()
                 && !target.jumps()
+                && !around
                 && chance(rng, 0.5);
             let mut edits = Edits::default();
             let moves = chance(rng, 0.5) && outline.blocks[s.block].len() > 1 && !self.is_needed(s);
