@@ -60,7 +60,7 @@ pub fn curves(series: &[Series], labels: &Labels) -> String {
         .collect();
     let names: Vec<String> = series.iter().map(|s| shorten(&s.name)).collect();
     let longest = names.iter().map(|n| n.chars().count()).max().unwrap_or(0);
-    let right = WIDTH - 22.0 - 6.2 * longest as f64;
+    let right = WIDTH - 20.0 - 6.6 * longest as f64;
 
     let mut svg = format!(
         "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 {WIDTH} {HEIGHT}' width='{WIDTH}' height='{HEIGHT}' \

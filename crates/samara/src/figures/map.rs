@@ -151,7 +151,7 @@ fn columns(bins: [usize; 3]) -> usize {
     let most = (most.round() as usize).clamp(1, bins[2].clamp(1, 8));
     (1..=most)
         .rev()
-        .find(|c| bins[2] % c == 0 && c * 2 > most)
+        .find(|c| bins[2].is_multiple_of(*c) && c * 2 > most)
         .unwrap_or(most)
 }
 

@@ -114,7 +114,7 @@ pub fn report(report: &Report) -> String {
                     section { h2 { "Map" } figure.map { (picture(map)) } }
                 }
                 @if !report.best.is_empty() {
-                    section { h2 { "Best walkers" } div.gallery { @for one in &report.best { (individual(one)) } } }
+                    section { h2 { "Best programs" } div.gallery { @for one in &report.best { (individual(one)) } } }
                 }
                 section.tables {
                     @if !report.operators.is_empty() { (operators(&report.operators)) }

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::film::Film;
-use super::palette::{INK, SURFACE};
+use super::palette::{GRID, INK, PAPER, SURFACE};
 use super::scene::{PEN, Scene, open};
 use super::xml::Num;
 use super::{HEIGHT, WIDTH};
@@ -55,7 +55,8 @@ pub(super) fn animate(scene: &Scene, film: &Film) -> String {
 fn time(seconds: f64, width: f64, clock: &str) -> String {
     let right = width - 14.0;
     let mut svg = format!(
-        "<svg x='{}' y='8' width='90' height='20'><g class='ink' fill='{INK}' font-size='13' font-weight='500' text-anchor='end'>",
+        "<rect class='paper' fill='{PAPER}' opacity='.8' x='{}' y='6' width='76' height='32' rx='6'/><svg x='{}' y='8' width='90' height='20'><g class='ink' fill='{INK}' font-size='13' font-weight='500' text-anchor='end'>",
+        Num(right - 68.0),
         Num(right - 90.0)
     );
     let whole = (seconds as usize).min(120);
@@ -72,6 +73,7 @@ fn time(seconds: f64, width: f64, clock: &str) -> String {
     let _ = write!(
         svg,
         "<animateTransform attributeName='transform' type='translate' calcMode='discrete' values='{}' keyTimes='{}' {clock}/></g></svg>\
+         <path class='grid' stroke='{GRID}' stroke-width='2' d='M{x} 33h60'/>\
          <path class='surface' stroke='{SURFACE}' stroke-width='2' d='M{x} 33h0'><animate attributeName='d' values='M{x} 33h0;M{x} 33h60' {clock}/></path>",
         places.join(";"),
         times.join(";"),

@@ -18,7 +18,8 @@ pub(super) fn encode(scene: &Scene, film: &Film, scale: f32) -> Result<Vec<u8>, 
     let path = film.path();
     let draw = |i: usize| {
         let time = i as f64 * film.interval;
-        let label = format!("x = {:.0}   t = {time:.1} s", film.centre(i)).replace('-', "\u{2212}");
+        let label =
+            format!("x = {:.0} \u{b7} {time:.1} s", film.centre(i)).replace('-', "\u{2212}");
         let camera = Camera {
             x: path[i],
             ..camera

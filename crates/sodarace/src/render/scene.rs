@@ -250,7 +250,8 @@ impl<'a> Scene<'a> {
 
 /// A label in the upper right corner of a picture this wide.
 pub(super) fn label(width: f64, text: &str) -> String {
-    let box_width = 16.0 + 7.2 * text.chars().count() as f64;
+    // In wide steps, so that the box does not twitch as numbers grow.
+    let box_width = 16.0 + 36.0 * (text.chars().count() as f64 / 5.0).ceil();
     format!(
         "<rect class='paper' fill='{PAPER}' opacity='.8' x='{}' y='6' width='{}' height='26' rx='6'/>\
          <text class='ink' x='{}' y='24' text-anchor='end' font-size='13' font-weight='500' fill='{INK}'>{}</text>",
