@@ -102,50 +102,50 @@ mod linux {
         }
     }
 
-    /// A system call, and the value its first argument must have.
-    type Call = (libc::c_long, Option<u64>);
+    /// A system call, and the values its first argument may have (any, if none are named).
+    type Call = (libc::c_long, &'static [u64]);
 
     /// What a process may always do: manage its memory and end.
     const SELF: &[Call] = &[
-        (libc::SYS_read, Some(0)),
-        (libc::SYS_write, Some(1)),
-        (libc::SYS_mmap, None),
-        (libc::SYS_munmap, None),
-        (libc::SYS_mremap, None),
-        (libc::SYS_mprotect, None),
-        (libc::SYS_madvise, None),
-        (libc::SYS_brk, None),
-        (libc::SYS_futex, None),
-        (libc::SYS_sched_yield, None),
-        (libc::SYS_clock_gettime, None),
-        (libc::SYS_getrandom, None),
-        (libc::SYS_rt_sigreturn, None),
-        (libc::SYS_rt_sigprocmask, None),
-        (libc::SYS_rt_sigaction, None),
-        (libc::SYS_sigaltstack, None),
-        (libc::SYS_restart_syscall, None),
-        (libc::SYS_getpid, None),
-        (libc::SYS_gettid, None),
-        (libc::SYS_exit, None),
-        (libc::SYS_exit_group, None),
+        (libc::SYS_read, &[0]),
+        (libc::SYS_write, &[1, 2]),
+        (libc::SYS_mmap, &[]),
+        (libc::SYS_munmap, &[]),
+        (libc::SYS_mremap, &[]),
+        (libc::SYS_mprotect, &[]),
+        (libc::SYS_madvise, &[]),
+        (libc::SYS_brk, &[]),
+        (libc::SYS_futex, &[]),
+        (libc::SYS_sched_yield, &[]),
+        (libc::SYS_clock_gettime, &[]),
+        (libc::SYS_getrandom, &[]),
+        (libc::SYS_rt_sigreturn, &[]),
+        (libc::SYS_rt_sigprocmask, &[]),
+        (libc::SYS_rt_sigaction, &[]),
+        (libc::SYS_sigaltstack, &[]),
+        (libc::SYS_restart_syscall, &[]),
+        (libc::SYS_getpid, &[]),
+        (libc::SYS_gettid, &[]),
+        (libc::SYS_exit, &[]),
+        (libc::SYS_exit_group, &[]),
     ];
 
     /// What the child that runs a program in CPython may do; all else fails with EPERM, which Python reports.
     const CHILD: &[Call] = &[
-        (libc::SYS_write, Some(1)),
-        (libc::SYS_mmap, None),
-        (libc::SYS_munmap, None),
-        (libc::SYS_mremap, None),
-        (libc::SYS_mprotect, None),
-        (libc::SYS_madvise, None),
-        (libc::SYS_brk, None),
-        (libc::SYS_futex, None),
-        (libc::SYS_sched_yield, None),
-        (libc::SYS_clock_gettime, None),
-        (libc::SYS_rt_sigreturn, None),
-        (libc::SYS_restart_syscall, None),
-        (libc::SYS_exit, None),
-        (libc::SYS_exit_group, None),
+        (libc::SYS_write, &[1]),
+        (libc::SYS_mmap, &[]),
+        (libc::SYS_munmap, &[]),
+        (libc::SYS_mremap, &[]),
+        (libc::SYS_mprotect, &[]),
+        (libc::SYS_madvise, &[]),
+        (libc::SYS_brk, &[]),
+        (libc::SYS_futex, &[]),
+        (libc::SYS_sched_yield, &[]),
+        (libc::SYS_clock_gettime, &[]),
+        (libc::SYS_rt_sigreturn, &[]),
+        (libc::SYS_restart_syscall, &[]),
+        (libc::SYS_exit, &[]),
+        (libc::SYS_exit_group, &[]),
     ];
 
     /// The filter for the child, as the bytes of its instructions.
@@ -205,19 +205,22 @@ mod linux {
 
     /// Compiles a list of allowed calls; abort() may signal the process itself.
     pub(crate) fn compile(allowed: &[Call], otherwise: SeccompAction) -> io::Result<BpfProgram> {
-        let first_is = |value: u64| -> io::Result<Vec<SeccompRule>> {
-            let condition =
-                SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
-                    .map_err(io::Error::other)?;
-            Ok(vec![
-                SeccompRule::new(vec![condition]).map_err(io::Error::other)?,
-            ])
+        let first_is = |value: &u64| -> io::Result<SeccompRule> {
+            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *value)
+                .and_then(|condition| SeccompRule::new(vec![condition]))
+                .map_err(io::Error::other)
         };
         let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
         for (call, first) in allowed {
-            rules.insert(*call, first.map_or(Ok(vec![]), first_is)?);
+            rules.insert(
+                *call,
+                first.iter().map(first_is).collect::<io::Result<_>>()?,
+            );
         }
-        rules.insert(libc::SYS_tgkill, first_is(u64::from(std::process::id()))?);
+        rules.insert(
+            libc::SYS_tgkill,
+            vec![first_is(&u64::from(std::process::id()))?],
+        );
         let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
         SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)
             .and_then(BpfProgram::try_from)

@@ -83,7 +83,6 @@ const LACKING_BUILTINS: &[&str] = &[
 
 /// Types of Python's own whose attributes the first tier has in part.
 const BUILTIN_TYPES: &[&str] = &[
-    "NoneType",
     "bool",
     "builtin_function_or_method",
     "bytes",
@@ -148,10 +147,10 @@ impl Interpreter {
             _ => return Err(Failure::crashed("the prelude's session cannot be restored")),
         };
         let explain = |e: MontyException| explain(&e, PROGRAM, &self.setup);
-        repl.feed_run(&program.source, vec![], PrintWriter::Disabled)
-            .map_err(explain)?;
+        // one text: the interpreter resolves names best within it
+        let source = format!("{}\n{}()", program.source, program.entry);
         let result = repl
-            .call_function(&program.entry, vec![], PrintWriter::Disabled)
+            .feed_run(&source, vec![], PrintWriter::Disabled)
             .map_err(explain)?;
         let mut out = Writer::new(&[VALUE], self.setup.limits.output_bytes);
         encode(&result, 0, &mut out)?;

@@ -1,0 +1,178 @@
+//! Hostile programs, each in both tiers: a typed failure within the limits, nothing left behind, and the next program
+//! runs as if nothing had been.
+//!
+//! The first line of each file names the failures accepted: `# expect: time|memory`, or `# expect: first / second`
+//! where the tiers differ. `CANARY` in a program stands for the path of a file that must stay as it is.
+
+mod common;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use common::*;
+use pyrun::{Failure, Limits, Tier};
+
+/// Resident memory that a worker or a forked child may have beyond the program's own: interpreter and binary.
+const BASE: u64 = 64 << 20;
+
+struct Case {
+    name: String,
+    source: String,
+    first: Vec<String>,
+    second: Vec<String>,
+}
+
+fn corpus(canary: &str) -> Vec<Case> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/hostile");
+    let mut cases: Vec<Case> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| {
+            let path = entry.unwrap().path();
+            let source = std::fs::read_to_string(&path).unwrap();
+            let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+            let expect = source
+                .lines()
+                .next()
+                .and_then(|l| l.strip_prefix("# expect: "))
+                .expect(&name);
+            let tier = |text: &str| {
+                text.split('|')
+                    .map(|r| r.trim().to_owned())
+                    .collect::<Vec<_>>()
+            };
+            let (first, second) = expect.split_once(" / ").unwrap_or((expect, expect));
+            let (first, second) = (tier(first), tier(second));
+            Case {
+                name,
+                source: source.replace("CANARY", canary),
+                first,
+                second,
+            }
+        })
+        .collect();
+    cases.sort_by(|a, b| a.name.cmp(&b.name));
+    assert!(cases.len() >= 60, "{} programs", cases.len());
+    cases
+}
+
+/// All living processes that descend from this one, with their peak resident memory in bytes.
+fn descendants() -> Vec<(u32, u64)> {
+    let mut parents = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(pid) = entry.file_name().to_string_lossy().parse::<u32>() else {
+            continue;
+        };
+        let Ok(stat) = std::fs::read_to_string(format!("/proc/{pid}/stat")) else {
+            continue;
+        };
+        let after = stat.rsplit_once(") ").unwrap().1;
+        let mut fields = after.split(' ');
+        let state = fields.next().unwrap();
+        let parent: u32 = fields.next().unwrap().parse().unwrap();
+        if state != "Z" {
+            parents.push((pid, parent));
+        }
+    }
+    let mut found = vec![std::process::id()];
+    let mut at = 0;
+    while at < found.len() {
+        let parent = found[at];
+        found.extend(
+            parents
+                .iter()
+                .filter(|(_, p)| *p == parent)
+                .map(|(pid, _)| *pid),
+        );
+        at += 1;
+    }
+    found[1..].iter().map(|&pid| (pid, peak(pid))).collect()
+}
+
+fn peak(pid: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"));
+    line.and_then(|l| l.trim().split(' ').next()?.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
+}
+
+fn withstand(tier: Tier) {
+    let scratch = tempfile::tempdir().unwrap();
+    let canary = scratch.path().join("canary");
+    std::fs::write(&canary, "alive").unwrap();
+    let limits = Limits {
+        cpu: Duration::from_millis(300),
+        ..Limits::default()
+    };
+    let mut runner = limited(tier, limits.clone());
+    let square = seed("square");
+    let sane = runner.run(&square).unwrap();
+    let workers = descendants().len();
+    let mut wrong = Vec::new();
+    for case in corpus(canary.to_str().unwrap()) {
+        let expect = if tier == Tier::Monty {
+            &case.first
+        } else {
+            &case.second
+        };
+        let result = runner.run(&case.source);
+        let (got, cpu) = (reason(&result), runner.last_cpu());
+        if !expect.iter().any(|e| e == got) {
+            wrong.push(format!(
+                "{}: expected {expect:?}, got {got}: {result:?}",
+                case.name
+            ));
+        }
+        if cpu > limits.cpu.mul_f64(1.2) {
+            wrong.push(format!("{}: {cpu:?} of CPU time", case.name));
+        }
+        if runner.run(&square).as_ref() != Ok(&sane) {
+            wrong.push(format!("{}: the next program failed", case.name));
+        }
+        let now = descendants();
+        if now.len() != workers {
+            wrong.push(format!(
+                "{}: {} processes instead of {workers}",
+                case.name,
+                now.len()
+            ));
+        }
+        for (pid, peak) in now {
+            if peak > limits.memory_bytes + BASE {
+                wrong.push(format!(
+                    "{}: process {pid} took {} MB",
+                    case.name,
+                    peak >> 20
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert_eq!(std::fs::read_to_string(&canary).unwrap(), "alive");
+    assert_eq!(std::fs::read_dir(scratch.path()).unwrap().count(), 1);
+    drop(runner);
+    assert_eq!(descendants(), [], "a worker outlives its runner");
+}
+
+#[test]
+fn hostile_programs() {
+    // one after the other: each looks at all the processes of this one
+    withstand(Tier::Monty);
+    withstand(Tier::CPython);
+    default_limits();
+}
+
+fn default_limits() {
+    for tier in [Tier::Monty, Tier::CPython] {
+        let mut runner = runner(tier);
+        assert_eq!(
+            runner.run("def make_walker():\n\twhile True: pass"),
+            Err(Failure::Time)
+        );
+        let cpu = runner.last_cpu();
+        assert!(
+            cpu >= Duration::from_millis(900) && cpu <= Duration::from_millis(1200),
+            "{cpu:?}"
+        );
+    }
+}

@@ -1,0 +1,3 @@
+# expect: memory
+def make_walker():
+    raise MemoryError("said so")

@@ -1,0 +1,3 @@
+# expect: no-entry
+def other():
+    return 1

@@ -1,0 +1,2 @@
+# expect: exception
+make_walker = 3

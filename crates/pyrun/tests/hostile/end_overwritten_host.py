@@ -1,0 +1,5 @@
+# expect: exception
+def walker_creator():
+    raise ValueError("mine")
+def make_walker():
+    return walker_creator()

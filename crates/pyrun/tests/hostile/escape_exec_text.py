@@ -1,0 +1,3 @@
+# expect: unsupported / time
+def make_walker():
+    exec("while True: pass")

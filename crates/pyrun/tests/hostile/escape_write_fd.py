@@ -1,0 +1,4 @@
+# expect: unsupported / forbidden|exception
+def make_walker():
+    os = [c for c in ().__class__.__base__.__subclasses__() if c.__name__ == "_wrap_close"][0].__init__.__globals__
+    os["write"](2, b"x")

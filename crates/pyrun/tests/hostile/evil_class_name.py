@@ -1,0 +1,3 @@
+# expect: unsupported|bad-result / bad-result
+def make_walker():
+    return type("x" * 1000000, (), {})()

@@ -1,0 +1,6 @@
+# expect: recursion
+class A:
+    def __repr__(self):
+        return repr(self)
+def make_walker():
+    return repr(A())

@@ -1,0 +1,3 @@
+# expect: forbidden
+def make_walker():
+    open("CANARY", "a").write("x")

@@ -1,0 +1,3 @@
+# expect: forbidden
+def make_walker():
+    return open("CANARY").read()

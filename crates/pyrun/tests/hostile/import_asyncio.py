@@ -1,0 +1,4 @@
+# expect: forbidden
+import asyncio
+def make_walker():
+    asyncio.run(1)

@@ -1,0 +1,4 @@
+# expect: forbidden
+import builtins
+def make_walker():
+    return builtins.open("/etc/passwd")

@@ -1,0 +1,4 @@
+# expect: forbidden
+import gc
+def make_walker():
+    return gc.get_objects()

@@ -1,0 +1,4 @@
+# expect: forbidden
+import importlib
+def make_walker():
+    return importlib.import_module("os")

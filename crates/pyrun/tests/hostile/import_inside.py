@@ -1,0 +1,4 @@
+# expect: forbidden
+def make_walker():
+    import os
+    return os.getpid()

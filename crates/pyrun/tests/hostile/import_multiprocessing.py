@@ -1,0 +1,4 @@
+# expect: forbidden
+from multiprocessing import Process
+def make_walker():
+    Process().start()

@@ -1,0 +1,4 @@
+# expect: forbidden
+import os
+def make_walker():
+    return os.listdir("/")

@@ -1,0 +1,4 @@
+# expect: forbidden
+from . import secrets
+def make_walker():
+    return 1

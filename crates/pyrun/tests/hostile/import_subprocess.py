@@ -1,0 +1,4 @@
+# expect: forbidden
+import subprocess
+def make_walker():
+    return subprocess.check_output(["id"])

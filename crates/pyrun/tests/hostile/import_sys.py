@@ -1,0 +1,4 @@
+# expect: forbidden
+import sys
+def make_walker():
+    sys.exit(0)

@@ -1,0 +1,4 @@
+# expect: forbidden
+import urllib.request
+def make_walker():
+    return urllib.request.urlopen("http://localhost")

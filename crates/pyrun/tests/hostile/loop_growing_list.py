@@ -1,0 +1,5 @@
+# expect: time|memory
+def make_walker():
+    a = [1]
+    for x in a:
+        a.append(x)

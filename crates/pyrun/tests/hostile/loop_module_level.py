@@ -1,0 +1,5 @@
+# expect: time
+while True:
+    pass
+def make_walker():
+    return 1

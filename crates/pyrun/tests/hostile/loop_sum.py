@@ -1,0 +1,3 @@
+# expect: time
+def make_walker():
+    return sum(range(10**13))

@@ -1,0 +1,4 @@
+# expect: time
+def make_walker():
+    while True:
+        pass

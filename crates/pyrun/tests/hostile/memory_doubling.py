@@ -1,0 +1,5 @@
+# expect: memory|time
+def make_walker():
+    a = [1]
+    while True:
+        a = a + a

@@ -1,0 +1,5 @@
+# expect: memory|time
+def make_walker():
+    a = []
+    while True:
+        a.append("x" * 100000)

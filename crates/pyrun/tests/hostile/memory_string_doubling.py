@@ -1,0 +1,5 @@
+# expect: memory
+def make_walker():
+    s = "abc"
+    while True:
+        s += s

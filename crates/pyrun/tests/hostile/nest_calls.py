@@ -1,0 +1,3 @@
+# expect: recursion|exception
+def make_walker():
+    return make_walker()

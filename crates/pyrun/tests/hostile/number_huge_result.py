@@ -1,0 +1,3 @@
+# expect: bad-result
+def make_walker():
+    return 10**30

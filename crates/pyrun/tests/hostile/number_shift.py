@@ -1,0 +1,3 @@
+# expect: memory|exception
+def make_walker():
+    return 1 << 10**12

@@ -1,0 +1,5 @@
+# expect: memory|time
+def make_walker():
+    n = 3
+    while True:
+        n = n * n

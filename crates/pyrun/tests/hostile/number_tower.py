@@ -1,0 +1,3 @@
+# expect: memory|time
+def make_walker():
+    return 9**9**9

@@ -1,0 +1,5 @@
+# expect: bad-result
+def make_walker():
+    d = {}
+    d["d"] = d
+    return d

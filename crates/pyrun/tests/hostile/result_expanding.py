@@ -1,0 +1,6 @@
+# expect: output-too-large|time|memory
+def make_walker():
+    a = [1, 2]
+    for i in range(40):
+        a = [a, a]
+    return a

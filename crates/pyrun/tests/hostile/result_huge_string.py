@@ -1,0 +1,3 @@
+# expect: output-too-large
+def make_walker():
+    return "x" * 10000000

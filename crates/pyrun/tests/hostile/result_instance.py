@@ -1,0 +1,5 @@
+# expect: bad-result
+class A:
+    pass
+def make_walker():
+    return A()

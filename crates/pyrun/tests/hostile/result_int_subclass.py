@@ -1,0 +1,5 @@
+# expect: unsupported / bad-result
+class I(int):
+    pass
+def make_walker():
+    return I(3)

@@ -1,0 +1,3 @@
+# expect: bad-result|exception|syntax
+def make_walker():
+    return chr(0xD800)

@@ -1,0 +1,3 @@
+# expect: memory|exception
+def make_walker():
+    return "x".center(10**12)

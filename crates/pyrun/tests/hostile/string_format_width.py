@@ -1,0 +1,3 @@
+# expect: memory|exception
+def make_walker():
+    return len(f"{1:>{10**11}}")

@@ -1,0 +1,3 @@
+# expect: memory
+def make_walker():
+    return "ab" * 10**12

@@ -1,0 +1,6 @@
+# expect: memory|time
+def make_walker():
+    a = ["x" * 1000000]
+    for i in range(20):
+        a = [a, a]
+    return len(repr(a))
