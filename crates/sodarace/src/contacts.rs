@@ -81,8 +81,8 @@ impl Contacts {
             first_row: vec![NO_ROW; spare],
         };
         for (lane, &masses) in masses.iter().enumerate() {
-            for mass in 0..masses {
-                let [x, y] = positions[mass].get(lane);
+            for (mass, position) in positions.iter().enumerate().take(masses) {
+                let [x, y] = position.get(lane);
                 let fat = Aabb {
                     min: [x - RADIUS - MARGIN, y - RADIUS - MARGIN],
                     max: [x + RADIUS + MARGIN, y + RADIUS + MARGIN],

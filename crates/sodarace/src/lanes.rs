@@ -27,6 +27,8 @@ pub(crate) struct Lanes<'a, T: Topology> {
     clocks: Vec<ClockRow>,
     rods: Vec<RodRow<T>>,
     contacts: Contacts,
+    /// By mass: the square of the farthest that it may be from the first.
+    reach: Vec<Row>,
     steps: u32,
 }
 
@@ -73,9 +75,12 @@ impl<'a, T: Topology> Lanes<'a, T> {
         let mut clocks = vec![ClockRow::ZERO; springs.len()];
         let rods = most(|r| r.springs.iter().filter(|s| !s.soft).count());
         let mut rods = vec![RodRow::<T>::inert(spare as u16); rods];
+        // Masses that a lane does not have fall freely and may go anywhere.
+        let mut reach = vec![Row([f32::INFINITY; LANES]); spare];
         for (lane, rig) in rigs.iter().enumerate() {
             for (mass, p) in rig.masses.iter().enumerate() {
                 positions[mass].set(lane, *p);
+                reach[mass][lane] = rig.reach() * rig.reach();
             }
             for ((row, clock), s) in springs.iter_mut().zip(&mut clocks).zip(&rig.springs) {
                 row.a.set(lane, s.a);
@@ -102,6 +107,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
             springs,
             clocks,
             rods,
+            reach,
             steps: 0,
         }
     }
@@ -111,15 +117,19 @@ impl<'a, T: Topology> Lanes<'a, T> {
         self.positions[mass].get(lane)
     }
 
-    /// A row that is zero where all positions are finite, and NaN elsewhere.
+    /// One bit a lane: whether its masses are within reach of each other. Where
+    /// one is not finite, none is.
     #[inline(always)]
-    pub fn broken<S: Simd>(&self, simd: S) -> Vector<S> {
-        let mut sum = Vector::splat(simd, 0.0);
-        for p in &self.positions {
-            let [x, y] = p.load(simd);
-            sum += (x + y) * 0.0;
+    pub fn intact<S: Simd>(&self, simd: S) -> u64 {
+        let [x0, y0] = self.positions[0].load(simd);
+        let mut intact = Vector::splat(simd, 0.0).simd_ge(0.0);
+        for (position, reach) in self.positions.iter().zip(&self.reach) {
+            let [x, y] = position.load(simd);
+            let [dx, dy] = [x - x0, y - y0];
+            // Not a number is not within reach.
+            intact &= (dx * dx + dy * dy).simd_le(reach.load(simd));
         }
-        sum
+        intact.to_bitmask()
     }
 
     /// One step of 1/60 s, in the order of `b2World::Step`.

@@ -1,14 +1,14 @@
 //! The constants of the physics: the domain's and Box2D 2.3's
 //! own, in single precision and evaluated in Box2D's order.
 
+use std::f32::consts::PI;
+
 use fearless_simd::prelude::*;
 
 use crate::MASS_RADIUS;
 use crate::course::SKIN;
 use crate::rows::Vector;
 
-/// Box2D's pi.
-const PI: f32 = 3.141_592_7;
 /// Length of a step, seconds.
 pub(crate) const DT: f32 = 1.0 / 60.0;
 /// Length of a step for the muscles' clock, seconds.

@@ -73,6 +73,13 @@ impl Rig {
         }
     }
 
+    /// The farthest that two masses of a whole walker can be apart: all springs
+    /// end to end, each swung out and then stretched to twice that.
+    pub fn reach(&self) -> f32 {
+        let lengths: f64 = self.springs.iter().map(|s| s.length).sum();
+        (2.0 * (1.0 + SWING) * lengths) as f32
+    }
+
     /// What is tied to what, and how: (a, b, soft) of each spring.
     pub fn topology(&self) -> impl Iterator<Item = (u16, u16, bool)> {
         self.springs.iter().map(|s| (s.a, s.b, s.soft))

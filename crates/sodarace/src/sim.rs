@@ -11,6 +11,11 @@ use crate::terrain::Terrain;
 use crate::walker::Walker;
 
 /// The solver lost the walker: a failure, not a fitness.
+///
+/// Box2D's limits on impulses and on the way of a mass in one step (2 world
+/// units) leave a simulation that breaks down two signs: positions that are not
+/// finite, and masses farther apart than all springs end to end, each swung out
+/// and stretched to twice its length. Either ends in this.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("the simulation exploded at step {step}")]
 pub struct Exploded {
@@ -167,12 +172,9 @@ impl<'a, T: Topology> Run<'a, T> {
         for _ in 0..steps {
             self.lanes.step(simd);
             self.step += 1;
-            let broken = self.lanes.broken(simd);
-            if broken.simd_eq(0.0).all_true() {
-                continue;
-            }
+            let intact = self.lanes.intact(simd);
             for lane in 0..LANES {
-                if broken[lane] != 0.0 && self.exploded[lane].is_none() {
+                if intact >> lane & 1 == 0 && self.exploded[lane].is_none() {
                     self.exploded[lane] = Some(Exploded { step: self.step });
                 }
             }
@@ -212,4 +214,90 @@ fn centre(positions: impl ExactSizeIterator<Item = [f32; 2]>) -> [f64; 2] {
         [x + f64::from(p[0]), y + f64::from(p[1])]
     });
     sum.map(|s| s / count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Blueprint, Drive, RawMuscle};
+
+    /// A box with two diagonals that swing.
+    fn walker() -> Walker {
+        let tie = |a, b, drive| RawMuscle { a, b, drive };
+        let active = |phase| Drive::Active {
+            amplitude: 0.8,
+            phase,
+        };
+        let blueprint = Blueprint {
+            joints: vec![[0.0, 0.0], [4.0, 0.0], [4.0, 3.0], [0.0, 3.5]],
+            muscles: vec![
+                tie(0, 1, Drive::Rigid),
+                tie(1, 2, active(0.5)),
+                tie(2, 3, Drive::Rigid),
+                tie(3, 0, active(0.1)),
+                tie(0, 2, active(0.2)),
+            ],
+        };
+        Walker::create(&blueprint).expect("a walker").0
+    }
+
+    /// Walks with vectors of the given level; the bits of all positions.
+    fn walk<T: Topology>(level: Level, terrain: &str) -> Vec<[u32; 2]> {
+        let course = Course::new(&Terrain::by_name(terrain).expect("built in"));
+        let rig = Rig::new(&walker(), &course.terrain);
+        let mut run = Run::<T>::new(&[&rig], &course);
+        run.level = level;
+        run.advance(600);
+        run.frame(&rig)
+            .into_iter()
+            .map(|p| p.map(f32::to_bits))
+            .collect()
+    }
+
+    #[test]
+    fn wide_and_narrow_vectors_give_the_same_bits() {
+        for terrain in ["flat", "bumpy"] {
+            let narrow = walk::<Same>(Level::baseline(), terrain);
+            assert_eq!(walk::<Same>(Level::new(), terrain), narrow);
+            assert_eq!(walk::<Own>(Level::baseline(), terrain), narrow);
+            assert_eq!(walk::<Own>(Level::new(), terrain), narrow);
+        }
+    }
+
+    #[test]
+    fn what_breaks_down_is_a_failure() {
+        let course = Course::new(&Terrain::by_name("flat").expect("built in"));
+        let rig = Rig::new(&walker(), &course.terrain);
+        for bad in [f32::NAN, f32::INFINITY, 1e4] {
+            let mut thrown = rig.clone();
+            thrown.masses[2][1] = bad;
+            let results = Run::<Same>::distances(&[&rig, &thrown, &rig], &course, 9);
+            assert_eq!(results[1], Err(Exploded { step: 1 }), "{bad}");
+            assert!(results[0].is_ok() && results[0] == results[2]);
+        }
+    }
+
+    #[test]
+    fn batches_hold_every_walker_once() {
+        let terrain = Terrain::by_name("flat").expect("built in");
+        let plain = Rig::new(&walker(), &terrain);
+        let mut rigs = vec![plain.clone(); 45];
+        for (i, rig) in rigs.iter_mut().enumerate().skip(21) {
+            rig.springs.truncate(3 + i % 3); // never walked, only sorted
+        }
+        let batches = batches(&rigs, (0..45).collect());
+        assert!(batches.iter().all(|b| (1..=LANES).contains(&b.len())));
+        let mut all: Vec<usize> = batches.concat();
+        all.sort_unstable();
+        assert_eq!(all, Vec::from_iter(0..45));
+    }
+
+    #[test]
+    fn nothing_to_do_is_fine() {
+        let terrain = Terrain::by_name("flat").expect("built in");
+        assert_eq!(simulate(&[], &terrain, 600), []);
+        assert_eq!(simulate(&[&walker()], &terrain, 0), [Ok(0.0)]);
+        let still = trajectory(&walker(), &terrain, 0, 0).expect("no step");
+        assert_eq!((still.every, still.frames.len()), (1, 1));
+    }
 }

@@ -1,6 +1,8 @@
 //! The reference: walks of real Box2D 2.3 on the same walkers and terrains
 //! (`tests/data/box2d.json`), and how near ours come.
 
+#![allow(dead_code)] // each test uses its part
+
 use serde::Deserialize;
 use sodarace::{Blueprint, Drive, RawMuscle, Terrain, Walker, trajectory};
 
