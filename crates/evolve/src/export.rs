@@ -41,8 +41,14 @@ fn columns(store: &Store) -> Vec<Column> {
         ("operator", Get::Text(|c| Some(&c.operator))),
         ("parent", Get::Int(|c| c.parent.map(|id| id as i64))),
         ("status", Get::Text(|c| Some(c.status.name()))),
-        ("reason", Get::Text(|c| c.reason.as_ref().map(|r| r.code.as_str()))),
-        ("message", Get::Text(|c| c.reason.as_ref().map(|r| r.message.as_str()))),
+        (
+            "reason",
+            Get::Text(|c| c.reason.as_ref().map(|r| r.code.as_str())),
+        ),
+        (
+            "message",
+            Get::Text(|c| c.reason.as_ref().map(|r| r.message.as_str())),
+        ),
         ("fitness", Get::Float(|c| c.fitness)),
         ("niche", Get::Int(|c| c.niche.map(Into::into))),
         ("accepted", Get::Flag(|c| c.accepted)),
@@ -196,5 +202,7 @@ fn schema(columns: &[Column]) -> Result<Type, ParquetError> {
                 .map(Arc::new)
         })
         .collect::<Result<_, _>>()?;
-    Type::group_type_builder("children").with_fields(fields).build()
+    Type::group_type_builder("children")
+        .with_fields(fields)
+        .build()
 }

@@ -1,9 +1,10 @@
 //! Mutation operators: they propose changed programs, and know nothing of what becomes of them.
 
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::gp::Gp;
+use crate::gp::{Gp, GpError};
 use crate::settings::Settings;
 use crate::{Error, Reason};
 
@@ -93,9 +94,8 @@ impl Weights {
         }
         let mut active = Vec::new();
         if weights.gp > 0.0 {
-            let gp = Gp::new(settings.gp.clone()).map_err(|e| {
-                Error::setting("gp", e.to_string(), "mend it in the settings")
-            })?;
+            let gp = Gp::new(settings.gp.clone())
+                .map_err(|e| Error::setting("gp", e.to_string(), "mend it in the settings"))?;
             active.push(Active {
                 name: "gp",
                 weight: weights.gp,
@@ -115,15 +115,18 @@ impl Weights {
 
 impl Operator for Gp {
     fn propose(&mut self, requests: &mut [Request<'_>]) -> Vec<Vec<Proposal>> {
+        let barren = |e: GpError| Reason::new("no-mutation", e.to_string());
         requests
             .iter_mut()
-            .map(|request| {
-                (0..request.count)
-                    .map(|_| {
-                        self.mutate(request.parent, &mut request.rng)
-                            .map_err(|e| Reason::new("no-mutation", e.to_string()))
-                    })
-                    .collect()
+            .map(|Request { parent, count, rng }| {
+                let streams = (0..*count).map(|_| ChaCha8Rng::seed_from_u64(rng.random()));
+                match self.brood(parent, streams) {
+                    Ok(children) => children
+                        .into_iter()
+                        .map(|child| child.map(|child| child.source).map_err(barren))
+                        .collect(),
+                    Err(e) => vec![Err(barren(e)); *count],
+                }
             })
             .collect()
     }

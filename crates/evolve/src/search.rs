@@ -383,7 +383,8 @@ impl Search<'_> {
         self.next = child.id + 1;
         self.counts.proposed += 1;
         self.counts.valid += u64::from(child.status != Status::Invalid);
-        self.counts.runnable += u64::from(matches!(child.status, Status::Unscored | Status::Scored));
+        self.counts.runnable +=
+            u64::from(matches!(child.status, Status::Unscored | Status::Scored));
         self.counts.accepted += u64::from(child.accepted);
     }
 

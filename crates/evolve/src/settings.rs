@@ -148,7 +148,12 @@ impl Settings {
     /// Names the first setting out of its range, and the range.
     pub fn check(&self) -> Result<(), Error> {
         let limits: [(&str, f64, f64, f64); 11] = [
-            ("search.replicas", self.search.replicas.into(), 1.0, 65_536.0),
+            (
+                "search.replicas",
+                self.search.replicas.into(),
+                1.0,
+                65_536.0,
+            ),
             ("search.batch", self.search.batch.into(), 1.0, 65_536.0),
             ("search.delay", self.search.delay.into(), 0.0, 64.0),
             ("threads", self.threads as f64, 0.0, 1024.0),
@@ -157,9 +162,24 @@ impl Settings {
             ("rng", self.rng as f64, 0.0, i64::MAX as f64),
             ("sodarace.seconds", self.sodarace.seconds, 0.1, 3600.0),
             ("python.cpu_seconds", self.python.cpu_seconds, 0.01, 3600.0),
-            ("python.memory_mb", self.python.memory_mb as f64, 16.0, 65_536.0),
-            ("python.recursion", self.python.recursion.into(), 10.0, 2000.0),
-            ("python.output_kb", self.python.output_kb as f64, 1.0, 65_536.0),
+            (
+                "python.memory_mb",
+                self.python.memory_mb as f64,
+                16.0,
+                65_536.0,
+            ),
+            (
+                "python.recursion",
+                self.python.recursion.into(),
+                10.0,
+                2000.0,
+            ),
+            (
+                "python.output_kb",
+                self.python.output_kb as f64,
+                1.0,
+                65_536.0,
+            ),
         ];
         for (field, value, low, high) in limits {
             if !(value >= low && value <= high) {
@@ -218,11 +238,13 @@ mod tests {
 
     #[test]
     fn a_partial_file_changes_only_what_it_names() {
-        let settings =
-            Settings::parse("evaluations = 7\n[map]\nheight = { high = 30 }\n").unwrap();
+        let settings = Settings::parse("evaluations = 7\n[map]\nheight = { high = 30 }\n").unwrap();
         assert_eq!(settings.evaluations, 7);
         assert_eq!(settings.map.height.high, 30.0);
-        assert_eq!(settings.map.height.bins, Settings::default().map.height.bins);
+        assert_eq!(
+            settings.map.height.bins,
+            Settings::default().map.height.bins
+        );
     }
 
     #[test]
@@ -235,9 +257,21 @@ mod tests {
         assert!(error("seed = [").contains("line 1"));
         let mut settings = Settings::default();
         settings.search.batch = 0;
-        assert!(settings.check().unwrap_err().to_string().contains("search.batch"));
+        assert!(
+            settings
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("search.batch")
+        );
         let mut settings = Settings::default();
         settings.map.mass.high = f64::NAN;
-        assert!(settings.check().unwrap_err().to_string().contains("map.mass"));
+        assert!(
+            settings
+                .check()
+                .unwrap_err()
+                .to_string()
+                .contains("map.mass")
+        );
     }
 }

@@ -166,8 +166,9 @@ impl Store {
             return Err(Error::file(folder, "the folder is not empty", mend));
         }
         let text = settings.to_toml();
-        std::fs::write(folder.join(SETTINGS), &text)
-            .map_err(|e| Error::file(folder.join(SETTINGS), e, "choose another folder with --out"))?;
+        std::fs::write(folder.join(SETTINGS), &text).map_err(|e| {
+            Error::file(folder.join(SETTINGS), e, "choose another folder with --out")
+        })?;
         let lock = lock(folder)?;
         let path = folder.join(DATABASE);
         let axes = settings.axes().to_vec();
@@ -461,19 +462,20 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn best(&self) -> Result<Option<Child>, Error> {
-        let id: Option<i64> = self
-            .db
-            .query_row(
-                "SELECT id FROM child WHERE accepted ORDER BY fitness DESC, id LIMIT 1",
-                [],
-                |row| row.get(0),
-            )
-            .optional()
-            .map_err(|e| self.error(e))?;
-        match id {
-            Some(id) => self.child(id as u64),
-            None => Ok(None),
-        }
+        Ok(self.fittest(1)?.pop())
+    }
+
+    /// The fittest champions of the map, the best first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn fittest(&self, most: usize) -> Result<Vec<Child>, Error> {
+        self.list(
+            "SELECT * FROM child JOIN source USING (id) WHERE id IN
+               (SELECT max(id) FROM child WHERE accepted GROUP BY niche) ORDER BY fitness DESC, id LIMIT ?",
+            [most as i64],
+            |row| self.read(row),
+        )
     }
 
     /// The child and its ancestors, the youngest first, `most` at most.
@@ -572,19 +574,29 @@ impl Store {
         )
     }
 
+    /// The champions' niches and fitness, by niche.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn map(&self) -> Result<Vec<(u32, f64)>, Error> {
+        self.list(
+            "SELECT niche, fitness FROM child WHERE id IN
+               (SELECT max(id) FROM child WHERE accepted GROUP BY niche) ORDER BY niche",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
     /// Niches filled, QD score and maximum fitness of the map as it is now.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn metrics(&self) -> Result<Metrics, Error> {
-        let fitness: Vec<f64> = self.list(
-            "SELECT fitness FROM child WHERE id IN
-               (SELECT max(id) FROM child WHERE accepted GROUP BY niche) ORDER BY niche",
-            [],
-            |row| row.get(0),
-        )?;
         let niches = self.axes.iter().map(|axis| axis.bins as usize).product();
-        Ok(Metrics::of(niches, fitness))
+        Ok(Metrics::of(
+            niches,
+            self.map()?.into_iter().map(|(_, fitness)| fitness),
+        ))
     }
 
     fn list<T>(
@@ -722,7 +734,9 @@ fn database_error(path: &Path, source: rusqlite::Error) -> Error {
         Some(ErrorCode::SystemIoFailure) => {
             "nothing written so far is lost: see to the disk (full or failing?), then `samara resume` the run"
         }
-        _ => "if it persists, the file may be damaged: `sqlite3 run.sqlite .recover` saves what is readable",
+        _ => {
+            "if it persists, the file may be damaged: `sqlite3 run.sqlite .recover` saves what is readable"
+        }
     };
     Error::Database {
         path: path.to_owned(),

@@ -20,7 +20,10 @@ pub const SEEDS: [(&str, &str); 4] = [
     ("square", include_str!("../../../seeds/square.py")),
     ("radial", include_str!("../../../seeds/radial.py")),
     ("cppn-fixed", include_str!("../../../seeds/cppn-fixed.py")),
-    ("cppn-mutable", include_str!("../../../seeds/cppn-mutable.py")),
+    (
+        "cppn-mutable",
+        include_str!("../../../seeds/cppn-mutable.py"),
+    ),
 ];
 
 /// The text of a seed program, by name or from a file.
@@ -50,7 +53,11 @@ pub fn terrain(name: &str) -> Result<Terrain, Error> {
     let is_file = path.extension().is_some_and(|e| e == "toml" || e == "json");
     if !is_file {
         return Terrain::by_name(name).map_err(|e| {
-            Error::setting("sodarace.terrain", e.to_string(), "or give a .toml or .json file")
+            Error::setting(
+                "sodarace.terrain",
+                e.to_string(),
+                "or give a .toml or .json file",
+            )
         });
     }
     let mend = "see docs/terrains.md for what a terrain file holds";
@@ -78,7 +85,7 @@ impl Walkers {
         let own = &settings.python;
         let mut python = pyrun::Config::new(HostModule {
             prelude: PRELUDE.to_owned(),
-            modules: [("walk_creator", ""), ("numpy", "np")]
+            modules: [("walk_creator", "_walk_creator"), ("numpy", "_numpy")]
                 .map(|(module, name)| (module.to_owned(), name.to_owned()))
                 .to_vec(),
             entry: EntryRule {
@@ -232,9 +239,8 @@ fn blueprint(value: &Value) -> Result<Blueprint, String> {
             let drive = match field(kind, "type", &name)? {
                 Value::Str(kind) if kind == "distance" => Drive::Rigid,
                 Value::Str(kind_name) if kind_name == "muscle" => {
-                    let part = |part| {
-                        number(field(kind, part, &name)?, || format!("{name}'s {part}"))
-                    };
+                    let part =
+                        |part| number(field(kind, part, &name)?, || format!("{name}'s {part}"));
                     Drive::Active {
                         amplitude: part("amplitude")?,
                         phase: part("phase")?,
@@ -282,7 +288,9 @@ fn number(value: &Value, name: impl FnOnce() -> String) -> Result<f64, String> {
 fn handle(value: &Value, name: &str) -> Result<usize, String> {
     match value {
         Value::Int(i) if *i >= 0 => Ok(*i as usize),
-        _ => Err(format!("{name} names a joint by something that is not its handle")),
+        _ => Err(format!(
+            "{name} names a joint by something that is not its handle"
+        )),
     }
 }
 

@@ -182,7 +182,9 @@ fn weighted(text: &str) -> Result<(String, f64), String> {
         None => Ok((text.to_owned(), 1.0)),
         Some((name, weight)) => match weight.parse::<f64>() {
             Ok(weight) if weight.is_finite() && weight >= 0.0 => Ok((name.to_owned(), weight)),
-            _ => Err(format!("{weight:?} is no weight; give a number of 0 or more")),
+            _ => Err(format!(
+                "{weight:?} is no weight; give a number of 0 or more"
+            )),
         },
     }
 }

@@ -1,25 +1,61 @@
-//! The command line's parts. The libraries below it do the work; see ARCHITECTURE.md.
+//! The command line. The libraries below it do the work; see ARCHITECTURE.md.
 
 use std::io::ErrorKind;
+use std::process::ExitCode;
 
-pub mod cli;
+use clap::Parser;
+use cli::{Cli, Command};
+
+mod cli;
 pub mod figures;
 mod progress;
-pub mod run;
-pub mod show;
-pub mod study;
+mod run;
+mod show;
+mod study;
+
+/// Does what the command line says. As a worker (see `pyrun`) it never returns.
+pub fn main() -> ExitCode {
+    if std::env::args_os()
+        .nth(1)
+        .is_some_and(|arg| arg == pyrun::WORKER_ARG)
+    {
+        pyrun::worker_main();
+    }
+    let cli = Cli::parse();
+    let done = match cli.command {
+        None => run::evolve(&cli.evolve),
+        Some(Command::Evolve(args)) => run::evolve(&args),
+        Some(Command::Resume(args)) => run::resume(&args),
+        Some(Command::Config) => show::config(),
+        Some(Command::Walker(args)) => show::walker(&args),
+        Some(Command::Simulate(args)) => show::simulate(&args),
+        Some(Command::Render(args)) => show::render(&args),
+        Some(Command::Stats(args)) => study::stats(&args),
+        Some(Command::Plot(args)) => study::plot(&args),
+        Some(Command::Report(args)) => study::report(&args),
+        Some(Command::Export(args)) => study::export(&args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
+        Err(Failure { code, error }) => {
+            eprintln!("samara: {error:#}");
+            ExitCode::from(code)
+        }
+    }
+}
 
 /// Why a command failed, and the exit code that says so.
-pub struct Failure {
+struct Failure {
     /// 2 for bad use, 130 for an interrupt, 1 for all else.
-    pub code: u8,
+    code: u8,
     /// What happened and what to do.
-    pub error: anyhow::Error,
+    error: anyhow::Error,
 }
 
 impl Failure {
     /// Bad use: what was typed cannot be.
-    pub fn usage(error: impl Into<anyhow::Error>) -> Self {
+    fn usage(error: impl Into<anyhow::Error>) -> Self {
         Self {
             code: 2,
             error: error.into(),
@@ -27,7 +63,7 @@ impl Failure {
     }
 
     /// Whether all that went wrong is that the reader of our output went away.
-    pub fn is_broken_pipe(&self) -> bool {
+    fn is_broken_pipe(&self) -> bool {
         self.error
             .downcast_ref::<std::io::Error>()
             .is_some_and(|e| e.kind() == ErrorKind::BrokenPipe)
@@ -56,7 +92,7 @@ impl From<evolve::Error> for Failure {
 }
 
 /// How a command ends.
-pub type Done = Result<(), Failure>;
+type Done = Result<(), Failure>;
 
 /// Prints a line to standard output; a reader that went away is an error to pass up.
 macro_rules! say {

@@ -53,7 +53,12 @@ pub fn resume(args: &ResumeArgs) -> Done {
 fn drive(mut store: Store, program: &str) -> Done {
     let folder = store.folder().to_owned();
     let domain = Walkers::new(store.settings(), store.terrain().clone());
-    let niches = store.settings().axes().iter().map(|a| u64::from(a.bins)).product();
+    let niches = store
+        .settings()
+        .axes()
+        .iter()
+        .map(|a| u64::from(a.bins))
+        .product();
     let mut display = Display::new(store.settings().evaluations, niches);
     let human = std::io::stdout().is_terminal();
     if human {

@@ -10,7 +10,7 @@ use serde_json::json;
 use sodarace::creator::Ignored;
 use sodarace::{STEPS_PER_SECOND, Terrain, Walker, render as draw};
 
-use crate::cli::{Common, RenderArgs, SimulateArgs, WalkArgs, WalkerArgs};
+use crate::cli::{RenderArgs, SimulateArgs, WalkArgs, WalkerArgs};
 use crate::{Done, Failure, say};
 
 /// Prints the commented configuration.
@@ -33,14 +33,18 @@ pub fn walker(args: &WalkerArgs) -> Done {
         Ok(made) => made,
         Err(reason) => {
             if args.json {
-                say!("{}", json!({"ok": false, "reason": reason.code, "message": reason.message}))?;
+                say!(
+                    "{}",
+                    json!({"ok": false, "reason": reason.code, "message": reason.message})
+                )?;
             }
             return Err(anyhow!("{}: {}: {}", args.program, reason.code, reason.message).into());
         }
     };
     let behaviour = walker.behaviour();
     if args.json {
-        let line = json!({"ok": true, "walker": walker, "behaviour": behaviour, "ignored": ignored});
+        let line =
+            json!({"ok": true, "walker": walker, "behaviour": behaviour, "ignored": ignored});
         return Ok(say!("{line}")?);
     }
     describe(&walker, ignored)?;
@@ -82,7 +86,9 @@ pub fn simulate(args: &SimulateArgs) -> Done {
         .map_err(|e| anyhow!("{}: {e}", args.walk.walker))?;
     let seconds = f64::from(walk.steps) / f64::from(STEPS_PER_SECOND);
     if args.json {
-        let com: Vec<_> = (0..trajectory.frames.len()).map(|i| trajectory.com(i)).collect();
+        let com: Vec<_> = (0..trajectory.frames.len())
+            .map(|i| trajectory.com(i))
+            .collect();
         let line = json!({
             "distance": distance,
             "terrain": walk.terrain.name,
@@ -92,7 +98,10 @@ pub fn simulate(args: &SimulateArgs) -> Done {
         });
         return Ok(say!("{line}")?);
     }
-    say!("distance  {distance:.3} world units in {seconds} s on {}", walk.terrain.name)?;
+    say!(
+        "distance  {distance:.3} world units in {seconds} s on {}",
+        walk.terrain.name
+    )?;
     Ok(())
 }
 
@@ -126,11 +135,12 @@ impl Walk {
         let walker = match run_and_id(&args.walker) {
             Some((run, id)) => {
                 let (store, child) = child(run, id)?;
+                let own = Self::of(&store, &child)?;
                 settings = store.settings().clone();
-                terrain = Some(store.terrain().clone());
-                walker_of(&child, run)?
+                terrain = Some(own.terrain);
+                own.walker
             }
-            None => load(&args.walker, &settings, &args.common)?,
+            None => load(&args.walker, &settings)?,
         };
         if let Some(name) = &args.terrain {
             terrain = Some(walkers::terrain(name).map_err(Failure::usage)?);
@@ -147,6 +157,24 @@ impl Walk {
             walker,
             terrain,
             steps: steps(settings.sodarace.seconds),
+        })
+    }
+
+    /// The walk that a child of a run was judged by.
+    ///
+    /// # Errors
+    /// The child made no walker.
+    pub(crate) fn of(store: &Store, child: &Child) -> anyhow::Result<Self> {
+        let name = || format!("{}:{}", store.folder().display(), child.id);
+        let artifact = child.artifact.as_ref().ok_or_else(|| {
+            let why = child.reason.as_ref().map_or("", |r| r.message.as_str());
+            anyhow!("{}: this child made no walker: {why}", name())
+        })?;
+        Ok(Self {
+            walker: serde_json::from_str(artifact)
+                .with_context(|| format!("{}: its walker is damaged", name()))?,
+            terrain: store.terrain().clone(),
+            steps: steps(store.settings().sodarace.seconds),
         })
     }
 
@@ -175,13 +203,15 @@ impl Walk {
 }
 
 /// A walker from a JSON file, or from a program that is run.
-fn load(name: &str, settings: &Settings, _: &Common) -> Result<Walker, Failure> {
+fn load(name: &str, settings: &Settings) -> Result<Walker, Failure> {
     if Path::new(name).extension().is_some_and(|e| e == "json") {
         let text = std::fs::read_to_string(name)
             .with_context(|| format!("{name}: cannot be read"))
             .map_err(Failure::usage)?;
         return serde_json::from_str(&text)
-            .with_context(|| format!("{name}: not a walker; `samara walker --json` prints one as \"walker\""))
+            .with_context(|| {
+                format!("{name}: not a walker; `samara walker --json` prints one as \"walker\"")
+            })
             .map_err(Failure::from);
     }
     let program = walkers::program(name).map_err(Failure::usage)?;
@@ -206,7 +236,10 @@ fn child(run: &Path, id: &str) -> Result<(Store, Child), Failure> {
         store.best()?
     } else {
         let id = id.parse().map_err(|_| {
-            Failure::usage(anyhow!("{}:{id}: give a child's number, or best", run.display()))
+            Failure::usage(anyhow!(
+                "{}:{id}: give a child's number, or best",
+                run.display()
+            ))
         })?;
         store.child(id)?
     };
@@ -214,14 +247,4 @@ fn child(run: &Path, id: &str) -> Result<(Store, Child), Failure> {
         Failure::usage(anyhow!("{}:{id}: the run has no such child", run.display()))
     })?;
     Ok((store, child))
-}
-
-/// The walker that a child made.
-pub(crate) fn walker_of(child: &Child, run: &Path) -> anyhow::Result<Walker> {
-    let artifact = child.artifact.as_ref().ok_or_else(|| {
-        let why = child.reason.as_ref().map_or("", |r| r.message.as_str());
-        anyhow!("{}:{}: this child made no walker: {why}", run.display(), child.id)
-    })?;
-    serde_json::from_str(artifact)
-        .with_context(|| format!("{}:{}: its walker is damaged", run.display(), child.id))
 }

@@ -3,10 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use evolve::store::{Status, Store};
+use anyhow::Context;
+use evolve::store::{IterationMetrics, SETTINGS, Status, Store};
 use serde::Serialize;
 
 use crate::cli::{ExportArgs, PlotArgs, ReportArgs, StatsArgs};
+use crate::figures::report::{Ancestor, Card, Individual, OperatorRow};
+use crate::figures::{self, Axis, Cell, Labels, Report, Series, curves, map_slices};
+use crate::show::Walk;
 use crate::{Done, say};
 
 /// How many children came how far; each count includes the next ones.
@@ -54,7 +58,11 @@ impl Stats {
             for counts in [&mut counts, own] {
                 let n = tally.count;
                 counts.proposed += n;
-                counts.valid += if tally.status == Status::Invalid { 0 } else { n };
+                counts.valid += if tally.status == Status::Invalid {
+                    0
+                } else {
+                    n
+                };
                 counts.runnable += match tally.status {
                     Status::Unscored | Status::Scored => n,
                     Status::Invalid | Status::Unrunnable => 0,
@@ -100,10 +108,17 @@ fn ratio(a: f64, b: f64) -> f64 {
 pub fn stats(args: &StatsArgs) -> Done {
     let stats = Stats::of(&Store::open(&args.run)?)?;
     if args.json {
-        return Ok(say!("{}", serde_json::to_string(&stats).expect("plain data"))?);
+        return Ok(say!(
+            "{}",
+            serde_json::to_string(&stats).expect("plain data")
+        )?);
     }
     say!("evaluations  {}", stats.evaluations)?;
-    say!("niches       {} ({:.1}%)", stats.niches, stats.niches_percent)?;
+    say!(
+        "niches       {} ({:.1}%)",
+        stats.niches,
+        stats.niches_percent
+    )?;
     say!("QD score     {:.0}", stats.qd_score)?;
     say!("best         {:.1} world units", stats.max_fitness)?;
     say!(
@@ -134,7 +149,10 @@ pub fn stats(args: &StatsArgs) -> Done {
 /// Writes all children of a run as Parquet and JSON lines.
 pub fn export(args: &ExportArgs) -> Done {
     let store = Store::open(&args.run)?;
-    let folder = args.output.clone().unwrap_or_else(|| args.run.join("export"));
+    let folder = args
+        .output
+        .clone()
+        .unwrap_or_else(|| args.run.join("export"));
     let bar = indicatif::ProgressBar::new(store.len()?);
     let files = evolve::export::export(&store, &folder, &mut |n| bar.set_position(n));
     bar.finish_and_clear();
@@ -144,17 +162,289 @@ pub fn export(args: &ExportArgs) -> Done {
     Ok(())
 }
 
-/// Draws runs' curves and the first one's map.
+/// Draws runs' curves over each other, and the first one's map.
 pub fn plot(args: &PlotArgs) -> Done {
-    todo!()
+    let stores = args
+        .runs
+        .iter()
+        .map(|run| Store::open(run))
+        .collect::<Result<Vec<_>, _>>()?;
+    let folder = args
+        .output
+        .clone()
+        .unwrap_or_else(|| args.runs[0].join(FIGURES));
+    for file in draw(&stores, &folder)? {
+        say!("{}", file.display())?;
+    }
+    Ok(())
 }
 
 /// Writes a run's report.
 pub fn report(args: &ReportArgs) -> Done {
-    todo!()
+    let store = Store::open(&args.run)?;
+    let path = args.output.clone().unwrap_or_else(|| args.run.join(REPORT));
+    write(&path, page(&store)?.as_bytes())?;
+    say!("{}", path.display())?;
+    Ok(())
 }
 
 /// Draws everything about a run into its folder; returns the paths.
+///
+/// # Errors
+/// The run cannot be read or the folder cannot be written.
 pub fn pictures(store: &Store) -> anyhow::Result<Vec<PathBuf>> {
-    todo!()
+    let folder = store.folder().join(FIGURES);
+    let mut files = draw(std::slice::from_ref(store), &folder)?;
+    if let Some(best) = store.best()? {
+        let path = folder.join("best.gif");
+        let walk = Walk::of(store, &best)?;
+        write(&path, &walk.picture("gif", 1)?)?;
+        files.push(path);
+    }
+    let path = store.folder().join(REPORT);
+    write(&path, page(store)?.as_bytes())?;
+    files.push(path);
+    Ok(files)
+}
+
+const FIGURES: &str = "figures";
+const REPORT: &str = "report.html";
+/// Walkers shown in a report, and generations of each.
+const GALLERY: usize = 6;
+const GENERATIONS: usize = 400;
+/// Points drawn of a curve.
+const POINTS: usize = 600;
+
+/// Curves and map as SVG and PNG.
+fn draw(stores: &[Store], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    let mut figures = charts(stores)?;
+    figures.push(("map", map(&stores[0])?));
+    for (name, svg) in figures {
+        for (ending, bytes) in [
+            ("svg", svg.as_bytes()),
+            ("png", &sodarace::render::png(&svg, 2.0)?),
+        ] {
+            let path = folder.join(format!("{name}.{ending}"));
+            write(&path, bytes)?;
+            files.push(path);
+        }
+    }
+    Ok(files)
+}
+
+fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
+    let runs = stores
+        .iter()
+        .map(|store| Ok((name(store), store.iterations()?)))
+        .collect::<Result<Vec<_>, evolve::Error>>()?;
+    let niches: u64 = stores[0]
+        .settings()
+        .axes()
+        .iter()
+        .map(|a| u64::from(a.bins))
+        .product();
+    let chart = |title: &str, y: &str, values: &[(&str, &dyn Fn(&IterationMetrics) -> f64)]| {
+        let mut series = Vec::new();
+        for (run, iterations) in &runs {
+            for (what, value) in values {
+                let name = match (runs.len(), values.len()) {
+                    (1, 1) => String::new(),
+                    (1, _) => (*what).to_owned(),
+                    (_, 1) => run.clone(),
+                    _ => format!("{run} {what}"),
+                };
+                let step = iterations.len().div_ceil(POINTS).max(1);
+                let last = iterations.len().saturating_sub(1);
+                let points = iterations
+                    .iter()
+                    .enumerate()
+                    .filter(|(i, _)| i % step == 0 || *i == last)
+                    .map(|(_, m)| (m.iteration as f64, value(m)))
+                    .collect();
+                series.push(Series { name, points });
+            }
+        }
+        let labels = Labels {
+            title: title.to_owned(),
+            x: "iteration".to_owned(),
+            y: y.to_owned(),
+            log_y: false,
+        };
+        curves(&series, &labels)
+    };
+    let share = |n: u64, m: &IterationMetrics| 100.0 * ratio(n as f64, m.proposed as f64);
+    Ok(vec![
+        (
+            "niches",
+            chart(
+                "Niches filled",
+                "%",
+                &[("niches", &|m| 100.0 * m.niches as f64 / niches as f64)],
+            ),
+        ),
+        (
+            "qd-score",
+            chart("QD score", "world units", &[("QD score", &|m| m.qd_score)]),
+        ),
+        (
+            "best",
+            chart(
+                "Maximum fitness",
+                "world units",
+                &[("best", &|m| m.max_fitness)],
+            ),
+        ),
+        (
+            "shares",
+            chart(
+                "What became of the children",
+                "% of an iteration's",
+                &[
+                    ("valid", &|m| share(m.valid, m)),
+                    ("runnable", &|m| share(m.runnable, m)),
+                    ("accepted", &|m| share(m.accepted, m)),
+                ],
+            ),
+        ),
+    ])
+}
+
+fn map(store: &Store) -> anyhow::Result<String> {
+    let axes = store.settings().axes();
+    let grid = qd::GridArchive::<()>::new(axes.to_vec())?;
+    let cells: Vec<Cell> = store
+        .map()?
+        .into_iter()
+        .filter_map(|(niche, fitness)| {
+            let niche = grid.bins_of(niche as usize)?.try_into().ok()?;
+            Some(Cell { niche, fitness })
+        })
+        .collect();
+    let axes = axes.map(|axis| Axis {
+        name: axis.name,
+        range: (axis.low, axis.high),
+        bins: axis.bins,
+    });
+    Ok(map_slices(
+        &axes,
+        &cells,
+        "Champions of the map: distance walked, world units",
+    ))
+}
+
+fn page(store: &Store) -> anyhow::Result<String> {
+    let stats = Stats::of(store)?;
+    let settings = store.settings();
+    let card = |label: &str, value: String, note: String| Card {
+        label: label.to_owned(),
+        value,
+        note,
+    };
+    let operators = stats.operators.iter().map(|(name, counts)| OperatorRow {
+        name: name.clone(),
+        proposed: counts.proposed,
+        valid: counts.valid,
+        runnable: counts.runnable,
+        accepted: counts.accepted,
+    });
+    let mut failures: Vec<_> = stats.counts.failures.clone().into_iter().collect();
+    failures.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let names = settings.axes().map(|axis| axis.name);
+    let mut best = Vec::new();
+    for child in store.fittest(GALLERY)? {
+        let walk = Walk::of(store, &child)?;
+        let mut lineage = store.lineage(child.id, GENERATIONS)?;
+        lineage.reverse();
+        best.push(Individual {
+            id: child.id,
+            fitness: child.fitness.unwrap_or_default(),
+            measures: names.iter().cloned().zip(child.measures.clone()).collect(),
+            picture: String::from_utf8(walk.picture("svg", 1)?)?,
+            source: child.program,
+            lineage: lineage
+                .into_iter()
+                .map(|ancestor| Ancestor {
+                    id: ancestor.id,
+                    operator: ancestor.operator,
+                    message: String::new(),
+                    fitness: ancestor.fitness,
+                    source: ancestor.program,
+                })
+                .collect(),
+        });
+    }
+    let own = std::slice::from_ref(store);
+    Ok(figures::report(&Report {
+        title: format!("{} on {}", name(store), store.terrain().name),
+        subtitle: format!(
+            "MAP-Elites from the seed program {}, samara {}",
+            settings.seed,
+            env!("CARGO_PKG_VERSION")
+        ),
+        command: format!(
+            "samara evolve --config {}",
+            store.folder().join(SETTINGS).display()
+        ),
+        cards: vec![
+            card(
+                "evaluations",
+                stats.evaluations.to_string(),
+                format!("{:.0} a second", stats.evaluations_per_second),
+            ),
+            card(
+                "niches filled",
+                format!("{:.1}%", stats.niches_percent),
+                format!("{} niches", stats.niches),
+            ),
+            card(
+                "QD score",
+                format!("{:.0}", stats.qd_score),
+                "sum of the champions' distances".to_owned(),
+            ),
+            card(
+                "best",
+                format!("{:.1}", stats.max_fitness),
+                format!("world units in {} s", settings.sodarace.seconds),
+            ),
+        ],
+        settings: flat(&settings.to_toml()),
+        operators: operators.collect(),
+        failures,
+        charts: charts(own)?.into_iter().map(|(_, svg)| svg).collect(),
+        map: Some(map(store)?),
+        best,
+    }))
+}
+
+/// The settings as lines of name and value.
+fn flat(toml: &str) -> Vec<(String, String)> {
+    let mut table = String::new();
+    let mut lines = Vec::new();
+    for line in toml.lines() {
+        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
+            table = format!("{name}.");
+        } else if let Some((name, value)) = line.split_once(" = ") {
+            lines.push((format!("{table}{name}"), value.to_owned()));
+        }
+    }
+    lines
+}
+
+/// The run's folder, without the way to it.
+fn name(store: &Store) -> String {
+    let name = store
+        .folder()
+        .canonicalize()
+        .unwrap_or_else(|_| store.folder().to_owned());
+    name.file_name()
+        .map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let cannot = || format!("{}: cannot be written", path.display());
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).with_context(cannot)?;
+    }
+    std::fs::write(path, bytes).with_context(cannot)
 }

@@ -11,21 +11,60 @@ fn what_was_typed_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     fails(f, &["evolve", "--operator", "magic"], 2, &["magic", "gp"]);
-    fails(f, &["evolve", "--operator", "gp=-1"], 2, &["-1", "0 or more"]);
-    fails(f, &["evolve", "--operator", "gp=0"], 2, &["operators", "above 0"]);
-    fails(f, &["evolve", "--seed", "nothing.py"], 2, &["nothing.py", "square"]);
+    fails(
+        f,
+        &["evolve", "--operator", "gp=-1"],
+        2,
+        &["-1", "0 or more"],
+    );
+    fails(
+        f,
+        &["evolve", "--operator", "gp=0"],
+        2,
+        &["operators", "above 0"],
+    );
+    fails(
+        f,
+        &["evolve", "--seed", "nothing.py"],
+        2,
+        &["nothing.py", "square"],
+    );
     fails(f, &["evolve", "--terrain", "moon"], 2, &["moon", "flat"]);
     fails(f, &["evolve", "--terrain", "moon.toml"], 2, &["moon.toml"]);
     fails(f, &["evolve", "--python", "jython"], 2, &["cpython"]);
     fails(f, &["evolve", "--config", "none.toml"], 2, &["none.toml"]);
     fs::write(f.join("bad.toml"), "[search]\nreplica = 3\n").unwrap();
-    fails(f, &["evolve", "--config", "bad.toml"], 2, &["bad.toml", "search.replica"]);
+    fails(
+        f,
+        &["evolve", "--config", "bad.toml"],
+        2,
+        &["bad.toml", "search.replica"],
+    );
     fs::write(f.join("bad.toml"), "[search]\nreplicas = 0\n").unwrap();
-    fails(f, &["evolve", "--config", "bad.toml"], 2, &["search.replicas", "1 to"]);
-    fails(f, &["render", "square", "-o", "out.bmp"], 2, &["out.bmp", ".gif"]);
-    fails(f, &["simulate", "square", "--seconds", "-3"], 2, &["seconds"]);
+    fails(
+        f,
+        &["evolve", "--config", "bad.toml"],
+        2,
+        &["search.replicas", "1 to"],
+    );
+    fails(
+        f,
+        &["render", "square", "-o", "out.bmp"],
+        2,
+        &["out.bmp", ".gif"],
+    );
+    fails(
+        f,
+        &["simulate", "square", "--seconds", "-3"],
+        2,
+        &["seconds"],
+    );
     fails(f, &["frobnicate"], 2, &["frobnicate"]);
-    assert_eq!(fs::read_dir(f).unwrap().count(), 1, "nothing was made but bad.toml");
+    assert_eq!(
+        fs::read_dir(f).unwrap().count(),
+        1,
+        "nothing was made but bad.toml"
+    );
 }
 
 #[test]
@@ -34,7 +73,12 @@ fn programs_that_make_no_walker() {
     let f = folder.path();
     let program = |text: &str| fs::write(f.join("p.py"), text).unwrap();
     program("def make_walker():\n    return 1 / 0\n");
-    fails(f, &["walker", "p.py"], 1, &["p.py", "exception", "ZeroDivisionError", "line 2"]);
+    fails(
+        f,
+        &["walker", "p.py"],
+        1,
+        &["p.py", "exception", "ZeroDivisionError", "line 2"],
+    );
     program("def make_walker(:\n");
     fails(f, &["walker", "p.py"], 1, &["syntax", "line 1"]);
     program("x = 3\n");
@@ -64,16 +108,35 @@ fn folders_and_files_that_are_no_run() {
         fails(f, &[command, "nowhere"], 1, &["nowhere", "samara evolve"]);
     }
     fs::create_dir(f.join("foreign")).unwrap();
-    fs::write(f.join("foreign/run.sqlite"), "not a database at all".repeat(100)).unwrap();
-    fails(f, &["stats", "foreign"], 1, &["foreign/run.sqlite", "not a database"]);
-    fails(f, &["resume", "foreign"], 1, &["foreign/run.sqlite", "not a database"]);
+    fs::write(
+        f.join("foreign/run.sqlite"),
+        "not a database at all".repeat(100),
+    )
+    .unwrap();
+    fails(
+        f,
+        &["stats", "foreign"],
+        1,
+        &["foreign/run.sqlite", "not a database"],
+    );
+    fails(
+        f,
+        &["resume", "foreign"],
+        1,
+        &["foreign/run.sqlite", "not a database"],
+    );
     fs::remove_file(f.join("foreign/run.sqlite")).unwrap();
     rusqlite::Connection::open(f.join("foreign/run.sqlite"))
         .unwrap()
         .execute_batch("CREATE TABLE x (y)")
         .unwrap();
     fails(f, &["stats", "foreign"], 1, &["not a run of samara"]);
-    fails(f, &["evolve", "--out", "foreign"], 1, &["foreign", "not empty"]);
+    fails(
+        f,
+        &["evolve", "--out", "foreign"],
+        1,
+        &["foreign", "not empty"],
+    );
 }
 
 #[test]
@@ -81,7 +144,15 @@ fn a_damaged_run_is_reported_and_not_made_worse() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     fs::write(f.join("c.toml"), "[sodarace]\nseconds = 1\n").unwrap();
-    let evolve = ["evolve", "--config", "c.toml", "--evaluations", "200", "--out", "run"];
+    let evolve = [
+        "evolve",
+        "--config",
+        "c.toml",
+        "--evaluations",
+        "200",
+        "--out",
+        "run",
+    ];
     ok(f, &evolve);
     fails(f, &evolve, 1, &["not empty", "samara resume run"]);
     let expected = content(&f.join("run"));
@@ -107,7 +178,10 @@ fn two_processes_do_not_write_one_run() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     ok(f, &["evolve", "--evaluations", "10", "--out", "run"]);
-    let held = fs::File::options().append(true).open(f.join("run/settings.toml")).unwrap();
+    let held = fs::File::options()
+        .append(true)
+        .open(f.join("run/settings.toml"))
+        .unwrap();
     held.lock().unwrap();
     fails(f, &["resume", "run"], 1, &["another samara"]);
     // Looking is allowed.

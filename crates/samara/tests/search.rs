@@ -18,8 +18,19 @@ fn one_seed_gives_one_store_whatever_the_number_of_threads() {
         ok(
             f,
             &[
-                "evolve", "--config", "small.toml", "--evaluations", "300", "--out", out, "--threads", threads,
-                "--rng", rng, "--seed", "radial",
+                "evolve",
+                "--config",
+                "small.toml",
+                "--evaluations",
+                "300",
+                "--out",
+                out,
+                "--threads",
+                threads,
+                "--rng",
+                rng,
+                "--seed",
+                "radial",
             ],
         );
         content(&f.join(out))
@@ -36,8 +47,18 @@ fn a_run_killed_at_any_moment_ends_as_if_it_had_not_been() {
     let f = folder.path();
     std::fs::write(f.join("small.toml"), CONFIG).unwrap();
     let arguments = |out: &str| {
-        ["evolve", "--config", "small.toml", "--evaluations", "500", "--threads", "2", "--out", out]
-            .map(str::to_owned)
+        [
+            "evolve",
+            "--config",
+            "small.toml",
+            "--evaluations",
+            "500",
+            "--threads",
+            "2",
+            "--out",
+            out,
+        ]
+        .map(str::to_owned)
     };
     let began = Instant::now();
     let whole = arguments("whole");
@@ -91,7 +112,11 @@ fn a_run_killed_at_any_moment_ends_as_if_it_had_not_been() {
             }
             let _ = std::fs::remove_dir_all(&run);
         }
-        assert_eq!(content(&run), expected, "trial {trial}, killed {deaths} times");
+        assert_eq!(
+            content(&run),
+            expected,
+            "trial {trial}, killed {deaths} times"
+        );
         std::fs::remove_dir_all(&run).unwrap();
     }
 }
@@ -104,14 +129,27 @@ fn a_run_made_longer_is_the_longer_run() {
     let evolve = |out, evaluations| {
         ok(
             f,
-            &["evolve", "--config", "small.toml", "--evaluations", evaluations, "--out", out],
+            &[
+                "evolve",
+                "--config",
+                "small.toml",
+                "--evaluations",
+                evaluations,
+                "--out",
+                out,
+            ],
         );
     };
     evolve("long", "150");
     evolve("short", "70");
     ok(f, &["resume", "short", "--evaluations", "150"]);
     assert_eq!(content(&f.join("short")), content(&f.join("long")));
-    fails(f, &["resume", "short", "--evaluations", "10"], 2, &["150", "larger"]);
+    fails(
+        f,
+        &["resume", "short", "--evaluations", "10"],
+        2,
+        &["150", "larger"],
+    );
     // Nothing left to do is no failure.
     ok(f, &["resume", "short"]);
 }
