@@ -63,26 +63,16 @@ def paper_form(walker):
     return {"joints": walker["joints"], "muscles": muscles}
 
 
-def ground(terrain):
-    """Edges of the ground, as `sodarace` has them, and the height of the start."""
-    if terrain == "flat":
-        return [((-4000, 0), (4000, 0))], 0.0
-
-    def bump(x):
-        return x, 12 * (1 - math.cos(2 * math.pi * x / 160))
-
-    xs = [4 * i for i in range(-1000, 1000)]
-    return [(bump(x), bump(x + 4)) for x in xs], 24.0
-
-
 def build(walker, terrain):
-    """A Box2D world, and (joint, length, swing, phase) of each muscle."""
+    """A Box2D world with its masses, and (joint, length, swing, phase) of each muscle."""
     world = b2World(gravity=(0, -25), doSleep=False)
     world.continuousPhysics = False
-    edges, lift = ground(terrain)
+    start = terrain["start"]
+    lift = 0.0 if start == "on-ground" else start["above"]
     body = world.CreateStaticBody()
-    for vertices in edges:
-        body.CreateEdgeFixture(vertices=vertices, friction=1.0, restitution=0.0)
+    for line in terrain["ground"], terrain["ceiling"]:
+        for vertices in zip(line, line[1:]):
+            body.CreateEdgeFixture(vertices=vertices, friction=1.0, restitution=0.0)
     xs, ys = zip(*walker["joints"])
     centre, bottom = (min(xs) + max(xs)) / 2, min(ys)
     masses = []
@@ -105,7 +95,7 @@ def build(walker, terrain):
         if not m["rigid"]:
             swing = 0.3 * m["amplitude"] * joint.length
             muscles.append((joint, joint.length, swing, 2 * math.pi * m["phase"]))
-    return world, muscles
+    return world, masses, muscles
 
 
 def loop(world, muscles):
@@ -125,7 +115,7 @@ def box2d(walkers, terrain):
     total = python = 0.0
     some = walkers[:5] if alike else walkers
     for walker in some:
-        world, muscles = build(walker, terrain)
+        world, _, muscles = build(walker, terrain)
         total += loop(world, muscles)
         python += loop(b2World(), muscles)
     return 1e3 * total / len(some), 1e3 * (total - python) / len(some)
@@ -139,20 +129,39 @@ def ours(binary, path, terrain):
     return float(re.search(r"([\d.]+) ms a walk", out.stdout).group(1))
 
 
+def example(name):
+    """Path of an example of the crate `sodarace`, built."""
+    command = ["cargo", "build", "--release", "-p", "sodarace", "--example", name]
+    messages = subprocess.run(
+        [*command, "--message-format", "json"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+    )
+    built = [json.loads(line) for line in messages.stdout.splitlines()]
+    return next(m["executable"] for m in built if m.get("executable"))
+
+
+def walk(walkers, terrain):
+    """Our terrain and how far our walkers come on it."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump([paper_form(w) for w in walkers], file)
+        file.flush()
+        command = [example("walk"), file.name, str(terrain), str(STEPS)]
+        out = subprocess.run(command, check=True, capture_output=True, text=True)
+    answer = json.loads(out.stdout)
+    return answer["terrain"], answer["distances"]
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--rounds", type=int, default=5)
     arguments.add_argument("--terrain", choices=["flat", "bumpy"], default="flat")
     arguments = arguments.parse_args()
 
-    build_command = ["cargo", "build", "--release", "-p", "sodarace", "--example", "physics_bench"]
-    messages = subprocess.run(
-        [*build_command, "--message-format", "json"],
-        check=True, capture_output=True, text=True, cwd=ROOT,
-    )  # fmt: skip
-    built = [json.loads(line) for line in messages.stdout.splitlines()]
-    binary = next(m["executable"] for m in built if m.get("executable"))
-
+    binary = example("physics_bench")
+    terrain, _ = walk([], arguments.terrain)
     print(f"{arguments.terrain} ground, 10 s walks, median of {arguments.rounds} rounds\n")
     print("| walkers | ours, ms | Box2D from Python, ms | times | Box2D's core, ms | times |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -162,7 +171,7 @@ def main():
             json.dump([paper_form(w) for w in walkers], file)
             file.flush()
             for _ in range(arguments.rounds):
-                total, core = box2d(walkers, arguments.terrain)
+                total, core = box2d(walkers, terrain)
                 mine = ours(binary, file.name, arguments.terrain)
                 rounds.append((mine, total, total / mine, core, core / mine))
         mine, total, faster, core, faster_core = map(statistics.median, zip(*rounds))

@@ -14,15 +14,17 @@ use crate::contacts::Contacts;
 use crate::course::Course;
 use crate::physics::*;
 use crate::rig::Rig;
-use crate::rows::{LANES, Mass, Pair, Row, Topology, Vector};
+use crate::rows::{LANES, Mass, Masses, Pair, Row, Topology, Vector};
 
 /// Walkers side by side on one course.
 pub(crate) struct Lanes<'a, T: Topology> {
     course: &'a Course,
-    /// By mass, the spare one last.
-    positions: Vec<T::Mass>,
-    before: Vec<T::Mass>,
-    velocities: Vec<T::Mass>,
+    /// Masses of the largest walker; the spare one comes next.
+    masses: usize,
+    positions: Masses<T::Mass>,
+    /// Positions before the step.
+    before: Masses<T::Mass>,
+    velocities: Masses<T::Mass>,
     springs: Vec<SpringRow<T>>,
     clocks: Vec<ClockRow>,
     rods: Vec<RodRow<T>>,
@@ -70,16 +72,16 @@ impl<'a, T: Topology> Lanes<'a, T> {
         let rigs: [&Rig; LANES] = std::array::from_fn(|lane| rigs[lane.min(rigs.len() - 1)]);
         let most = |count: fn(&Rig) -> usize| rigs.iter().map(|r| count(r)).max().unwrap_or(0);
         let spare = most(|r| r.masses.len());
-        let mut positions = vec![T::Mass::ZERO; spare + 1];
-        let mut springs = vec![SpringRow::<T>::inert(spare as u16); most(|r| r.springs.len())];
+        let mut positions = Masses::<T::Mass>::zeros();
+        let mut springs = vec![SpringRow::<T>::inert(spare as u8); most(|r| r.springs.len())];
         let mut clocks = vec![ClockRow::ZERO; springs.len()];
         let rods = most(|r| r.springs.iter().filter(|s| !s.soft).count());
-        let mut rods = vec![RodRow::<T>::inert(spare as u16); rods];
+        let mut rods = vec![RodRow::<T>::inert(spare as u8); rods];
         // Masses that a lane does not have fall freely and may go anywhere.
         let mut reach = vec![Row([f32::INFINITY; LANES]); spare];
         for (lane, rig) in rigs.iter().enumerate() {
             for (mass, p) in rig.masses.iter().enumerate() {
-                positions[mass].set(lane, *p);
+                positions.first_mut(spare)[mass].set(lane, *p);
                 reach[mass][lane] = rig.reach() * rig.reach();
             }
             for ((row, clock), s) in springs.iter_mut().zip(&mut clocks).zip(&rig.springs) {
@@ -99,10 +101,11 @@ impl<'a, T: Topology> Lanes<'a, T> {
         }
         let masses = rigs.map(|r| r.masses.len());
         Lanes {
-            contacts: Contacts::new(&positions[..spare], &masses, course),
+            contacts: Contacts::new(positions.first(spare), &masses, course),
             course,
-            before: positions.clone(),
-            velocities: vec![T::Mass::ZERO; spare + 1],
+            masses: spare,
+            before: Masses::zeros(),
+            velocities: Masses::zeros(),
             positions,
             springs,
             clocks,
@@ -114,16 +117,17 @@ impl<'a, T: Topology> Lanes<'a, T> {
 
     /// Where a mass of a lane is.
     pub fn position(&self, mass: usize, lane: usize) -> [f32; 2] {
-        self.positions[mass].get(lane)
+        self.positions.first(self.masses)[mass].get(lane)
     }
 
     /// One bit a lane: whether its masses are within reach of each other. Where
     /// one is not finite, none is.
     #[inline(always)]
     pub fn intact<S: Simd>(&self, simd: S) -> u64 {
-        let [x0, y0] = self.positions[0].load(simd);
+        let positions = self.positions.first(self.masses);
+        let [x0, y0] = positions[0].load(simd);
         let mut intact = Vector::splat(simd, 0.0).simd_ge(0.0);
-        for (position, reach) in self.positions.iter().zip(&self.reach) {
+        for (position, reach) in positions.iter().zip(&self.reach) {
             let [x, y] = position.load(simd);
             let [dx, dy] = [x - x0, y - y0];
             // Not a number is not within reach.
@@ -135,29 +139,33 @@ impl<'a, T: Topology> Lanes<'a, T> {
     /// One step of 1/60 s, in the order of `b2World::Step`.
     #[inline(always)]
     pub fn step<S: Simd>(&mut self, simd: S) {
-        self.contacts.collide(&self.positions, self.course);
+        let masses = self.masses;
+        let positions = self.positions.first(masses);
+        self.contacts.collide(positions, self.course);
         self.accelerate(simd);
+        let positions = self.positions.first(masses);
         self.contacts
-            .prepare(simd, &self.positions, &mut self.velocities);
+            .prepare(simd, positions, self.velocities.first_mut(masses));
         self.prepare_springs(simd);
         for _ in 0..ITERATIONS {
             self.solve_springs(simd);
-            self.contacts.solve_velocities(simd, &mut self.velocities);
+            let velocities = self.velocities.first_mut(masses);
+            self.contacts.solve_velocities(simd, velocities);
         }
         self.contacts.store_impulses();
-        self.before.copy_from_slice(&self.positions);
+        let before = self.before.first_mut(masses);
+        before.copy_from_slice(self.positions.first(masses));
         self.translate(simd);
         self.solve_positions(simd);
-        self.contacts
-            .sweep(simd, &self.before, &self.positions, self.course);
+        let (before, after) = (self.before.first(masses), self.positions.first(masses));
+        self.contacts.sweep(simd, before, after, self.course);
         self.steps += 1;
     }
 
     /// Gravity and damping.
     #[inline(always)]
     fn accelerate<S: Simd>(&mut self, simd: S) {
-        let moving = self.velocities.len() - 1;
-        for v in &mut self.velocities[..moving] {
+        for v in self.velocities.first_mut(self.masses) {
             let [x, y] = v.load(simd);
             v.store([x * DAMPING, (y + DT * GRAVITY) * DAMPING]);
         }
@@ -209,11 +217,9 @@ impl<'a, T: Topology> Lanes<'a, T> {
     /// Moves the masses, at most [`MAX_TRANSLATION`] each.
     #[inline(always)]
     fn translate<S: Simd>(&mut self, simd: S) {
-        let moving = self.velocities.len() - 1;
-        let masses = self.velocities[..moving]
-            .iter_mut()
-            .zip(&mut self.positions);
-        for (velocity, position) in masses {
+        let velocities = self.velocities.first_mut(self.masses);
+        let positions = self.positions.first_mut(self.masses);
+        for (velocity, position) in velocities.iter_mut().zip(positions) {
             let [vx, vy] = velocity.load(simd);
             let [dx, dy] = [vx * DT, vy * DT];
             let squared = dx * dx + dy * dy;
@@ -236,9 +242,8 @@ impl<'a, T: Topology> Lanes<'a, T> {
         let limit = Vector::splat(simd, MAX_CORRECTION);
         let mut open = one;
         for _ in 0..ITERATIONS {
-            let separation = self
-                .contacts
-                .solve_positions(simd, &mut self.positions, open);
+            let positions = self.positions.first_mut(self.masses);
+            let separation = self.contacts.solve_positions(simd, positions, open);
             let mut error = zero;
             for rod in &self.rods {
                 let [pax, pay] = rod.a.gather(simd, &self.positions);
@@ -270,7 +275,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
 #[inline(always)]
 fn push<S: Simd, T: Topology>(
     simd: S,
-    velocities: &mut [T::Mass],
+    velocities: &mut Masses<T::Mass>,
     a: &T,
     b: &T,
     impulse: Vector<S>,
@@ -285,7 +290,7 @@ fn push<S: Simd, T: Topology>(
 
 impl<T: Topology> SpringRow<T> {
     /// Ties the spare mass to itself and does nothing.
-    fn inert(spare: u16) -> Self {
+    fn inert(spare: u8) -> Self {
         SpringRow {
             a: T::all(spare),
             b: T::all(spare),
@@ -300,7 +305,7 @@ impl<T: Topology> SpringRow<T> {
 
 impl<T: Topology> RodRow<T> {
     /// Ties the spare mass to itself and does nothing.
-    fn inert(spare: u16) -> Self {
+    fn inert(spare: u8) -> Self {
         RodRow {
             a: T::all(spare),
             b: T::all(spare),

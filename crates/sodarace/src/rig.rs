@@ -3,6 +3,7 @@
 
 use std::f64::consts::TAU;
 
+use crate::creator::MAX_JOINTS;
 use crate::terrain::Terrain;
 use crate::walker::{Drive, Walker};
 use crate::{MASS_RADIUS, WORLD_PER_PROGRAM_UNIT};
@@ -17,7 +18,7 @@ pub(crate) struct Rig {
     pub masses: Vec<[f32; 2]>,
     /// In solver order.
     pub springs: Vec<Spring>,
-    /// Whether a mass starts within rock.
+    /// Whether a mass starts within rock (or there is none).
     pub stuck: bool,
 }
 
@@ -25,8 +26,8 @@ pub(crate) struct Rig {
 /// `length + cosine * cos(3 t) - sine * sin(3 t)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spring {
-    pub a: u16,
-    pub b: u16,
+    pub a: u8,
+    pub b: u8,
     pub soft: bool,
     pub length: f64,
     pub cosine: f64,
@@ -34,7 +35,15 @@ pub(crate) struct Spring {
 }
 
 impl Rig {
+    /// # Panics
+    /// For a walker put together by hand that breaks the creator's rules: more
+    /// than [`MAX_JOINTS`] joints, or muscles on joints that do not exist.
     pub fn new(walker: &Walker, terrain: &Terrain) -> Rig {
+        let joints = walker.joints.len();
+        assert!(
+            joints <= MAX_JOINTS,
+            "{joints} joints; make walkers with Walker::create"
+        );
         let [[left, bottom], [right, _]] = walker.bounds();
         let centre = (left + right) / 2.0;
         let place = |p: &[f64; 2]| {
@@ -58,8 +67,8 @@ impl Rig {
                 }
             };
             Spring {
-                a: muscle.a,
-                b: muscle.b,
+                a: muscle.a as u8,
+                b: muscle.b as u8,
                 soft,
                 length,
                 cosine: swing * libm::cos(phase),
@@ -68,7 +77,7 @@ impl Rig {
         });
         Rig {
             springs: springs.collect(),
-            stuck: positions.iter().any(|p| terrain.is_solid(*p)),
+            stuck: positions.is_empty() || positions.iter().any(|p| terrain.is_solid(*p)),
             masses,
         }
     }
@@ -81,7 +90,7 @@ impl Rig {
     }
 
     /// What is tied to what, and how: (a, b, soft) of each spring.
-    pub fn topology(&self) -> impl Iterator<Item = (u16, u16, bool)> {
+    pub fn topology(&self) -> impl Iterator<Item = (u8, u8, bool)> {
         self.springs.iter().map(|s| (s.a, s.b, s.soft))
     }
 

@@ -164,76 +164,100 @@ impl Mass for Words {
     }
 }
 
+/// A vector of every mass of every lane: as many as an index can name, so that
+/// none needs to be checked.
+pub(crate) struct Masses<M>(Box<[M; 256]>);
+
+impl<M: Mass> Masses<M> {
+    pub fn zeros() -> Self {
+        let zeros = vec![M::ZERO; 256].into_boxed_slice();
+        // Cannot fail: the length is right.
+        Masses(zeros.try_into().unwrap_or_else(|_| unreachable!()))
+    }
+
+    /// The first `count`.
+    #[inline(always)]
+    pub fn first(&self, count: usize) -> &[M] {
+        &self.0[..count]
+    }
+
+    /// The first `count`.
+    #[inline(always)]
+    pub fn first_mut(&mut self, count: usize) -> &mut [M] {
+        &mut self.0[..count]
+    }
+}
+
 /// Which mass, for each lane: how the walkers' topologies are kept.
 pub(crate) trait Topology: Copy {
     /// A vector of each lane.
     type Mass: Mass;
     /// The same mass for all lanes.
-    fn all(mass: u16) -> Self;
+    fn all(mass: u8) -> Self;
     /// Sets a lane's mass.
-    fn set(&mut self, lane: usize, mass: u16);
+    fn set(&mut self, lane: usize, mass: u8);
     /// Loads the vectors of the masses.
-    fn gather<S: Simd>(&self, simd: S, of: &[Self::Mass]) -> [Vector<S>; 2];
+    fn gather<S: Simd>(&self, simd: S, of: &Masses<Self::Mass>) -> [Vector<S>; 2];
     /// Stores the vectors of the masses.
-    fn scatter<S: Simd>(&self, to: &mut [Self::Mass], vectors: [Vector<S>; 2]);
+    fn scatter<S: Simd>(&self, to: &mut Masses<Self::Mass>, vectors: [Vector<S>; 2]);
 }
 
 /// All lanes have one topology: fast.
 #[derive(Clone, Copy)]
-pub(crate) struct Same(u16);
+pub(crate) struct Same(u8);
 
 /// Each lane has its own topology.
 #[derive(Clone, Copy)]
-pub(crate) struct Own([u16; LANES]);
+pub(crate) struct Own([u8; LANES]);
 
 impl Topology for Same {
     type Mass = Pair;
 
-    fn all(mass: u16) -> Self {
+    fn all(mass: u8) -> Self {
         Same(mass)
     }
 
-    fn set(&mut self, _lane: usize, mass: u16) {
+    fn set(&mut self, _lane: usize, mass: u8) {
         self.0 = mass;
     }
 
     #[inline(always)]
-    fn gather<S: Simd>(&self, simd: S, of: &[Pair]) -> [Vector<S>; 2] {
-        of[usize::from(self.0)].load(simd)
+    fn gather<S: Simd>(&self, simd: S, of: &Masses<Pair>) -> [Vector<S>; 2] {
+        of.0[usize::from(self.0)].load(simd)
     }
 
     #[inline(always)]
-    fn scatter<S: Simd>(&self, to: &mut [Pair], vectors: [Vector<S>; 2]) {
-        to[usize::from(self.0)].store(vectors);
+    fn scatter<S: Simd>(&self, to: &mut Masses<Pair>, vectors: [Vector<S>; 2]) {
+        to.0[usize::from(self.0)].store(vectors);
     }
 }
 
 impl Topology for Own {
     type Mass = Words;
 
-    fn all(mass: u16) -> Self {
+    fn all(mass: u8) -> Self {
         Own([mass; LANES])
     }
 
-    fn set(&mut self, lane: usize, mass: u16) {
+    fn set(&mut self, lane: usize, mass: u8) {
         self.0[lane] = mass;
     }
 
     #[inline(always)]
-    fn gather<S: Simd>(&self, simd: S, of: &[Words]) -> [Vector<S>; 2] {
+    fn gather<S: Simd>(&self, simd: S, of: &Masses<Words>) -> [Vector<S>; 2] {
         // A loop: closures are not compiled for the vectors at hand.
         let mut words = [0; LANES];
         for lane in 0..LANES {
-            words[lane] = of[usize::from(self.0[lane])].0[lane];
+            words[lane] = of.0[usize::from(self.0[lane])].0[lane];
         }
         Words::split(simd, &words)
     }
 
     #[inline(always)]
-    fn scatter<S: Simd>(&self, to: &mut [Words], vectors: [Vector<S>; 2]) {
+    fn scatter<S: Simd>(&self, to: &mut Masses<Words>, vectors: [Vector<S>; 2]) {
         let words = Words::join(vectors);
         for lane in 0..LANES {
-            to[usize::from(self.0[lane])].0[lane] = words[lane];
+            to.0[usize::from(self.0[lane])].0[lane] = words[lane];
         }
     }
 }

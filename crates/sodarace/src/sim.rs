@@ -71,15 +71,17 @@ pub fn trajectory(
     let every = every.max(1);
     let course = Course::new(terrain);
     let rig = Rig::new(walker, terrain);
+    if rig.stuck {
+        let frames = vec![rig.masses; 1 + (steps / every) as usize];
+        return Ok(Trajectory { every, frames });
+    }
     let mut run = Run::<Same>::new(&[&rig], &course);
     let mut frames = vec![run.frame(&rig)];
-    let mut done = 0;
-    while done + every <= steps {
+    for _ in 0..steps / every {
         run.advance(every);
-        done += every;
         frames.push(run.frame(&rig));
     }
-    run.advance(steps - done);
+    run.advance(steps % every);
     run.exploded(0)
         .map_or(Ok(Trajectory { every, frames }), Err)
 }
@@ -297,6 +299,7 @@ mod tests {
         let terrain = Terrain::by_name("flat").expect("built in");
         assert_eq!(simulate(&[], &terrain, 600), []);
         assert_eq!(simulate(&[&walker()], &terrain, 0), [Ok(0.0)]);
+        assert_eq!(simulate(&[&Walker::default()], &terrain, 9), [Ok(0.0)]);
         let still = trajectory(&walker(), &terrain, 0, 0).expect("no step");
         assert_eq!((still.every, still.frames.len()), (1, 1));
     }

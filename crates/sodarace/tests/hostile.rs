@@ -2,7 +2,7 @@
 
 mod random;
 
-use sodarace::{Blueprint, Drive, RawMuscle, Terrain, Walker, simulate};
+use sodarace::{Blueprint, Drive, RawMuscle, Terrain, Walker, simulate, trajectory};
 
 fn check(walkers: &[Walker], terrain: &str) -> Vec<f64> {
     let terrain = Terrain::by_name(terrain).unwrap();
@@ -113,5 +113,8 @@ fn rock_holds_what_starts_within() {
         let results = simulate(&[&wide, &narrow], &terrain, 300);
         assert_eq!(results[0], Ok(0.0), "{}", terrain.name);
         assert!(results[1].unwrap() > 0.01, "{}", terrain.name);
+        let still = trajectory(&wide, &terrain, 30, 10).unwrap();
+        assert_eq!(still.frames.len(), 4);
+        assert_eq!(still.frames[0], still.frames[3]);
     }
 }
