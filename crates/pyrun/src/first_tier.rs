@@ -322,11 +322,11 @@ fn explain(error: &MontyException, program: &str, setup: &Setup) -> Failure {
         }
         // arithmetic on bools and the % of strings
         ExcType::TypeError
-            if message.starts_with("unsupported operand") || message.starts_with("bad operand") =>
+            if (message.starts_with("unsupported operand")
+                || message.starts_with("bad operand"))
+                && (message.contains("'bool'") || message.contains("%: 'str'")) =>
         {
-            if message.contains("'bool'") || message.contains("%: 'str'") {
-                return Failure::unsupported(shorten(message));
-            }
+            return Failure::unsupported(shorten(message));
         }
         _ => {}
     }
