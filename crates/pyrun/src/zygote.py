@@ -291,7 +291,8 @@ def importer(original, allowed):
 
 def prepare_modules():
     """Loads what programs may import; the host's stand-ins for what is not installed. Returns numpy, if it is."""
-    for name in setup["allowed"] + ["collections.abc"]:
+    # numpy loads these parts late, which a child cannot
+    for name in setup["allowed"] + ["collections.abc", "numpy.random", "numpy.linalg", "numpy.fft"]:
         try:
             __import__(name)
         except Exception:

@@ -312,3 +312,26 @@ fn bad_configurations_are_errors() {
             .contains("/no/such/worker")
     );
 }
+
+/// `PYRUN_TEST_PYTHON` names an interpreter that has numpy; without it, whatever python3 has.
+#[test]
+fn numpy_is_the_real_one_where_it_is_installed() {
+    let mut config = config(Tier::Auto);
+    config.python = std::env::var_os("PYRUN_TEST_PYTHON").map(Into::into);
+    let required = config.python.is_some();
+    let mut runner = Runner::new(config).unwrap();
+    let real =
+        "import random\nimport numpy as np\ndef make_walker(): return hasattr(np, 'ndarray')";
+    let real = runner.run(real).unwrap() == Value::Bool(true);
+    assert!(real || !required, "that interpreter has no numpy");
+    let product = "import numpy\ndef make_walker():\n  a = numpy.ones((2, 3))\n  return float((a @ a.T).sum())";
+    let chance = "def make_walker(): return [float(x) for x in np.random.rand(3)]";
+    if real {
+        assert_eq!(runner.run(product), Ok(Value::Float(12.0)));
+        assert_eq!(runner.run(chance), runner.run(chance));
+        let scalars = "import random\ndef make_walker():\n  wc = walker_creator()\n  wc.add_joint(np.float64(1), np.sign(3))\n  return wc.get_walker()";
+        assert_eq!(count(&runner.run(scalars).unwrap(), "joints"), 1);
+    } else {
+        assert_eq!(reason(&runner.run(product)), "exception");
+    }
+}
