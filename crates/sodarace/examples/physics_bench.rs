@@ -29,6 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for seed in ["square", "radial", "cppn-fixed"] {
         let walks = reference::walks();
         let walk = walks.iter().find(|w| w.name == seed).ok_or(seed)?;
+        time(&format!("one {seed}"), &[walk.walker()], &terrain, repeats);
         time(
             &format!("64 x {seed}"),
             &vec![walk.walker(); 64],
@@ -47,9 +48,14 @@ fn time(name: &str, walkers: &[Walker], terrain: &Terrain, repeats: u32) {
     let walkers: Vec<&Walker> = walkers.iter().collect();
     let mut times: Vec<f64> = (0..repeats.max(1))
         .map(|_| {
-            let start = cpu_seconds();
-            std::hint::black_box(simulate(&walkers, terrain, 600));
-            1e3 * (cpu_seconds() - start) / walkers.len().max(1) as f64
+            // The clock is coarse: time at least a tenth of a second.
+            let (start, begin) = (cpu_seconds(), Instant::now());
+            let mut walks = 0;
+            while walks == 0 || begin.elapsed().as_secs_f64() < 0.1 {
+                std::hint::black_box(simulate(&walkers, terrain, 600));
+                walks += walkers.len().max(1);
+            }
+            1e3 * (cpu_seconds() - start) / walks as f64
         })
         .collect();
     times.sort_by(f64::total_cmp);

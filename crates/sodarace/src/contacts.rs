@@ -6,7 +6,8 @@
 
 use fearless_simd::prelude::*;
 
-use crate::course::{Aabb, Course, MARGIN, SKIN, Segment};
+use crate::collision::{Touch, fat_box, new_box, normalize};
+use crate::course::{Aabb, Course, SKIN, Segment};
 use crate::physics::*;
 use crate::rows::{LANES, Mass, Pair, Row, Vector};
 
@@ -43,14 +44,6 @@ struct Near {
     tangent_impulse: f32,
 }
 
-/// What of a segment a mass touches; impulses carry over while it stays.
-#[derive(Clone, Copy, PartialEq)]
-enum Touch {
-    Face,
-    EndA,
-    EndB,
-}
-
 /// Contacts of one mass, one a lane. A lane without one has a normal of zero,
 /// so that its impulses do nothing.
 #[derive(Clone, Copy)]
@@ -82,11 +75,7 @@ impl Contacts {
         };
         for (lane, &masses) in masses.iter().enumerate() {
             for (mass, position) in positions.iter().enumerate().take(masses) {
-                let [x, y] = position.get(lane);
-                let fat = Aabb {
-                    min: [x - RADIUS - MARGIN, y - RADIUS - MARGIN],
-                    max: [x + RADIUS + MARGIN, y + RADIUS + MARGIN],
-                };
+                let fat = fat_box(position.get(lane));
                 contacts.boxes[mass].set(lane, &fat);
                 contacts.find_pairs(mass, lane, &fat, course);
             }
@@ -108,7 +97,7 @@ impl Contacts {
                 let stays = boxes[mass].get(lane).overlaps(&segment.fat);
                 if stays {
                     let at = positions[mass].get(lane);
-                    let touch = touch(at, segment.a, segment.b);
+                    let touch = Touch::find(at, segment.a, segment.b);
                     if touch != pair.touch || touch.is_none() {
                         pair.normal_impulse = 0.0;
                         pair.tangent_impulse = 0.0;
@@ -258,20 +247,8 @@ impl Contacts {
                 continue;
             }
             for lane in 0..LANES {
-                let (from, to) = (from.get(lane), to.get(lane));
-                let x = swept(from[0], to[0]);
-                let y = swept(from[1], to[1]);
-                let fat = self.boxes[mass].get(lane);
-                // Without its margin and foresight, the box would be this.
-                let holds = fat.min[0] <= x.tight.0
-                    && x.tight.1 <= fat.max[0]
-                    && fat.min[1] <= y.tight.0
-                    && y.tight.1 <= fat.max[1];
-                if !holds {
-                    let fat = Aabb {
-                        min: [x.fat.0, y.fat.0],
-                        max: [x.fat.1, y.fat.1],
-                    };
+                let old = self.boxes[mass].get(lane);
+                if let Some(fat) = new_box(&old, from.get(lane), to.get(lane)) {
                     self.boxes[mass].set(lane, &fat);
                     self.find_pairs(mass, lane, &fat, course);
                 }
@@ -295,61 +272,6 @@ impl Contacts {
                 });
             }
         }
-    }
-}
-
-/// What of the segment from `a` to `b` a mass at `q` touches.
-#[inline(always)]
-fn touch(q: [f32; 2], a: [f32; 2], b: [f32; 2]) -> Option<Touch> {
-    let dot = |p: [f32; 2], q: [f32; 2]| p[0] * q[0] + p[1] * q[1];
-    let sub = |p: [f32; 2], q: [f32; 2]| [p[0] - q[0], p[1] - q[1]];
-    let e = sub(b, a);
-    let u = dot(e, sub(b, q));
-    let v = dot(e, sub(q, a));
-    let (touch, nearest) = if v <= 0.0 {
-        (Touch::EndA, a)
-    } else if u <= 0.0 {
-        (Touch::EndB, b)
-    } else {
-        let scale = 1.0 / dot(e, e);
-        let nearest = |i: usize| scale * (u * a[i] + v * b[i]);
-        (Touch::Face, [nearest(0), nearest(1)])
-    };
-    let d = sub(q, nearest);
-    (dot(d, d) <= TOUCH * TOUCH).then_some(touch)
-}
-
-/// The unit vector, or the vector as it is if it is too short.
-#[inline(always)]
-fn normalize(x: f32, y: f32) -> (f32, f32) {
-    let length = (x * x + y * y).sqrt();
-    let scale = if length < f32::EPSILON {
-        1.0
-    } else {
-        1.0 / length
-    };
-    (x * scale, y * scale)
-}
-
-/// The extent along one axis of a mass that goes from one place to another.
-struct Swept {
-    /// Of the mass.
-    tight: (f32, f32),
-    /// With a margin, and reaching two steps ahead.
-    fat: (f32, f32),
-}
-
-fn swept(from: f32, to: f32) -> Swept {
-    let tight = (from.min(to) - RADIUS, from.max(to) + RADIUS);
-    let (low, high) = (tight.0 - MARGIN, tight.1 + MARGIN);
-    let ahead = 2.0 * (to - from);
-    Swept {
-        tight,
-        fat: if ahead < 0.0 {
-            (low + ahead, high)
-        } else {
-            (low, high + ahead)
-        },
     }
 }
 

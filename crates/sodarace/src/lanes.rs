@@ -64,12 +64,8 @@ struct RodRow<T> {
 }
 
 impl<'a, T: Topology> Lanes<'a, T> {
-    /// Sets walkers down, at most one a lane; further lanes repeat the last.
-    ///
-    /// # Panics
-    /// If there are none.
+    /// Sets walkers down, one a lane; further lanes stay empty.
     pub fn new(rigs: &[&Rig], course: &'a Course) -> Self {
-        let rigs: [&Rig; LANES] = std::array::from_fn(|lane| rigs[lane.min(rigs.len() - 1)]);
         let most = |count: fn(&Rig) -> usize| rigs.iter().map(|r| count(r)).max().unwrap_or(0);
         let spare = most(|r| r.masses.len());
         let mut positions = Masses::<T::Mass>::zeros();
@@ -99,7 +95,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
                 row.length[lane] = s.length as f32;
             }
         }
-        let masses = rigs.map(|r| r.masses.len());
+        let masses = std::array::from_fn(|lane| rigs.get(lane).map_or(0, |r| r.masses.len()));
         Lanes {
             contacts: Contacts::new(positions.first(spare), &masses, course),
             course,

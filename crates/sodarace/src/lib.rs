@@ -7,6 +7,7 @@
 //! [`WORLD_PER_PROGRAM_UNIT`] world units.
 
 mod builtin;
+mod collision;
 mod contacts;
 mod course;
 pub mod creator;
@@ -18,6 +19,7 @@ mod rig;
 mod rows;
 pub mod sim;
 pub mod terrain;
+mod verdict;
 pub mod walker;
 
 pub use course::Course;

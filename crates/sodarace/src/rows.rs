@@ -247,8 +247,8 @@ impl Topology for Own {
     fn gather<S: Simd>(&self, simd: S, of: &Masses<Words>) -> [Vector<S>; 2] {
         // A loop: closures are not compiled for the vectors at hand.
         let mut words = [0; LANES];
-        for lane in 0..LANES {
-            words[lane] = of.0[usize::from(self.0[lane])].0[lane];
+        for (lane, word) in words.iter_mut().enumerate() {
+            *word = of.0[usize::from(self.0[lane])].0[lane];
         }
         Words::split(simd, &words)
     }
@@ -256,8 +256,8 @@ impl Topology for Own {
     #[inline(always)]
     fn scatter<S: Simd>(&self, to: &mut Masses<Words>, vectors: [Vector<S>; 2]) {
         let words = Words::join(vectors);
-        for lane in 0..LANES {
-            to.0[usize::from(self.0[lane])].0[lane] = words[lane];
+        for (lane, word) in words.into_iter().enumerate() {
+            to.0[usize::from(self.0[lane])].0[lane] = word;
         }
     }
 }
