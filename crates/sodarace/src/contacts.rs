@@ -6,7 +6,7 @@
 
 use fearless_simd::prelude::*;
 
-use crate::collision::{Touch, fat_box, new_box, normalize};
+use crate::collision::{Touch, fat_box, normalize, swept_box};
 use crate::course::{Aabb, Course, SKIN, Segment};
 use crate::physics::*;
 use crate::rows::{LANES, Mass, Pair, Row, Vector};
@@ -243,15 +243,13 @@ impl Contacts {
     pub fn sweep<S: Simd, M: Mass>(&mut self, simd: S, before: &[M], after: &[M], course: &Course) {
         for mass in 0..self.boxes.len() {
             let (from, to) = (&before[mass], &after[mass]);
-            if self.boxes[mass].holds(simd, from, to) {
-                continue;
-            }
-            for lane in 0..LANES {
-                let old = self.boxes[mass].get(lane);
-                if let Some(fat) = new_box(&old, from.get(lane), to.get(lane)) {
-                    self.boxes[mass].set(lane, &fat);
-                    self.find_pairs(mass, lane, &fat, course);
-                }
+            let mut left = self.boxes[mass].left_by(simd, from, to);
+            while left != 0 {
+                let lane = left.trailing_zeros() as usize;
+                left &= left - 1;
+                let fat = swept_box(from.get(lane), to.get(lane));
+                self.boxes[mass].set(lane, &fat);
+                self.find_pairs(mass, lane, &fat, course);
             }
         }
     }
@@ -300,15 +298,16 @@ impl BoxRow {
         }
     }
 
-    /// Whether no lane's mass, on its way from one place to another, leaves it.
+    /// One bit a lane: whether its mass, on its way from one place to another,
+    /// leaves it.
     #[inline(always)]
-    fn holds<S: Simd>(&self, simd: S, from: &impl Mass, to: &impl Mass) -> bool {
+    fn left_by<S: Simd>(&self, simd: S, from: &impl Mass, to: &impl Mass) -> u64 {
         let ([x0, y0], [x1, y1]) = (from.load(simd), to.load(simd));
         let left = self.min.x.load(simd).simd_gt(lesser(x0, x1) - RADIUS);
         let right = self.max.x.load(simd).simd_lt(greater(x0, x1) + RADIUS);
         let below = self.min.y.load(simd).simd_gt(lesser(y0, y1) - RADIUS);
         let above = self.max.y.load(simd).simd_lt(greater(y0, y1) + RADIUS);
-        (left | right | below | above).all_false()
+        (left | right | below | above).to_bitmask()
     }
 }
 
