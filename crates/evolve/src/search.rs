@@ -180,26 +180,29 @@ impl Search<'_> {
                 self.replay()?;
                 continue;
             }
-            match self.results.recv_timeout(Duration::from_millis(100)) {
-                Ok(children) => {
-                    early.insert(children[0].id, children);
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            for children in self.results.try_iter() {
-                early.insert(children[0].id, children);
-            }
+            // Never past the end of an iteration: the next one is proposed from the map as it is there.
+            let end = self.first_of(self.placed + 2);
             let mut ready = Vec::new();
             while let Some(entry) = early.first_entry() {
-                let due = *entry.key() == self.next + ready.len() as u64;
+                let due = *entry.key() == self.next + ready.len() as u64 && *entry.key() < end;
                 if !due {
                     break;
                 }
                 ready.extend(entry.remove());
             }
-            self.append(ready)?;
-            observe(&self.progress());
+            if ready.is_empty() {
+                match self.results.recv_timeout(Duration::from_millis(100)) {
+                    Ok(children) => drop(early.insert(children[0].id, children)),
+                    Err(RecvTimeoutError::Timeout) => observe(&self.progress()),
+                    Err(RecvTimeoutError::Disconnected) => break,
+                }
+                for children in self.results.try_iter() {
+                    early.insert(children[0].id, children);
+                }
+            } else {
+                self.append(ready)?;
+                observe(&self.progress());
+            }
             if stop.load(Relaxed) {
                 break;
             }

@@ -22,6 +22,7 @@ pub struct Settings {
     pub evaluations: u64,
     pub rng: u64,
     pub threads: usize,
+    pub pictures: bool,
     pub search: Search,
     pub operators: Weights,
     pub gp: gp::Settings,
@@ -192,6 +193,7 @@ impl Settings {
         }
         GridArchive::<()>::new(self.axes().into())
             .map_err(|e| Error::setting("map", e.to_string(), "mend the range of that axis"))?;
+        Weights::build(self)?;
         Ok(())
     }
 }
@@ -271,7 +273,7 @@ mod tests {
                 .check()
                 .unwrap_err()
                 .to_string()
-                .contains("map.mass")
+                .contains("map: axis `mass`")
         );
     }
 }

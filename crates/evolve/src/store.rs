@@ -502,7 +502,7 @@ impl Store {
         self.list(
             "SELECT * FROM child JOIN source USING (id) WHERE id IN
                (SELECT max(id) FROM child WHERE accepted AND id < ? GROUP BY niche) ORDER BY niche",
-            [before as i64],
+            [before.min(i64::MAX as u64) as i64],
             |row| self.read(row),
         )
     }
@@ -773,4 +773,104 @@ fn pack(json: &str) -> Vec<u8> {
 fn unpack(bytes: &[u8]) -> rusqlite::Result<String> {
     let bytes = zstd::stream::decode_all(bytes).map_err(|e| damaged(e.to_string()))?;
     String::from_utf8(bytes).map_err(|e| damaged(e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn child(id: u64) -> Child {
+        Child {
+            id,
+            iteration: id.div_ceil(10),
+            replica: 0,
+            operator: if id == 0 { "seed" } else { "gp" }.to_owned(),
+            parent: id.checked_sub(1),
+            status: Status::Scored,
+            reason: None,
+            measures: vec![1.5, 0.1 + 0.2, 3.0],
+            fitness: Some(1.0 / 3.0 + id as f64),
+            niche: Some((id % 7) as u32),
+            accepted: id.is_multiple_of(3),
+            seconds: 0.5,
+            at: 12.25,
+            program: format!("x = {id}\n").repeat(50),
+            diff: "-a\n+b\n".to_owned(),
+            artifact: Some("{\"joints\": []}".to_owned()),
+        }
+    }
+
+    fn store(folder: &Path) -> Store {
+        let terrain = Terrain::by_name("flat").unwrap();
+        Store::create(folder, &Settings::default(), &terrain).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut written: Vec<Child> = (0..30).map(child).collect();
+        written[4].status = Status::Unrunnable;
+        written[4].reason = Some(Reason::new("exception", "line 3: it broke"));
+        written[4].measures.clear();
+        written[4].fitness = None;
+        written[4].niche = None;
+        written[4].artifact = None;
+        store(&path).append(&written, &[]).unwrap();
+
+        let store = Store::open(&path).unwrap();
+        let mut read = Vec::new();
+        store
+            .each_child(0, u64::MAX, |child| {
+                read.push(child);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(read, written);
+        assert_eq!(store.len().unwrap(), 30);
+        assert_eq!(store.settings(), &Settings::default());
+        let ids = |children: Vec<Child>| children.iter().map(|c| c.id).collect::<Vec<_>>();
+        // Of each niche the last accepted: ids 21, 15, 9, 24, 18, 12, 27 for niches 0, 1, 2, 3, 4, 5, 6.
+        assert_eq!(
+            ids(store.champions(u64::MAX).unwrap()),
+            [21, 15, 9, 24, 18, 12, 27]
+        );
+        assert_eq!(ids(store.champions(10).unwrap()), [0, 9, 3, 6]);
+        assert_eq!(ids(store.lineage(3, 9).unwrap()), [3, 2, 1, 0]);
+        assert_eq!(ids(store.fittest(2).unwrap()), [27, 24]);
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_that_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut full = store(&path);
+        let pages: i64 = full
+            .db
+            .pragma_query_value(None, "page_count", |r| r.get(0))
+            .unwrap();
+        full.db
+            .pragma_update(None, "max_page_count", pages + 40)
+            .unwrap();
+        let mut written = 0;
+        let error = loop {
+            let some: Vec<Child> = (written..written + 16).map(child).collect();
+            match full.append(&some, &[]) {
+                Ok(()) => written += 16,
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(written > 0);
+        assert!(
+            error.contains("full") && error.contains("samara resume"),
+            "{error}"
+        );
+        drop(full);
+
+        let mut roomy = Store::resume(&path).unwrap();
+        assert_eq!(roomy.len().unwrap(), written);
+        roomy.append(&[child(written)], &[]).unwrap();
+        assert_eq!(roomy.child(written - 1).unwrap(), Some(child(written - 1)));
+        assert_eq!(roomy.len().unwrap(), written + 1);
+    }
 }

@@ -113,7 +113,7 @@ pub struct WalkArgs {
     #[arg(long, value_name = "T")]
     pub terrain: Option<String>,
     /// Simulated seconds [default: the run's, or 10].
-    #[arg(long, value_name = "S")]
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub seconds: Option<f64>,
     #[command(flatten)]
     pub common: Common,

@@ -94,7 +94,10 @@ fn drive(mut store: Store, program: &str) -> Done {
             ),
         });
     }
-    let files = study::pictures(&store)?;
+    let files = match store.settings().pictures {
+        true => study::pictures(&store)?,
+        false => Vec::new(),
+    };
     if human {
         summary(&progress, niches, &files)?;
     } else {

@@ -5,9 +5,9 @@ mod common;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{SAMARA, content, fails, ok};
+use common::{SAMARA, content, fails, ok, same};
 
-const CONFIG: &str = "[search]\nreplicas = 4\nbatch = 8\n[sodarace]\nseconds = 1\n";
+const CONFIG: &str = "pictures = false\n[search]\nreplicas = 4\nbatch = 8\n[sodarace]\nseconds = 0.5\n";
 
 #[test]
 fn one_seed_gives_one_store_whatever_the_number_of_threads() {
@@ -36,8 +36,8 @@ fn one_seed_gives_one_store_whatever_the_number_of_threads() {
         content(&f.join(out))
     };
     let one = evolve("one", "1", "7");
-    assert_eq!(one.lines().filter(|line| line.contains("gp")).count(), 300);
-    assert_eq!(one, evolve("three", "3", "7"));
+    assert_eq!(one.iter().filter(|row| row.contains("\"gp\"")).count(), 300);
+    same(&one, &evolve("three", "3", "7"), "threads");
     assert_ne!(one, evolve("other", "2", "8"));
 }
 
@@ -143,7 +143,7 @@ fn a_run_made_longer_is_the_longer_run() {
     evolve("long", "150");
     evolve("short", "70");
     ok(f, &["resume", "short", "--evaluations", "150"]);
-    assert_eq!(content(&f.join("short")), content(&f.join("long")));
+    same(&content(&f.join("short")), &content(&f.join("long")), "made longer");
     fails(
         f,
         &["resume", "short", "--evaluations", "10"],

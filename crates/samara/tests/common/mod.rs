@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use rusqlite::Connection;
+use rusqlite::types::Value;
 
 pub const SAMARA: &str = env!("CARGO_BIN_EXE_samara");
 
@@ -38,10 +39,10 @@ pub fn fails(folder: &Path, args: &[&str], code: i32, words: &[&str]) {
     }
 }
 
-/// Everything in a run that its settings determine, as text.
-pub fn content(run: &Path) -> String {
+/// Everything in a run that its settings determine, a line a row.
+pub fn content(run: &Path) -> Vec<String> {
     let db = Connection::open(run.join("run.sqlite")).unwrap();
-    let mut text = String::new();
+    let mut lines = Vec::new();
     for query in [
         "SELECT id, iteration, replica, operator, parent, status, reason, fitness, niche, accepted, length,
            height, width, mass, program, diff, message, hex(artifact) FROM children ORDER BY id",
@@ -50,13 +51,18 @@ pub fn content(run: &Path) -> String {
     ] {
         let mut statement = db.prepare(query).unwrap();
         let columns = statement.column_count();
-        let mut rows = statement.query([]).unwrap();
-        while let Some(row) = rows.next().unwrap() {
-            for i in 0..columns {
-                text += &format!("{:?}\t", row.get_ref(i).unwrap());
-            }
-            text.push('\n');
-        }
+        let rows = statement.query_map([], |row| {
+            let cells: Result<Vec<_>, _> = (0..columns).map(|i| row.get::<_, Value>(i)).collect();
+            Ok(format!("{:?}", cells?))
+        });
+        lines.extend(rows.unwrap().map(Result::unwrap));
     }
-    text
+    lines
+}
+
+/// Asserts that two runs have the same content, naming the first row in which they differ.
+pub fn same(one: &[String], other: &[String], what: &str) {
+    let different = one.iter().zip(other).find(|(a, b)| a != b);
+    assert_eq!(different, None, "{what}");
+    assert_eq!(one.len(), other.len(), "{what}: rows");
 }
