@@ -24,8 +24,11 @@ use crate::settings::Settings;
 use crate::store::{Child, IterationMetrics, Status, Store, Stretch, now};
 use crate::{Error, Reason};
 
-/// Children evaluated together by one thread: enough to fill the simulator's lanes, few enough to spread evenly.
-const CHUNK: usize = 16;
+/// Children evaluated together by one thread: enough to fill a simulator's lanes with their like, few enough to
+/// spread an iteration evenly.
+fn chunk_size(iteration: u64, threads: usize) -> usize {
+    (iteration as usize / (2 * threads)).clamp(16, 128)
+}
 
 /// Where a search stands.
 #[derive(Clone, Debug)]
@@ -311,9 +314,10 @@ impl Search<'_> {
         }
         unborn.retain(|child| child.id >= self.stored);
         unborn.sort_by_key(|child| child.id);
+        let size = chunk_size(self.settings.iteration_size(), self.threads);
         let mut unborn = VecDeque::from(unborn);
         while !unborn.is_empty() {
-            let chunk = unborn.drain(..CHUNK.min(unborn.len())).collect();
+            let chunk = unborn.drain(..size.min(unborn.len())).collect();
             self.jobs.send(chunk).expect("threads are waiting");
         }
     }
