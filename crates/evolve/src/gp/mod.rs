@@ -20,15 +20,21 @@
 //! # Ok::<(), evolve::gp::GpError>(())
 //! ```
 
+mod argument;
 mod constant;
 mod draw;
 mod edit;
 mod expr;
+mod operator;
 mod outline;
 mod scope;
 mod settings;
 mod signature;
 mod stmt;
+mod terminal;
+mod types;
+mod walk_expr;
+mod walk_stmt;
 
 use std::collections::HashMap;
 
