@@ -70,12 +70,12 @@ pub enum Error {
     #[error("the evaluator cannot work: {0}")]
     Evaluator(String),
     /// The store's database.
-    #[error("{}: {source}; {mend}", path.display())]
+    #[error("{}: {cause}; {mend}", path.display())]
     Database {
         /// The database file.
         path: PathBuf,
         /// What SQLite says.
-        source: rusqlite::Error,
+        cause: rusqlite::Error,
         /// What to do.
         mend: &'static str,
     },

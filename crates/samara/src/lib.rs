@@ -11,6 +11,7 @@ pub mod figures;
 mod progress;
 mod run;
 mod show;
+mod stats;
 mod study;
 
 /// Does what the command line says. As a worker (see `pyrun`) it never returns.
@@ -30,7 +31,7 @@ pub fn main() -> ExitCode {
         Some(Command::Walker(args)) => show::walker(&args),
         Some(Command::Simulate(args)) => show::simulate(&args),
         Some(Command::Render(args)) => show::render(&args),
-        Some(Command::Stats(args)) => study::stats(&args),
+        Some(Command::Stats(args)) => stats::stats(&args),
         Some(Command::Plot(args)) => study::plot(&args),
         Some(Command::Report(args)) => study::report(&args),
         Some(Command::Export(args)) => study::export(&args),

@@ -143,7 +143,11 @@ fn folders_and_files_that_are_no_run() {
 fn a_damaged_run_is_reported_and_not_made_worse() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
-    fs::write(f.join("c.toml"), "pictures = false\n[sodarace]\nseconds = 1\n").unwrap();
+    fs::write(
+        f.join("c.toml"),
+        "pictures = false\n[sodarace]\nseconds = 1\n",
+    )
+    .unwrap();
     let evolve = [
         "evolve",
         "--config",

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use common::{SAMARA, content, fails, ok, same};
 
-const CONFIG: &str = "pictures = false\n[search]\nreplicas = 4\nbatch = 8\n[sodarace]\nseconds = 0.5\n";
+const CONFIG: &str =
+    "pictures = false\n[search]\nreplicas = 4\nbatch = 8\n[sodarace]\nseconds = 0.5\n";
 
 #[test]
 fn one_seed_gives_one_store_whatever_the_number_of_threads() {
@@ -143,7 +144,11 @@ fn a_run_made_longer_is_the_longer_run() {
     evolve("long", "150");
     evolve("short", "70");
     ok(f, &["resume", "short", "--evaluations", "150"]);
-    same(&content(&f.join("short")), &content(&f.join("long")), "made longer");
+    same(
+        &content(&f.join("short")),
+        &content(&f.join("long")),
+        "made longer",
+    );
     fails(
         f,
         &["resume", "short", "--evaluations", "10"],

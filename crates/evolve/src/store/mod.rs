@@ -1,0 +1,423 @@
+//! The run store: one folder a run, holding every child that was ever proposed.
+//!
+//! `run.sqlite` is the truth, `settings.toml` a copy of its settings for people. Children are written
+//! strictly in order of their id, a few at a time, each time in one transaction; so the store is always the
+//! beginning of the run it belongs to, and what was written survives the death of the process. Everything
+//! but the columns `seconds` and `at`, and the table `session`, is a function of the settings alone.
+//!
+//! The narrow table `child` can be counted and sorted over a million rows in a moment; the texts stand in
+//! `source`; the views `children` (both joined) and `map` (the champion of every niche) are for people.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use qd::Axis;
+use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use sodarace::Terrain;
+
+use crate::Error;
+use crate::settings::Settings;
+use file::{NOT_A_RUN, SALVAGE, database_error, existing, lock, prepare, schema, uri_path};
+use read::pack;
+
+mod child;
+mod file;
+mod read;
+
+pub use child::{Child, IterationMetrics, Status, Stretch, Tally};
+
+/// The database's file name in the run's folder.
+pub const DATABASE: &str = "run.sqlite";
+/// The copy of the settings.
+pub const SETTINGS: &str = "settings.toml";
+
+/// "smra", in the database's header: this file is ours.
+const APPLICATION: i32 = 0x736d_7261;
+const VERSION: i32 = 1;
+
+/// An open run.
+pub struct Store {
+    folder: PathBuf,
+    db: Connection,
+    axes: Vec<Axis>,
+    settings: Settings,
+    terrain: Terrain,
+    /// Held while this process may write.
+    _lock: Option<File>,
+}
+
+impl Store {
+    /// Makes a new run in a folder that does not exist yet, or is empty.
+    ///
+    /// # Errors
+    /// The folder holds something, or cannot be written.
+    pub fn create(folder: &Path, settings: &Settings, terrain: &Terrain) -> Result<Self, Error> {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| Error::file(folder, e, "choose another folder with --out"))?;
+        let mut entries = std::fs::read_dir(folder)
+            .map_err(|e| Error::file(folder, e, "choose another folder with --out"))?;
+        if entries.next().is_some() {
+            let mend = if folder.join(DATABASE).exists() {
+                format!(
+                    "continue it with `samara resume {}`, or choose another with --out",
+                    folder.display()
+                )
+            } else {
+                "choose an empty or a new one with --out".to_owned()
+            };
+            return Err(Error::file(folder, "the folder is not empty", mend));
+        }
+        let text = settings.to_toml();
+        std::fs::write(folder.join(SETTINGS), &text).map_err(|e| {
+            Error::file(folder.join(SETTINGS), e, "choose another folder with --out")
+        })?;
+        let lock = lock(folder)?;
+        let path = folder.join(DATABASE);
+        let axes = settings.axes().to_vec();
+        let terrain_json = serde_json::to_string(terrain).expect("plain data");
+        let db = (|| {
+            let mut db = Connection::open(&path)?;
+            prepare(&db)?;
+            let transaction = db.transaction()?;
+            transaction.pragma_update(None, "application_id", APPLICATION)?;
+            transaction.pragma_update(None, "user_version", VERSION)?;
+            transaction.execute_batch(&schema(&axes))?;
+            transaction.execute(
+                "INSERT INTO run (settings, terrain, samara) VALUES (?, ?, ?)",
+                params![text, terrain_json, env!("CARGO_PKG_VERSION")],
+            )?;
+            transaction.commit()?;
+            Ok(db)
+        })()
+        .map_err(|e| database_error(&path, e))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            db,
+            axes,
+            settings: settings.clone(),
+            terrain: terrain.clone(),
+            _lock: Some(lock),
+        })
+    }
+
+    /// Opens a run to go on with it.
+    ///
+    /// # Errors
+    /// No run there, another process writes it, or its file is damaged or foreign.
+    pub fn resume(folder: &Path) -> Result<Self, Error> {
+        let path = existing(folder)?;
+        let lock = lock(folder)?;
+        let mut store = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        prepare(&store.db).map_err(|e| store.error(e))?;
+        let verdict: String = store
+            .db
+            .query_row("PRAGMA quick_check(1)", [], |row| row.get(0))
+            .map_err(|e| store.error(e))?;
+        if verdict != "ok" {
+            return Err(Error::file(path, format!("damaged: {verdict}"), SALVAGE));
+        }
+        store._lock = Some(lock);
+        Ok(store)
+    }
+
+    /// Opens a run to look at it; another process may be writing it.
+    ///
+    /// # Errors
+    /// No run there, or its file is damaged or foreign.
+    pub fn open(folder: &Path) -> Result<Self, Error> {
+        let path = existing(folder)?;
+        Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+    }
+
+    fn load(folder: &Path, path: &Path, flags: OpenFlags) -> Result<Self, Error> {
+        let fail = |e| database_error(path, e);
+        let mut db = Connection::open_with_flags(path, flags).map_err(fail)?;
+        let ours = |db: &Connection| db.pragma_query_value(None, "application_id", |r| r.get(0));
+        let application: i32 = match ours(&db) {
+            // A finished run in a folder that may not be written: nobody else writes it either.
+            Err(e) if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
+                let uri = format!("file:{}?immutable=1", uri_path(path));
+                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+                db = Connection::open_with_flags(uri, flags).map_err(fail)?;
+                ours(&db).map_err(fail)?
+            }
+            answer => answer.map_err(fail)?,
+        };
+        let version: i32 = db
+            .pragma_query_value(None, "user_version", |row| row.get(0))
+            .map_err(fail)?;
+        if application != APPLICATION {
+            return Err(Error::file(path, "not a run of samara", NOT_A_RUN));
+        }
+        if version != VERSION {
+            return Err(Error::file(
+                path,
+                format!("a run of format {version}; this samara knows format {VERSION}"),
+                "use the samara that made it",
+            ));
+        }
+        db.busy_timeout(std::time::Duration::from_secs(10))
+            .map_err(fail)?;
+        let (settings, terrain): (String, String) = db
+            .query_row("SELECT settings, terrain FROM run", [], |row| {
+                Ok((row.get(0)?, row.get(1)?))
+            })
+            .map_err(fail)?;
+        let damaged = |why: String| Error::file(path, format!("damaged: {why}"), SALVAGE);
+        let settings = Settings::parse(&settings).map_err(damaged)?;
+        let terrain = serde_json::from_str(&terrain).map_err(|e| damaged(e.to_string()))?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            db,
+            axes: settings.axes().to_vec(),
+            settings,
+            terrain,
+            _lock: None,
+        })
+    }
+
+    /// The run's folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The settings as resolved when the run began.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The terrain, as data.
+    pub fn terrain(&self) -> &Terrain {
+        &self.terrain
+    }
+
+    /// Sets how many evaluations the run is to have, to go on longer or to end earlier.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn set_evaluations(&mut self, evaluations: u64) -> Result<(), Error> {
+        self.settings.evaluations = evaluations;
+        let text = self.settings.to_toml();
+        self.db
+            .execute("UPDATE run SET settings = ?", [&text])
+            .map_err(|e| self.error(e))?;
+        let path = self.folder.join(SETTINGS);
+        std::fs::write(&path, text).map_err(|e| Error::file(path, e, "make the folder writable"))
+    }
+
+    /// Sets the number of evaluation threads for this process.
+    pub fn set_threads(&mut self, threads: usize) {
+        self.settings.threads = threads;
+    }
+
+    /// Appends children and the metrics of iterations they complete, all or nothing.
+    ///
+    /// # Errors
+    /// The disk is full, or the database cannot be written.
+    pub fn append(
+        &mut self,
+        children: &[Child],
+        iterations: &[IterationMetrics],
+    ) -> Result<(), Error> {
+        self.try_append(children, iterations)
+            .map_err(|e| self.error(e))
+    }
+
+    fn try_append(
+        &mut self,
+        children: &[Child],
+        iterations: &[IterationMetrics],
+    ) -> rusqlite::Result<()> {
+        let axes = self.axes.len();
+        let marks = vec!["?"; 13 + axes].join(", ");
+        let transaction = self.db.transaction()?;
+        {
+            let mut child_row =
+                transaction.prepare_cached(&format!("INSERT INTO child VALUES ({marks})"))?;
+            let mut source_row =
+                transaction.prepare_cached("INSERT INTO source VALUES (?, ?, ?, ?, ?)")?;
+            for child in children {
+                let reason = child.reason.as_ref();
+                let head = params![
+                    child.id as i64,
+                    child.iteration as i64,
+                    child.replica,
+                    child.operator,
+                    child.parent.map(|id| id as i64),
+                    child.status.name(),
+                    reason.map(|r| &r.code),
+                    child.fitness,
+                    child.niche,
+                    child.accepted,
+                    child.program.len() as i64,
+                    child.seconds,
+                    child.at,
+                ];
+                for (i, value) in head.iter().enumerate() {
+                    child_row.raw_bind_parameter(i + 1, value)?;
+                }
+                for i in 0..axes {
+                    child_row.raw_bind_parameter(head.len() + i + 1, child.measures.get(i))?;
+                }
+                child_row.raw_execute()?;
+                source_row.execute(params![
+                    child.id as i64,
+                    child.program,
+                    child.diff,
+                    reason.map(|r| &r.message),
+                    child.artifact.as_deref().map(pack),
+                ])?;
+            }
+            let mut metrics_row = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO iteration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )?;
+            for m in iterations {
+                metrics_row.execute(params![
+                    m.iteration as i64,
+                    m.evaluations as i64,
+                    m.proposed as i64,
+                    m.valid as i64,
+                    m.runnable as i64,
+                    m.accepted as i64,
+                    m.niches as i64,
+                    m.qd_score,
+                    m.max_fitness,
+                ])?;
+            }
+        }
+        transaction.commit()
+    }
+
+    /// Notes a stretch of work; one call per start or resume, updated as it goes on.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn note_stretch(&mut self, began: f64, stretch: &Stretch) -> Result<(), Error> {
+        self.db
+            .execute(
+                "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)",
+                params![
+                    began,
+                    stretch.children as i64,
+                    stretch.seconds,
+                    stretch.threads,
+                    stretch.busy
+                ],
+            )
+            .map(drop)
+            .map_err(|e| self.error(e))
+    }
+
+    fn error(&self, source: rusqlite::Error) -> Error {
+        database_error(&self.folder.join(DATABASE), source)
+    }
+}
+
+/// Seconds since 1970.
+pub fn now() -> f64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0.0, |d| d.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Reason;
+
+    fn child(id: u64) -> Child {
+        Child {
+            id,
+            iteration: id.div_ceil(10),
+            replica: 0,
+            operator: if id == 0 { "seed" } else { "gp" }.to_owned(),
+            parent: id.checked_sub(1),
+            status: Status::Scored,
+            reason: None,
+            measures: vec![1.5, 0.1 + 0.2, 3.0],
+            fitness: Some(1.0 / 3.0 + id as f64),
+            niche: Some((id % 7) as u32),
+            accepted: id.is_multiple_of(3),
+            seconds: 0.5,
+            at: 12.25,
+            program: format!("x = {id}\n").repeat(50),
+            diff: "-a\n+b\n".to_owned(),
+            artifact: Some("{\"joints\": []}".to_owned()),
+        }
+    }
+
+    fn store(folder: &Path) -> Store {
+        let terrain = Terrain::by_name("flat").unwrap();
+        Store::create(folder, &Settings::default(), &terrain).unwrap()
+    }
+
+    #[test]
+    fn what_was_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut written: Vec<Child> = (0..30).map(child).collect();
+        written[4].status = Status::Unrunnable;
+        written[4].reason = Some(Reason::new("exception", "line 3: it broke"));
+        written[4].measures.clear();
+        written[4].fitness = None;
+        written[4].niche = None;
+        written[4].artifact = None;
+        store(&path).append(&written, &[]).unwrap();
+
+        let store = Store::open(&path).unwrap();
+        let mut read = Vec::new();
+        store
+            .each_child(0, u64::MAX, |child| {
+                read.push(child);
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(read, written);
+        assert_eq!(store.len().unwrap(), 30);
+        assert_eq!(store.settings(), &Settings::default());
+        let ids = |children: Vec<Child>| children.iter().map(|c| c.id).collect::<Vec<_>>();
+        // Of each niche the last accepted: ids 21, 15, 9, 24, 18, 12, 27 for niches 0, 1, 2, 3, 4, 5, 6.
+        assert_eq!(
+            ids(store.champions(u64::MAX).unwrap()),
+            [21, 15, 9, 24, 18, 12, 27]
+        );
+        assert_eq!(ids(store.champions(10).unwrap()), [0, 9, 3, 6]);
+        assert_eq!(ids(store.lineage(3, 9).unwrap()), [3, 2, 1, 0]);
+        assert_eq!(ids(store.fittest(2).unwrap()), [27, 24]);
+    }
+
+    #[test]
+    fn a_full_disk_loses_nothing_that_was_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut full = store(&path);
+        let pages: i64 = full
+            .db
+            .pragma_query_value(None, "page_count", |r| r.get(0))
+            .unwrap();
+        full.db
+            .pragma_update(None, "max_page_count", pages + 40)
+            .unwrap();
+        let mut written = 0;
+        let error = loop {
+            let some: Vec<Child> = (written..written + 16).map(child).collect();
+            match full.append(&some, &[]) {
+                Ok(()) => written += 16,
+                Err(error) => break error.to_string(),
+            }
+        };
+        assert!(written > 0);
+        assert!(
+            error.contains("full") && error.contains("samara resume"),
+            "{error}"
+        );
+        drop(full);
+
+        let mut roomy = Store::resume(&path).unwrap();
+        assert_eq!(roomy.len().unwrap(), written);
+        roomy.append(&[child(written)], &[]).unwrap();
+        assert_eq!(roomy.child(written - 1).unwrap(), Some(child(written - 1)));
+        assert_eq!(roomy.len().unwrap(), written + 1);
+    }
+}

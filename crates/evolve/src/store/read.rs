@@ -1,0 +1,268 @@
+//! Reading a run.
+
+use qd::Metrics;
+use rusqlite::{OptionalExtension, Row};
+
+use super::{Child, IterationMetrics, Status, Store, Stretch, Tally};
+use crate::{Error, Reason};
+
+impl Store {
+    /// All stretches of work, the oldest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn stretches(&self) -> Result<Vec<Stretch>, Error> {
+        self.list("SELECT * FROM session ORDER BY began", [], |row| {
+            Ok(Stretch {
+                children: row.get::<_, i64>(1)? as u64,
+                seconds: row.get(2)?,
+                threads: row.get(3)?,
+                busy: row.get(4)?,
+            })
+        })
+    }
+
+    /// Number of children in the store, the seed included.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn len(&self) -> Result<u64, Error> {
+        self.db
+            .query_row("SELECT coalesce(max(id) + 1, 0) FROM child", [], |row| {
+                row.get::<_, i64>(0)
+            })
+            .map(|n| n as u64)
+            .map_err(|e| self.error(e))
+    }
+
+    /// Whether there is no child at all.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn is_empty(&self) -> Result<bool, Error> {
+        self.len().map(|n| n == 0)
+    }
+
+    /// One child.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn child(&self, id: u64) -> Result<Option<Child>, Error> {
+        self.db
+            .query_row(
+                "SELECT * FROM child JOIN source USING (id) WHERE id = ?",
+                [id as i64],
+                |row| self.read(row),
+            )
+            .optional()
+            .map_err(|e| self.error(e))
+    }
+
+    /// The fittest child; of equals the oldest.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn best(&self) -> Result<Option<Child>, Error> {
+        Ok(self.fittest(1)?.pop())
+    }
+
+    /// The fittest champions of the map, the best first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn fittest(&self, most: usize) -> Result<Vec<Child>, Error> {
+        self.list(
+            "SELECT * FROM child JOIN source USING (id) WHERE id IN
+               (SELECT max(id) FROM child WHERE accepted GROUP BY niche) ORDER BY fitness DESC, id LIMIT ?",
+            [most as i64],
+            |row| self.read(row),
+        )
+    }
+
+    /// The child and its ancestors, the youngest first, `most` at most.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn lineage(&self, id: u64, most: usize) -> Result<Vec<Child>, Error> {
+        let mut line: Vec<Child> = Vec::new();
+        let mut next = Some(id);
+        while let Some(id) = next.filter(|_| line.len() < most) {
+            let Some(child) = self.child(id)? else { break };
+            // Parents are older than their children; in a damaged store they may not be.
+            next = child.parent.filter(|parent| *parent < id);
+            line.push(child);
+        }
+        Ok(line)
+    }
+
+    /// The champion of every niche as of the children with an id below `before`, by niche.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn champions(&self, before: u64) -> Result<Vec<Child>, Error> {
+        self.list(
+            "SELECT * FROM child JOIN source USING (id) WHERE id IN
+               (SELECT max(id) FROM child WHERE accepted AND id < ? GROUP BY niche) ORDER BY niche",
+            [before.min(i64::MAX as u64) as i64],
+            |row| self.read(row),
+        )
+    }
+
+    /// Calls `each` with every child of an id from `from` to before `to`, in order.
+    ///
+    /// # Errors
+    /// The database cannot be read, or `each` fails.
+    pub fn each_child(
+        &self,
+        from: u64,
+        to: u64,
+        mut each: impl FnMut(Child) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let mut statement = self
+            .db
+            .prepare_cached(
+                "SELECT * FROM child JOIN source USING (id) WHERE id >= ? AND id < ? ORDER BY id",
+            )
+            .map_err(|e| self.error(e))?;
+        let mut rows = statement
+            .query([from as i64, to.min(i64::MAX as u64) as i64])
+            .map_err(|e| self.error(e))?;
+        while let Some(row) = rows.next().map_err(|e| self.error(e))? {
+            each(self.read(row).map_err(|e| self.error(e))?)?;
+        }
+        Ok(())
+    }
+
+    /// The metrics of every iteration, in order.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn iterations(&self) -> Result<Vec<IterationMetrics>, Error> {
+        self.list("SELECT * FROM iteration ORDER BY iteration", [], |row| {
+            let n = |i| row.get::<_, i64>(i).map(|n| n as u64);
+            Ok(IterationMetrics {
+                iteration: n(0)?,
+                evaluations: n(1)?,
+                proposed: n(2)?,
+                valid: n(3)?,
+                runnable: n(4)?,
+                accepted: n(5)?,
+                niches: n(6)?,
+                qd_score: row.get(7)?,
+                max_fitness: row.get(8)?,
+            })
+        })
+    }
+
+    /// What became of the children (without the seed), per operator, status, reason and acceptance.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn tallies(&self) -> Result<Vec<Tally>, Error> {
+        self.list(
+            "SELECT operator, status, reason, accepted, count(*) FROM child WHERE id > 0
+             GROUP BY operator, status, reason, accepted ORDER BY operator, count(*) DESC, reason",
+            [],
+            |row| {
+                Ok(Tally {
+                    operator: row.get(0)?,
+                    status: status(row, 1)?,
+                    reason: row.get(2)?,
+                    accepted: row.get(3)?,
+                    count: row.get::<_, i64>(4)? as u64,
+                })
+            },
+        )
+    }
+
+    /// The champions' niches and fitness, by niche.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn map(&self) -> Result<Vec<(u32, f64)>, Error> {
+        self.list(
+            "SELECT niche, fitness FROM child WHERE id IN
+               (SELECT max(id) FROM child WHERE accepted GROUP BY niche) ORDER BY niche",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+    }
+
+    /// Niches filled, QD score and maximum fitness of the map as it is now.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn metrics(&self) -> Result<Metrics, Error> {
+        let niches = self.axes.iter().map(|axis| axis.bins as usize).product();
+        Ok(Metrics::of(
+            niches,
+            self.map()?.into_iter().map(|(_, fitness)| fitness),
+        ))
+    }
+
+    fn list<T>(
+        &self,
+        sql: &str,
+        parameters: impl rusqlite::Params,
+        read: impl FnMut(&Row<'_>) -> rusqlite::Result<T>,
+    ) -> Result<Vec<T>, Error> {
+        self.db
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(parameters, read)?.collect())
+            .map_err(|e| self.error(e))
+    }
+
+    fn read(&self, row: &Row<'_>) -> rusqlite::Result<Child> {
+        let code: Option<String> = row.get("reason")?;
+        let message: Option<String> = row.get("message")?;
+        let measures: Option<Vec<f64>> = self
+            .axes
+            .iter()
+            .map(|axis| row.get(axis.name.as_str()))
+            .collect::<Result<_, _>>()?;
+        Ok(Child {
+            id: row.get::<_, i64>("id")? as u64,
+            iteration: row.get::<_, i64>("iteration")? as u64,
+            replica: row.get("replica")?,
+            operator: row.get("operator")?,
+            parent: row.get::<_, Option<i64>>("parent")?.map(|id| id as u64),
+            status: status(row, "status")?,
+            reason: code.map(|code| Reason::new(code, message.unwrap_or_default())),
+            measures: measures.unwrap_or_default(),
+            fitness: row.get("fitness")?,
+            niche: row.get("niche")?,
+            accepted: row.get("accepted")?,
+            seconds: row.get("seconds")?,
+            at: row.get("at")?,
+            program: row.get("program")?,
+            diff: row.get("diff")?,
+            artifact: row
+                .get::<_, Option<Vec<u8>>>("artifact")?
+                .map(|bytes| unpack(&bytes))
+                .transpose()?,
+        })
+    }
+}
+
+fn status(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<Status> {
+    let name: String = row.get(column)?;
+    Status::ALL
+        .iter()
+        .find(|(_, known)| *known == name)
+        .map(|(status, _)| *status)
+        .ok_or_else(|| damaged(format!("unknown status {name:?}")))
+}
+
+fn damaged(why: String) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, why.into())
+}
+
+/// An artifact, as JSON, is long and repetitive.
+pub(super) fn pack(json: &str) -> Vec<u8> {
+    zstd::bulk::compress(json.as_bytes(), 1).expect("memory suffices")
+}
+
+fn unpack(bytes: &[u8]) -> rusqlite::Result<String> {
+    let bytes = zstd::stream::decode_all(bytes).map_err(|e| damaged(e.to_string()))?;
+    String::from_utf8(bytes).map_err(|e| damaged(e.to_string()))
+}
