@@ -1,7 +1,7 @@
 //! The search: operators propose programs, a domain evaluates them, an archive keeps the good and
 //! different ones, and a store remembers all of it.
 //!
-//! [`search::Search`] is the loop; [`operator`], [`domain`] and [`store`] are what it joins.
+//! [`search::run`] is the loop; [`operator`], [`domain`] and [`store`] are what it joins.
 
 use std::path::PathBuf;
 
