@@ -29,7 +29,7 @@ CREATE TABLE iteration (
   iteration INTEGER PRIMARY KEY, evaluations INTEGER NOT NULL, proposed INTEGER NOT NULL, valid INTEGER NOT NULL,
   runnable INTEGER NOT NULL, accepted INTEGER NOT NULL, niches INTEGER NOT NULL, qd_score REAL NOT NULL,
   max_fitness REAL NOT NULL);
-CREATE TABLE session (
+CREATE TABLE stretch (
   began REAL PRIMARY KEY, children INTEGER NOT NULL, seconds REAL NOT NULL, threads INTEGER NOT NULL,
   busy REAL NOT NULL);
 CREATE INDEX accepted_by_niche ON child (niche, id) WHERE accepted;

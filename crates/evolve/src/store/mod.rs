@@ -3,7 +3,7 @@
 //! `run.sqlite` is the truth, `settings.toml` a copy of its settings for people. Children are written
 //! strictly in order of their id, a few at a time, each time in one transaction; so the store is always the
 //! beginning of the run it belongs to, and what was written survives the death of the process. Everything
-//! but the columns `seconds` and `at`, and the table `session`, is a function of the settings alone.
+//! but the columns `seconds` and `at`, and the table `stretch`, is a function of the settings alone.
 //!
 //! The narrow table `child` can be counted and sorted over a million rows in a moment; the texts stand in
 //! `source`; the views `children` (both joined) and `map` (the champion of every niche) are for people.
@@ -296,7 +296,7 @@ impl Store {
     pub fn note_stretch(&mut self, began: f64, stretch: &Stretch) -> Result<(), Error> {
         self.db
             .execute(
-                "INSERT OR REPLACE INTO session VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?)",
                 params![
                     began,
                     stretch.children as i64,

@@ -12,7 +12,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read.
     pub fn stretches(&self) -> Result<Vec<Stretch>, Error> {
-        self.list("SELECT * FROM session ORDER BY began", [], |row| {
+        self.list("SELECT * FROM stretch ORDER BY began", [], |row| {
             Ok(Stretch {
                 children: row.get::<_, i64>(1)? as u64,
                 seconds: row.get(2)?,
