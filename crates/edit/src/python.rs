@@ -1,0 +1,1 @@
+//! Which texts can become valid Python.
