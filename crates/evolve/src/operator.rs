@@ -12,15 +12,49 @@ use crate::{Error, Reason};
 pub struct Request<'a> {
     /// The program to change.
     pub parent: &'a str,
+    /// Another champion of the map, for an operator that crosses two.
+    pub partner: Option<&'a str>,
     /// How many children are wanted.
     pub count: usize,
     /// This replica's own random stream; the only source of chance there is.
     pub rng: ChaCha8Rng,
 }
 
-/// A proposed child, or why the operator's change does not apply
-/// (such a child counts as proposed but not as *valid*).
-pub type Proposal = Result<String, Reason>;
+/// A proposed child.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Proposal {
+    /// The changed program, or why the operator's change does not apply
+    /// (such a child counts as proposed but not as *valid*).
+    pub program: Result<String, Reason>,
+    /// Whether the request's partner had a part in it.
+    pub crossed: bool,
+    /// What it took.
+    pub cost: Cost,
+}
+
+/// What a proposal took. Sums over children are meant: what several share is spread over them.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Tokens read: of prompts that were computed for it, not taken from a cache.
+    pub prompt_tokens: u32,
+    /// Tokens written.
+    pub tokens: u32,
+    /// Seconds of proposing; the one part that no two runs share.
+    pub seconds: f64,
+    /// Price in dollars, where the settings name one.
+    pub dollars: f64,
+}
+
+impl From<Result<String, Reason>> for Proposal {
+    /// A proposal that cost nothing worth counting.
+    fn from(program: Result<String, Reason>) -> Self {
+        Self {
+            program,
+            crossed: false,
+            cost: Cost::default(),
+        }
+    }
+}
 
 /// A mutation operator.
 ///
@@ -118,16 +152,20 @@ impl Operator for Gp {
         let barren = |e: GpError| Reason::new("no-mutation", e.to_string());
         requests
             .iter_mut()
-            .map(|Request { parent, count, rng }| {
-                let streams = (0..*count).map(|_| ChaCha8Rng::seed_from_u64(rng.random()));
-                match self.brood(parent, streams) {
-                    Ok(children) => children
-                        .into_iter()
-                        .map(|child| child.map(|child| child.source).map_err(barren))
-                        .collect(),
-                    Err(e) => vec![Err(barren(e)); *count],
-                }
-            })
+            .map(
+                |Request {
+                     parent, count, rng, ..
+                 }| {
+                    let streams = (0..*count).map(|_| ChaCha8Rng::seed_from_u64(rng.random()));
+                    match self.brood(parent, streams) {
+                        Ok(children) => children
+                            .into_iter()
+                            .map(|child| child.map(|child| child.source).map_err(barren).into())
+                            .collect(),
+                        Err(e) => vec![Err(barren(e)).into(); *count],
+                    }
+                },
+            )
             .collect()
     }
 }

@@ -241,7 +241,7 @@ impl Search<'_> {
             replica: 0,
             operator: "seed",
             parent: None,
-            proposal: Ok(seed.to_owned()),
+            proposal: Ok(seed.to_owned()).into(),
         };
         self.jobs.send(vec![unborn]).expect("threads are waiting");
         let child = self.results.recv().map(|mut children| children.remove(0));
@@ -293,6 +293,7 @@ impl Search<'_> {
                 .iter()
                 .map(|(replica, first, end, _, parent)| Request {
                     parent: &parent.program,
+                    partner: None,
                     count: (end - first) as usize,
                     rng: stream(*rng, iteration, *replica, 1),
                 })
@@ -455,13 +456,13 @@ fn work(
         let began = Instant::now();
         let programs: Vec<&str> = unborn
             .iter()
-            .filter_map(|child| child.proposal.as_deref().ok())
+            .filter_map(|child| child.proposal.program.as_deref().ok())
             .collect();
         let mut evaluations = evaluator.evaluate(&programs).into_iter();
         let children = unborn
             .into_iter()
             .map(|unborn| {
-                let evaluation = match unborn.proposal {
+                let evaluation = match unborn.proposal.program {
                     Ok(_) => evaluations.next(),
                     Err(_) => None,
                 };
@@ -477,7 +478,7 @@ fn work(
 
 /// A child, but for its place in the map.
 fn born(unborn: Unborn, evaluation: Option<crate::domain::Evaluation>) -> Child {
-    let (program, invalid) = match unborn.proposal {
+    let (program, invalid) = match unborn.proposal.program {
         Ok(program) => (program, None),
         Err(reason) => (String::new(), Some(reason)),
     };
