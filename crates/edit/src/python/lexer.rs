@@ -1,0 +1,435 @@
+//! The lexer: bytes in, tokens out, one byte at a time.
+
+use smallvec::SmallVec;
+
+use super::Prefix;
+use super::names::Bound;
+use super::number::Number;
+use super::parser::Parser;
+use super::text::{self, Text, prefix_flags};
+use super::token::{HARD_KEYWORDS, KEYWORDS, OPERATORS, Tok};
+
+/// What is being read.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Lex {
+    /// The indentation of a line.
+    Indent,
+    /// Between tokens.
+    Between,
+    Word,
+    Number(Number),
+    /// An operator that may grow: its bytes so far.
+    Operator([u8; 2], u8),
+    /// One or two dots of `...` or of a fraction; one may also be an attribute's.
+    Dots(u8),
+    /// After one or two opening quotes.
+    Quotes(Text),
+    Text(Text),
+    Comment,
+    /// After a backslash; after that and the line's end.
+    Backslash,
+    Continued,
+    /// In a replacement field: after `=`, after `!`, after its letter.
+    FieldEq,
+    Bang,
+    Conversion,
+}
+
+/// What a word under way may become.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct WordKind {
+    /// A name that may be read; a name that may be bound.
+    pub name: bool,
+    pub new: bool,
+    /// A string's prefix.
+    pub string: bool,
+    /// Keywords, bits into the table.
+    pub keywords: u64,
+}
+
+/// CPython refuses more brackets within each other.
+const MAX_DEPTH: u8 = 200;
+
+/// CPython refuses more columns than fit; any program does with these.
+const MAX_COLUMN: u16 = 10_000;
+
+impl Prefix {
+    pub(super) fn lex(&mut self, b: u8) -> bool {
+        match self.lex {
+            Lex::Between => self.between(b),
+            Lex::Text(text) => self.text(text, b),
+            Lex::Word => {
+                if b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80 {
+                    self.word.push(b);
+                    self.word_viable()
+                } else {
+                    self.end_word(b)
+                }
+            }
+            Lex::Indent => self.indentation(b),
+            Lex::Comment => !matches!(b, b'\n' | b'\r') || self.newline(b),
+            Lex::Operator(bytes, n) => self.operator(bytes, n, b),
+            Lex::Number(number) => self.number(number, b),
+            Lex::Quotes(text) => self.after_quotes(text, b),
+            Lex::Dots(n) => match b {
+                b'.' if n == 1 => {
+                    self.lex = Lex::Dots(2);
+                    self.accepts(Tok::Ellipsis)
+                }
+                b'.' => {
+                    self.lex = Lex::Between;
+                    self.feed(Tok::Ellipsis)
+                }
+                b'0'..=b'9' if n == 1 => {
+                    self.lex = Lex::Number(Number::Fraction);
+                    self.feed(Tok::Number)
+                }
+                _ => {
+                    self.lex = Lex::Between;
+                    n == 1 && self.feed(Tok::Dot) && self.between(b)
+                }
+            },
+            Lex::Backslash => {
+                self.lex = Lex::Continued;
+                self.after_cr = b == b'\r';
+                matches!(b, b'\n' | b'\r')
+            }
+            Lex::Continued => {
+                if b == b'\n' && std::mem::take(&mut self.after_cr) {
+                    return true;
+                }
+                if self.begun {
+                    self.lex = Lex::Between;
+                    return self.between(b);
+                }
+                self.lex = Lex::Indent;
+                self.indentation(b)
+            }
+            Lex::FieldEq => match b {
+                b' ' | b'\t' | b'\n' | b'\r' | 0x0c => true,
+                b'!' => {
+                    self.lex = Lex::Bang;
+                    true
+                }
+                _ => self.end_field(b),
+            },
+            Lex::Bang => {
+                self.lex = Lex::Conversion;
+                matches!(b, b'r' | b's' | b'a')
+            }
+            Lex::Conversion => self.end_field(b),
+        }
+    }
+
+    /// A byte where no token is under way.
+    pub(super) fn between(&mut self, b: u8) -> bool {
+        match b {
+            b' ' | b'\t' | 0x0c => true,
+            b'\n' | b'\r' => self.newline(b),
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' | 0x80.. => self.start_word(b),
+            b'0'..=b'9' => {
+                self.lex = Lex::Number(Number::start(b));
+                self.feed(Tok::Number)
+            }
+            b'"' | b'\'' => self.open_string(b, 0),
+            b'(' | b'[' | b'{' => {
+                self.depth += 1;
+                let ambiguous = if b == b'(' { Some(Tok::LParWith) } else { None };
+                let tok = match b {
+                    b'(' => Tok::LPar,
+                    b'[' => Tok::LSqb,
+                    _ => Tok::LBrace,
+                };
+                self.depth <= MAX_DEPTH && self.feed_either(tok, ambiguous)
+            }
+            b'}' | b':' if self.at_field() => self.feed(Tok::FieldEnd) && self.end_field(b),
+            b')' | b']' | b'}' => {
+                self.depth = self.depth.saturating_sub(1);
+                self.feed(match b {
+                    b')' => Tok::RPar,
+                    b']' => Tok::RSqb,
+                    _ => Tok::RBrace,
+                })
+            }
+            b',' => self.feed(Tok::Comma),
+            b';' => self.feed(Tok::Semi),
+            b'~' => self.feed(Tok::Tilde),
+            // more than one reading: after `match`, it may be an attribute's or start an operand
+            b'.' if self.parsers.len() == 1 && self.accepts(Tok::Dot) => self.feed(Tok::Dot),
+            b'.' => {
+                self.lex = Lex::Dots(1);
+                self.accepts(Tok::Number) || self.accepts(Tok::Ellipsis) || self.accepts(Tok::Dot)
+            }
+            b'#' => {
+                self.lex = Lex::Comment;
+                self.fields.is_empty()
+            }
+            b'\\' => {
+                self.lex = Lex::Backslash;
+                true
+            }
+            _ => {
+                self.lex = Lex::Operator([b, 0], 1);
+                self.operator_viable(&[b])
+            }
+        }
+    }
+
+    /// The end of a line outside strings.
+    fn newline(&mut self, _: u8) -> bool {
+        if self.depth > 0 || !self.fields.is_empty() {
+            self.lex = Lex::Between;
+            return true;
+        }
+        self.lex = Lex::Indent;
+        self.indent = (0, 0);
+        !std::mem::take(&mut self.begun) || self.feed(Tok::Newline)
+    }
+
+    /// A byte before the first token of a line.
+    fn indentation(&mut self, b: u8) -> bool {
+        let (col, alt) = self.indent;
+        match b {
+            b' ' | b'\t' if self.continued_indent => true,
+            b' ' => {
+                self.indent = (col + 1, alt + 1);
+                col < MAX_COLUMN
+            }
+            b'\t' => {
+                self.indent = (col / 8 * 8 + 8, alt + 1);
+                col < MAX_COLUMN
+            }
+            0x0c => {
+                self.indent = (0, 0);
+                true
+            }
+            b'\n' | b'\r' => {
+                self.continued_indent = false;
+                self.newline(b)
+            }
+            b'#' => {
+                self.lex = Lex::Comment;
+                self.continued_indent = false;
+                true
+            }
+            b'\\' => {
+                // the columns before the first backslash count, if there are any; those on the next line do not
+                if col > 0 {
+                    self.indent.1 = col;
+                    self.continued_indent = true;
+                }
+                self.lex = Lex::Backslash;
+                true
+            }
+            _ => {
+                self.continued_indent = false;
+                self.begun = true;
+                self.lex = Lex::Between;
+                self.parsers.iter_mut().all(|p| p.start_line(col, alt)) && self.between(b)
+            }
+        }
+    }
+
+    fn number(&mut self, number: Number, b: u8) -> bool {
+        if let Some(next) = number.next(b) {
+            self.lex = Lex::Number(next);
+            return true;
+        }
+        self.lex = Lex::Between;
+        let word = b.is_ascii_alphanumeric() || b == b'_' || b >= 0x80;
+        // `1else`: the `e` was no exponent
+        if number == Number::Exponent && b == b'l' {
+            return self.start_word(b'e') && self.lex(b);
+        }
+        if word {
+            // a few keywords may follow a number at once
+            return number.may_end() && self.start_word(b) && {
+                self.kind.name = false;
+                self.kind.keywords &= AFTER_NUMBER;
+                self.kind.keywords != 0
+            };
+        }
+        number.may_end() && self.between(b)
+    }
+
+    fn start_word(&mut self, b: u8) -> bool {
+        self.lex = Lex::Word;
+        self.word.clear();
+        self.word.push(b);
+        let named = self.names.is_some();
+        let name = self.accepts(Tok::Name);
+        let mut kind = WordKind {
+            name,
+            new: named && self.accepts(Tok::NewName),
+            string: false,
+            keywords: 0,
+        };
+        if !name || named && !kind.new {
+            for (i, (keyword, tok)) in KEYWORDS.iter().enumerate() {
+                if keyword.as_bytes()[0] == b && self.accepts(*tok) {
+                    kind.keywords |= 1 << i;
+                }
+            }
+            if let Some(flags) = prefix_flags(&[b]) {
+                let bytes = self.accepts(Tok::Bytes);
+                // `r` may still become `rb`
+                kind.string = self.accepts(Tok::Str) && flags & text::BYTES == 0
+                    || bytes && flags & !text::RAW & !text::BYTES == 0;
+            }
+        }
+        self.kind = kind;
+        self.word_viable()
+    }
+
+    /// Whether the word under way can become something that may stand here.
+    fn word_viable(&mut self) -> bool {
+        let kind = &mut self.kind;
+        let Some(names) = &self.names else {
+            return kind.name || self.keyword_viable();
+        };
+        kind.new
+            || kind.name
+                && (names.has_prefix(&self.word)
+                    || Bound::iter(&self.bound).any(|n| n.starts_with(&self.word)))
+            || self.keyword_viable()
+    }
+
+    fn keyword_viable(&mut self) -> bool {
+        let at = self.word.len() - 1;
+        let last = self.word[at];
+        let mut rest = self.kind.keywords;
+        while rest != 0 {
+            let i = rest.trailing_zeros() as usize;
+            rest &= rest - 1;
+            if KEYWORDS[i].0.as_bytes().get(at) != Some(&last) {
+                self.kind.keywords &= !(1 << i);
+            }
+        }
+        self.kind.string &= prefix_flags(&self.word).is_some();
+        self.kind.keywords != 0 || self.kind.string
+    }
+
+    /// The word is complete, as the byte after it says.
+    fn end_word(&mut self, b: u8) -> bool {
+        self.lex = Lex::Between;
+        if matches!(b, b'"' | b'\'')
+            && let Some(flags) = prefix_flags(&self.word)
+        {
+            return self.open_string(b, flags);
+        }
+        let word = std::mem::take(&mut self.word);
+        let fed = if let Some((_, tok)) = KEYWORDS[..HARD_KEYWORDS]
+            .iter()
+            .find(|(k, _)| k.as_bytes() == &word[..])
+        {
+            self.feed(*tok)
+        } else {
+            let soft = match &word[..] {
+                b"match" => Some(Tok::Match),
+                b"case" => Some(Tok::Case),
+                _ => None,
+            };
+            let known = match &self.names {
+                Some(names) => {
+                    names.contains(&word) || Bound::iter(&self.bound).any(|n| n == &word[..])
+                }
+                None => true,
+            };
+            if !known {
+                Bound::add(&mut self.bound, &word);
+            }
+            let tok = match known {
+                _ if &word[..] == b"__debug__" => Tok::DebugName,
+                true => Tok::Name,
+                false => Tok::NewName,
+            };
+            self.feed_either(tok, soft)
+        };
+        fed && self.between(b)
+    }
+
+    fn operator(&mut self, bytes: [u8; 2], n: u8, b: u8) -> bool {
+        let n = usize::from(n);
+        let longer = [bytes[0], if n == 1 { b } else { bytes[1] }, b];
+        let longer = &longer[..n + 1];
+        let field = self.at_field();
+        if OPERATORS.iter().any(|(op, _)| op.starts_with(longer)) {
+            if n == 2 {
+                self.lex = Lex::Between;
+                return self.feed_operator(longer);
+            }
+            self.lex = Lex::Operator([longer[0], longer[1]], 2);
+            return self.operator_viable(longer);
+        }
+        self.lex = Lex::Between;
+        match (&bytes[..n], field) {
+            (b"!", true) => {
+                self.lex = Lex::Bang;
+                self.feed(Tok::FieldEnd) && self.lex(b)
+            }
+            (b"=", true) => {
+                self.lex = Lex::FieldEq;
+                self.feed(Tok::FieldEnd) && self.lex(b)
+            }
+            (op, _) => self.feed_operator(op) && self.between(b),
+        }
+    }
+
+    fn feed_operator(&mut self, op: &[u8]) -> bool {
+        OPERATORS
+            .iter()
+            .find(|(o, _)| *o == op)
+            .is_some_and(|(_, tok)| self.feed(*tok))
+    }
+
+    /// Whether the operator under way can become one that may stand here.
+    fn operator_viable(&self, so_far: &[u8]) -> bool {
+        (self.at_field() && matches!(so_far, b"!" | b"=") && self.accepts(Tok::FieldEnd))
+            || OPERATORS
+                .iter()
+                .any(|(op, tok)| op.starts_with(so_far) && self.accepts(*tok))
+    }
+
+    /// Gives the parser a token.
+    pub(super) fn feed(&mut self, tok: Tok) -> bool {
+        if let [parser] = &mut self.parsers[..] {
+            return parser.feed(tok);
+        }
+        self.parsers.retain(|p| p.feed(tok));
+        self.merge();
+        !self.parsers.is_empty()
+    }
+
+    /// Gives the parser a token that may be read in two ways: where both are possible, both are followed.
+    fn feed_either(&mut self, tok: Tok, other: Option<Tok>) -> bool {
+        let Some(other) = other else {
+            return self.feed(tok);
+        };
+        let mut also: SmallVec<[Parser; 1]> = self.parsers.iter().cloned().collect();
+        also.retain(|p| p.feed(other));
+        self.parsers.retain(|p| p.feed(tok));
+        self.parsers.append(&mut also);
+        self.merge();
+        !self.parsers.is_empty()
+    }
+
+    /// Readings that have come to the same are one.
+    fn merge(&mut self) {
+        let mut i = 1;
+        while i < self.parsers.len() {
+            if self.parsers[..i].contains(&self.parsers[i]) {
+                self.parsers.remove(i);
+            } else {
+                i += 1;
+            }
+        }
+    }
+
+    pub(super) fn accepts(&self, tok: Tok) -> bool {
+        self.parsers.iter().any(|p| p.accepts(tok))
+    }
+}
+
+/// `and`, `else`, `for`, `if`, `in`, `is`, `not`, `or`: their bits in the table.
+const AFTER_NUMBER: u64 =
+    1 << 3 | 1 << 14 | 1 << 17 | 1 << 20 | 1 << 22 | 1 << 23 | 1 << 26 | 1 << 27;
