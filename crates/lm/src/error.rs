@@ -1,0 +1,100 @@
+//! What can go wrong with a model's files.
+
+use std::path::{Path, PathBuf};
+
+/// Why a model cannot be read, written or fetched. Every message names the file, the field and the mend.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file system refused.
+    #[error("{}: cannot be {action}: {source}", .path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What was tried, as a participle: "read", "written".
+        action: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// There is no such file.
+    #[error("{0}")]
+    Missing(Fault),
+    /// The file is cut short, garbled, or not of its kind.
+    #[error("{0}")]
+    Damaged(Fault),
+    /// The file is sound, but of an architecture, quantisation or tokenizer that is not known here.
+    #[error("{0}")]
+    Unsupported(Fault),
+    /// A tensor is missing, or of another shape than the configuration says.
+    #[error("{0}")]
+    Tensor(Fault),
+    /// The tokenizer lacks tokens that generation needs.
+    #[error("{0}")]
+    Tokenizer(Fault),
+    /// A number of the configuration cannot be.
+    #[error("{0}")]
+    Config(Fault),
+    /// A model could not be fetched.
+    #[error("{0}")]
+    Pull(Fault),
+}
+
+/// Where something is wrong, what, and what to do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, or the address.
+    pub file: String,
+    /// The field, tensor or part of it.
+    pub field: String,
+    /// What is wrong.
+    pub problem: String,
+    /// What to do.
+    pub mend: String,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{}: {}: {}; {}",
+            self.file, self.field, self.problem, self.mend
+        )
+    }
+}
+
+impl Fault {
+    /// A fault in a file.
+    pub(crate) fn new(
+        file: &Path,
+        field: impl Into<String>,
+        problem: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self {
+            file: file.display().to_string(),
+            field: field.into(),
+            problem: problem.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+/// The mend for a file that is not whole.
+pub(crate) const FETCH_AGAIN: &str = "fetch or write the file again";
+
+impl Error {
+    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
+        Self::Io {
+            path: path.to_owned(),
+            action,
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(
+        file: &Path,
+        field: impl Into<String>,
+        problem: impl Into<String>,
+    ) -> Self {
+        Self::Damaged(Fault::new(file, field, problem, FETCH_AGAIN))
+    }
+}

@@ -1,0 +1,134 @@
+//! The kinds of tensors in a GGUF file, and their values as f32.
+//!
+//! Blocks of 32 or 256 values share scales; the layouts are those of ggml's `ggml-common.h`. Products are taken in
+//! ggml's order, so that values are equal to its own to the last bit.
+
+use half::{bf16, f16};
+
+/// How a tensor's values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(
+    non_camel_case_types,
+    reason = "the names the format's own documents use"
+)]
+pub(crate) enum Kind {
+    F32,
+    F16,
+    BF16,
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    Q4_K,
+    Q5_K,
+    Q6_K,
+}
+
+/// Kind, its number in files, values in a block, bytes of a block.
+const KINDS: [(Kind, u32, usize, usize); 11] = [
+    (Kind::F32, 0, 1, 4),
+    (Kind::F16, 1, 1, 2),
+    (Kind::Q4_0, 2, 32, 18),
+    (Kind::Q4_1, 3, 32, 20),
+    (Kind::Q5_0, 6, 32, 22),
+    (Kind::Q5_1, 7, 32, 24),
+    (Kind::Q8_0, 8, 32, 34),
+    (Kind::Q4_K, 12, 256, 144),
+    (Kind::Q5_K, 13, 256, 176),
+    (Kind::Q6_K, 14, 256, 210),
+    (Kind::BF16, 30, 1, 2),
+];
+
+impl Kind {
+    /// The kind that files write as a number.
+    pub(crate) fn of(number: u32) -> Option<Self> {
+        KINDS.iter().find(|k| k.1 == number).map(|k| k.0)
+    }
+
+    /// Names of all kinds.
+    pub(crate) fn names() -> String {
+        KINDS.map(|k| format!("{:?}", k.0)).join(", ")
+    }
+
+    /// Values in a block and bytes of a block.
+    pub(crate) fn block(self) -> (usize, usize) {
+        KINDS
+            .iter()
+            .find(|k| k.0 == self)
+            .map_or((1, 4), |k| (k.2, k.3))
+    }
+
+    /// The values of whole blocks.
+    pub(crate) fn dequantise(self, bytes: &[u8]) -> Vec<f32> {
+        let (values, size) = self.block();
+        let mut out = vec![0.0; bytes.len() / size * values];
+        for (y, x) in out.chunks_exact_mut(values).zip(bytes.chunks_exact(size)) {
+            match self {
+                Self::F32 => y[0] = f32::from_le_bytes([x[0], x[1], x[2], x[3]]),
+                Self::F16 => y[0] = half(x),
+                Self::BF16 => y[0] = bf16::from_le_bytes([x[0], x[1]]).to_f32(),
+                Self::Q4_0 => four(y, &x[2..], &[0; 4], |q| (q - 8.0) * half(x)),
+                Self::Q4_1 => four(y, &x[4..], &[0; 4], |q| q * half(x) + half(&x[2..])),
+                Self::Q5_0 => four(y, &x[6..], &x[2..6], |q| (q - 16.0) * half(x)),
+                Self::Q5_1 => four(y, &x[8..], &x[4..8], |q| q * half(x) + half(&x[2..])),
+                Self::Q8_0 => {
+                    for (y, &q) in y.iter_mut().zip(&x[2..]) {
+                        *y = half(x) * f32::from(q as i8);
+                    }
+                }
+                Self::Q4_K => super_block(y, x, &[0; 32], &x[16..]),
+                Self::Q5_K => super_block(y, x, &x[16..48], &x[48..]),
+                Self::Q6_K => six(y, x),
+            }
+        }
+        out
+    }
+}
+
+fn half(bytes: &[u8]) -> f32 {
+    f16::from_le_bytes([bytes[0], bytes[1]]).to_f32()
+}
+
+/// 32 values of four bits, the low halves first, each with a fifth bit in `high`.
+fn four(y: &mut [f32], low: &[u8], high: &[u8], value: impl Fn(f32) -> f32) {
+    let high = u32::from_le_bytes([high[0], high[1], high[2], high[3]]);
+    let (first, second) = y.split_at_mut(16);
+    for i in 0..16 {
+        let fifth = |at: usize| ((high >> at) & 1) << 4;
+        first[i] = value((u32::from(low[i] & 15) | fifth(i)) as f32);
+        second[i] = value((u32::from(low[i] >> 4) | fifth(i + 16)) as f32);
+    }
+}
+
+/// 256 values in eight groups with a six-bit scale and minimum each; `high` holds each value's fifth bit.
+fn super_block(y: &mut [f32], x: &[u8], high: &[u8], low: &[u8]) {
+    let (d, dmin, s) = (half(x), half(&x[2..]), &x[4..16]);
+    for (g, y) in y.chunks_exact_mut(32).enumerate() {
+        let (scale, min) = if g < 4 {
+            (s[g] & 63, s[g + 4] & 63)
+        } else {
+            (
+                (s[g + 4] & 15) | ((s[g - 4] >> 6) << 4),
+                (s[g + 4] >> 4) | ((s[g] >> 6) << 4),
+            )
+        };
+        let (d, m) = (d * f32::from(scale), dmin * f32::from(min));
+        for (i, y) in y.iter_mut().enumerate() {
+            let q = (low[g / 2 * 32 + i] >> (4 * (g % 2))) & 15;
+            let fifth = ((high[i] >> g) & 1) << 4;
+            *y = d * f32::from(q | fifth) - m;
+        }
+    }
+}
+
+/// 256 values of six bits in sixteen groups with an eight-bit scale each.
+fn six(y: &mut [f32], x: &[u8]) {
+    let (low, high, scales, d) = (&x[..128], &x[128..192], &x[192..208], half(&x[208..]));
+    for (i, y) in y.iter_mut().enumerate() {
+        let (part, quarter, l) = (i / 128, i / 32 % 4, i % 32);
+        let q = (low[64 * part + 32 * (quarter % 2) + l] >> (4 * (quarter / 2))) & 15;
+        let top = (high[32 * part + l] >> (2 * quarter)) & 3;
+        *y = d * f32::from(scales[i / 16] as i8) * (f32::from(q | (top << 4)) - 32.0);
+    }
+}

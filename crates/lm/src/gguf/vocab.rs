@@ -1,0 +1,219 @@
+//! The tokenizer in a GGUF file's metadata, as the text of a `tokenizer.json`.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::{Map, Value as Json, json};
+
+use super::{Gguf, Value};
+use crate::error::Error;
+use crate::tokenizer::Tokenizer;
+
+/// Kinds of tokens, as `tokenizer.ggml.token_type` numbers them.
+const UNKNOWN: i64 = 2;
+const CONTROL: i64 = 3;
+const USER_DEFINED: i64 = 4;
+
+/// How Qwen2 and Llama 3 split a text into words; they differ in how many digits make one.
+fn words(digits: &str) -> String {
+    let letters = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
+    let rest = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+    format!("{letters}{digits}{rest}")
+}
+
+impl Gguf {
+    /// The tokenizer.
+    pub(crate) fn tokenizer(&self) -> Result<Tokenizer, Error> {
+        let field = "tokenizer.ggml.model";
+        let refuse =
+            |problem: String, mend: &str| Err(Error::Unsupported(self.fault(field, problem, mend)));
+        let mut json = match self.text(field) {
+            Some("gpt2") => self.byte_level()?,
+            Some("llama") => self.sentence_piece()?,
+            Some(other) => {
+                return refuse(
+                    format!("{other:?} is not known here"),
+                    "choose a model with \"gpt2\" or \"llama\"",
+                );
+            }
+            None => return refuse("is missing".to_owned(), "choose a file with a tokenizer"),
+        };
+        json["version"] = json!("1.0");
+        json["added_tokens"] = self.added()?;
+        let name = self.path.display().to_string();
+        Tokenizer::from_json(
+            Path::new(&format!("{name}: tokenizer.ggml")),
+            &json.to_string(),
+        )
+    }
+
+    fn tokens(&self) -> Result<&[String], Error> {
+        let field = "tokenizer.ggml.tokens";
+        self.texts(field)
+            .ok_or_else(|| Error::damaged(&self.path, field, "is missing, or not a list of texts"))
+    }
+
+    /// Kind of each token; empty where the file does not say.
+    fn kinds(&self) -> Result<&[i64], Error> {
+        let field = "tokenizer.ggml.token_type";
+        match self.metadata.get(field) {
+            None => Ok(&[]),
+            Some(Value::Ints(kinds)) if kinds.len() == self.tokens()?.len() => Ok(kinds),
+            Some(_) => Err(Error::damaged(
+                &self.path,
+                field,
+                "is not one whole number for each token",
+            )),
+        }
+    }
+
+    fn vocabulary(&self) -> Result<Map<String, Json>, Error> {
+        let tokens = self.tokens()?;
+        let vocabulary: Map<_, _> = tokens
+            .iter()
+            .zip(0..)
+            .map(|(t, id)| (t.clone(), json!(id)))
+            .collect();
+        if vocabulary.len() != tokens.len() {
+            return Err(Error::damaged(
+                &self.path,
+                "tokenizer.ggml.tokens",
+                "has the same token twice",
+            ));
+        }
+        Ok(vocabulary)
+    }
+
+    /// Tokens that are found in a text before it is split into words.
+    fn added(&self) -> Result<Json, Error> {
+        let kinds = self.kinds()?.iter();
+        let added =
+            self.tokens()?
+                .iter()
+                .zip(kinds)
+                .enumerate()
+                .filter_map(|(id, (token, &kind))| {
+                    let special = matches!(kind, CONTROL | UNKNOWN);
+                    (special || kind == USER_DEFINED).then(|| {
+                json!({
+                    "id": id, "content": token, "special": special,
+                    "single_word": false, "lstrip": false, "rstrip": false, "normalized": false,
+                })
+            })
+                });
+        Ok(added.collect())
+    }
+
+    /// Byte-pair encoding of bytes written as characters, GPT-2's way.
+    fn byte_level(&self) -> Result<Json, Error> {
+        let field = "tokenizer.ggml.pre";
+        let whole = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
+        let split = |regex: String| {
+            json!({"type": "Sequence", "pretokenizers": [
+                {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false},
+                {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
+            ]})
+        };
+        let (normalizer, pre, ignore_merges) = match self.text(field) {
+            Some("gpt-2" | "gpt2") => (Json::Null, whole, false),
+            Some("smollm" | "starcoder") => {
+                let digits = json!({"type": "Digits", "individual_digits": true});
+                (
+                    Json::Null,
+                    json!({"type": "Sequence", "pretokenizers": [digits, whole]}),
+                    false,
+                )
+            }
+            Some("qwen2" | "deepseek-r1-qwen") => {
+                (json!({"type": "NFC"}), split(words(r"\p{N}")), false)
+            }
+            Some("llama-bpe" | "llama3" | "llama-v3") => {
+                (Json::Null, split(words(r"\p{N}{1,3}")), true)
+            }
+            other => {
+                let problem = match other {
+                    Some(name) => format!("{name:?} is not known here"),
+                    None => "is missing".to_owned(),
+                };
+                let mend = "choose a model with gpt-2, smollm, starcoder, qwen2 or llama-bpe";
+                return Err(Error::Unsupported(self.fault(field, problem, mend)));
+            }
+        };
+        let field = "tokenizer.ggml.merges";
+        let merges = self
+            .texts(field)
+            .unwrap_or_default()
+            .iter()
+            // A part may be a space itself only in broken files.
+            .map(|merge| merge.split_once(' ').map(|(a, b)| json!([a, b])))
+            .collect::<Option<Vec<_>>>()
+            .ok_or_else(|| Error::damaged(&self.path, field, "has a merge without a space"))?;
+        let mut model = model(self.vocabulary()?, merges);
+        model["ignore_merges"] = json!(ignore_merges);
+        Ok(json!({
+            "normalizer": normalizer,
+            "pre_tokenizer": pre,
+            "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
+            "model": model,
+        }))
+    }
+
+    /// SentencePiece's byte-pair encoding: pieces with scores, from which the merges follow.
+    fn sentence_piece(&self) -> Result<Json, Error> {
+        let tokens = self.tokens()?;
+        let field = "tokenizer.ggml.scores";
+        let scores = match self.metadata.get(field) {
+            Some(Value::Floats(scores)) if scores.len() == tokens.len() => scores,
+            _ => {
+                return Err(Error::damaged(
+                    &self.path,
+                    field,
+                    "is missing, or not one number for each token",
+                ));
+            }
+        };
+        let ids: HashMap<&str, usize> = tokens.iter().map(String::as_str).zip(0..).collect();
+        let mut merges = Vec::new();
+        for (token, &score) in tokens.iter().zip(scores) {
+            for (at, _) in token.char_indices().skip(1) {
+                let (a, b) = token.split_at(at);
+                if let (Some(&left), Some(&right)) = (ids.get(a), ids.get(b)) {
+                    merges.push((score, left, right));
+                }
+            }
+        }
+        merges.sort_by(|a, b| b.0.total_cmp(&a.0).then((a.1, a.2).cmp(&(b.1, b.2))));
+        let merges = merges
+            .iter()
+            .map(|&(_, a, b)| json!([tokens[a], tokens[b]]))
+            .collect();
+        let mut model = model(self.vocabulary()?, merges);
+        model["byte_fallback"] = json!(true);
+        model["fuse_unk"] = json!(true);
+        let unknown = self.kinds()?.iter().position(|&kind| kind == UNKNOWN);
+        model["unk_token"] = json!(unknown.map(|id| &tokens[id]));
+        let mut normalizers =
+            vec![json!({"type": "Replace", "pattern": {"String": " "}, "content": "▁"})];
+        if self.flag("tokenizer.ggml.add_space_prefix") != Some(false) {
+            normalizers.insert(0, json!({"type": "Prepend", "prepend": "▁"}));
+        }
+        Ok(json!({
+            "normalizer": {"type": "Sequence", "normalizers": normalizers},
+            "pre_tokenizer": null,
+            "decoder": {"type": "Sequence", "decoders": [
+                {"type": "Replace", "pattern": {"String": "▁"}, "content": " "},
+                {"type": "ByteFallback"},
+                {"type": "Fuse"},
+            ]},
+            "model": model,
+        }))
+    }
+}
+
+fn model(vocabulary: Map<String, Json>, merges: Vec<Json>) -> Json {
+    json!({
+        "type": "BPE", "dropout": null, "unk_token": null, "continuing_subword_prefix": null,
+        "end_of_word_suffix": null, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
+        "vocab": vocabulary, "merges": merges,
+    })
+}

@@ -1,0 +1,269 @@
+//! Text to tokens and back.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::error::{Error, FETCH_AGAIN, Fault};
+
+/// A byte-pair tokenizer that can write any text.
+pub struct Tokenizer {
+    inner: tokenizers::Tokenizer,
+    /// By token.
+    bytes: Vec<Box<[u8]>>,
+    special: BTreeMap<String, u32>,
+}
+
+/// Largest token number taken; above any vocabulary.
+const MOST: u32 = 1 << 22;
+
+/// Whether a tokenizer must be able to write a byte: all of UTF-8 but for control characters and unassigned planes.
+fn needed(byte: u8) -> bool {
+    matches!(byte, b'\t' | b'\n' | b' '..=b'~' | 0x80..=0xbf | 0xc2..=0xf0)
+}
+
+/// Names of the token that ends a text, likeliest first.
+const ENDS: [&str; 5] = [
+    "<|im_end|>",
+    "<|eot_id|>",
+    "<|endoftext|>",
+    "<|end_of_text|>",
+    "</s>",
+];
+
+impl Tokenizer {
+    /// Reads the text of a `tokenizer.json`; `file` is for messages.
+    ///
+    /// # Errors
+    /// `Error::Damaged` for what is no such file, `Error::Unsupported` for a tokenizer that does not go back to bytes,
+    /// `Error::Tokenizer` where a byte that programs and Unicode text are written with has no token.
+    pub fn from_json(file: &Path, text: &str) -> Result<Self, Error> {
+        let value: Value = serde_json::from_str(text)
+            .map_err(|e| Error::damaged(file, "the file", format!("is not JSON: {e}")))?;
+        let spelling = Spelling::of(&value).ok_or_else(|| {
+            let problem = "is neither byte-level nor with byte fallback";
+            let mend = "choose a model whose tokenizer can write any text";
+            Error::Unsupported(Fault::new(file, "decoder", problem, mend))
+        })?;
+        let mut inner: tokenizers::Tokenizer = text
+            .parse()
+            .map_err(|e| Error::damaged(file, "the file", format!("is not a tokenizer: {e}")))?;
+        // Tokens that a text may name only through `encode_special`.
+        inner.set_encode_special_tokens(true);
+        inner.with_padding(None);
+        inner
+            .with_truncation(None)
+            .map_err(|e| Error::damaged(file, "truncation", e.to_string()))?;
+        let vocabulary = inner.get_vocab(true);
+        let length = vocabulary
+            .values()
+            .max()
+            .map_or(0, |&id| id.saturating_add(1));
+        if length > MOST {
+            return Err(Error::damaged(
+                file,
+                "vocab",
+                format!("has the token number {}", length - 1),
+            ));
+        }
+        let mut bytes = vec![Box::default(); length as usize];
+        for (token, &id) in &vocabulary {
+            bytes[id as usize] = spelling.bytes(token);
+        }
+        let mut special = BTreeMap::new();
+        for (id, token) in inner.get_added_tokens_decoder() {
+            if token.special {
+                bytes[id as usize] = Box::default();
+                special.insert(token.content, id);
+            } else {
+                bytes[id as usize] = token.content.into_bytes().into();
+            }
+        }
+        let mut has = [false; 256];
+        for token in &bytes {
+            if let [byte] = **token {
+                has[usize::from(byte)] = true;
+            }
+        }
+        if let Some(byte) = (0..=255u8).find(|&b| needed(b) && !has[usize::from(b)]) {
+            let problem = format!("has no token for the byte 0x{byte:02x}");
+            let mend = "choose a tokenizer that can write any text";
+            return Err(Error::Tokenizer(Fault::new(file, "vocab", problem, mend)));
+        }
+        Ok(Self {
+            inner,
+            bytes,
+            special,
+        })
+    }
+
+    /// Reads a `tokenizer.json`.
+    ///
+    /// # Errors
+    /// As `from_json`, and `Error::Io`.
+    pub fn open(file: &Path) -> Result<Self, Error> {
+        let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
+        Self::from_json(file, &text)
+    }
+
+    /// The tokens of a text. None is added before or after, and what looks like a special token is text.
+    ///
+    /// A control character may have no token (SmolLM2 lacks six of them); it is left out.
+    pub fn encode(&self, text: &str) -> Vec<u32> {
+        // Encoding fails only without an unknown token, which a vocabulary of all bytes never needs.
+        self.inner
+            .encode_fast(text, false)
+            .map(|e| e.get_ids().to_vec())
+            .unwrap_or_default()
+    }
+
+    /// As `encode`, but special tokens in the text, such as `<|im_start|>`, become their one token.
+    pub fn encode_special(&self, text: &str) -> Vec<u32> {
+        let (mut ids, mut rest) = (Vec::new(), text);
+        loop {
+            // The leftmost; of two at one place the longer.
+            let next = self
+                .special
+                .iter()
+                .filter_map(|(name, &id)| rest.find(name.as_str()).map(|at| (at, name.len(), id)))
+                .min_by_key(|&(at, length, _)| (at, std::cmp::Reverse(length)));
+            let Some((at, length, id)) = next else {
+                break;
+            };
+            if at > 0 {
+                ids.extend(self.encode(&rest[..at]));
+            }
+            ids.push(id);
+            rest = &rest[at + length..];
+        }
+        if !rest.is_empty() {
+            ids.extend(self.encode(rest));
+        }
+        ids
+    }
+
+    /// The text of tokens; special ones give none, and bytes that are not UTF-8 become U+FFFD.
+    ///
+    /// A SentencePiece tokenizer puts a space before a text when it encodes; it stays here.
+    pub fn decode(&self, ids: &[u32]) -> String {
+        let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.bytes(id)).copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// A token's bytes; none for special and for unknown ones.
+    pub fn bytes(&self, id: u32) -> &[u8] {
+        self.bytes.get(id as usize).map_or(&[], |bytes| bytes)
+    }
+
+    /// Largest token number plus one.
+    pub fn vocab_size(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// The number of a special token.
+    pub fn special(&self, text: &str) -> Option<u32> {
+        self.special.get(text).copied()
+    }
+
+    /// All special tokens.
+    pub fn specials(&self) -> impl Iterator<Item = (&str, u32)> {
+        self.special.iter().map(|(name, &id)| (name.as_str(), id))
+    }
+
+    /// The special token that ends a text, going by its name: the first there is of `<|im_end|>`, `<|eot_id|>`,
+    /// `<|endoftext|>`, `<|end_of_text|>` and `</s>`.
+    pub fn eos(&self) -> Option<u32> {
+        ENDS.iter().find_map(|name| self.special(name))
+    }
+
+    /// The text of a `tokenizer.json`.
+    pub fn to_json(&self) -> String {
+        self.inner.to_string(false).unwrap_or_default()
+    }
+}
+
+impl std::fmt::Debug for Tokenizer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Tokenizer of {} tokens", self.vocab_size())
+    }
+}
+
+/// How a vocabulary writes bytes as text.
+enum Spelling {
+    /// GPT-2's: each byte is a visible character.
+    ByteLevel(HashMap<char, u8>),
+    /// SentencePiece's: UTF-8 with "▁" for a space, and `<0x0A>` for a single byte.
+    Fallback,
+}
+
+impl Spelling {
+    fn of(tokenizer: &Value) -> Option<Self> {
+        let byte_level = |part: &str| {
+            let text = tokenizer
+                .get(part)
+                .map(Value::to_string)
+                .unwrap_or_default();
+            text.contains(r#""type":"ByteLevel""#)
+        };
+        if byte_level("decoder") || byte_level("pre_tokenizer") {
+            // Bytes that Latin-1 shows stand for themselves, the others for the characters from U+0100 on, in order.
+            let shown = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
+            let hidden = (0..=255).filter(|&b| !shown(b)).zip('\u{100}'..);
+            let map = hidden
+                .map(|(b, c)| (c, b))
+                .chain((0..=255).filter(|&b| shown(b)).map(|b| (char::from(b), b)));
+            return Some(Self::ByteLevel(map.collect()));
+        }
+        let fallback = tokenizer.get("model").and_then(|m| m.get("byte_fallback"));
+        (fallback == Some(&Value::Bool(true))).then_some(Self::Fallback)
+    }
+
+    fn bytes(&self, token: &str) -> Box<[u8]> {
+        match self {
+            Self::ByteLevel(map) => token
+                .chars()
+                .map(|c| map.get(&c).copied())
+                .collect::<Option<_>>()
+                .unwrap_or_else(|| token.as_bytes().into()),
+            Self::Fallback => {
+                let hex = token
+                    .strip_prefix("<0x")
+                    .and_then(|t| t.strip_suffix('>'))
+                    .filter(|t| t.len() == 2);
+                match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+                    Some(byte) => Box::new([byte]),
+                    None => token.replace('▁', " ").into_bytes().into(),
+                }
+            }
+        }
+    }
+}
+
+/// Refuses a tokenizer and a configuration that do not go together.
+pub(crate) fn matches(
+    file: &Path,
+    tokenizer: &Tokenizer,
+    vocab_size: usize,
+    ends: &[u32],
+) -> Result<(), Error> {
+    let fault =
+        |field, problem, mend| Err(Error::Tokenizer(Fault::new(file, field, problem, mend)));
+    let size = tokenizer.vocab_size();
+    if size > vocab_size {
+        let problem = format!("has {size} tokens, the model {vocab_size} rows");
+        return fault("vocab", problem, FETCH_AGAIN);
+    }
+    if ends.is_empty() {
+        let mend = "name the token that ends a text as eos_token_id in config.json (tokenizer.ggml.eos_token_id)";
+        return fault("eos_token_id", "is missing".to_owned(), mend);
+    }
+    match ends.iter().find(|&&id| id as usize >= size) {
+        Some(id) => fault(
+            "eos_token_id",
+            format!("{id} is no token"),
+            "name a token of the tokenizer",
+        ),
+        None => Ok(()),
+    }
+}
