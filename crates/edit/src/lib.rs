@@ -1,7 +1,14 @@
 //! Changes of a program's text, and which of them are possible.
 //!
-//! [`guide::Guide`] says, byte by byte, what may be written next; a model that is held to one cannot write a
-//! change that does not apply.
+//! [`diff::Diff`] and [`replace::Blocks`] are the two forms in which models write a change. [`guide::Guide`] says, byte
+//! by byte, what may be written next; a model that is held to one cannot write a change that does not apply.
 
+pub mod diff;
 pub mod guide;
 pub mod python;
+pub mod replace;
+
+/// The lines of a text, each with the line feed that ends it; the last may lack one.
+pub(crate) fn lines(text: &str) -> Vec<&str> {
+    text.split_inclusive('\n').collect()
+}

@@ -1,0 +1,136 @@
+use super::*;
+
+fn between(old: &str, new: &str) -> String {
+    Diff::between(old, new, 3).to_string()
+}
+
+fn apply(diff: &str, text: &str) -> Result<String, String> {
+    Diff::parse(diff)
+        .map_err(|e| e.to_string())?
+        .apply(text)
+        .map_err(|e| e.to_string())
+}
+
+const LETTERS: &str = "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\nk\nl\nm\nn\n";
+
+#[test]
+fn canonical_form() {
+    let new = LETTERS.replace("b\n", "B\n").replace("m\n", "");
+    let diff = Diff::between(LETTERS, &new, 1).named("my file.py");
+    let want = "--- a/my file.py\t\n+++ b/my file.py\t\n@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n@@ -12,3 +12,2 @@\n l\n-m\n n\n";
+    assert_eq!(diff.to_string(), want);
+    assert_eq!(Diff::parse(want).unwrap(), diff);
+    assert_eq!(between("", "x\n"), "@@ -0,0 +1 @@\n+x\n");
+    assert_eq!(between("x\n", ""), "@@ -1 +0,0 @@\n-x\n");
+    assert_eq!(between("x\n", "x\n"), "");
+    let end = "\\ No newline at end of file\n";
+    assert_eq!(between("x", "x\n"), format!("@@ -1 +1 @@\n-x\n{end}+x\n"));
+    assert_eq!(between("x\r\n", "x\n"), "@@ -1 +1 @@\n-x\r\n+x\n");
+    let none = Diff::between(LETTERS, &LETTERS.replace("c\n", "c\nC\n"), 0);
+    assert_eq!(none.to_string(), "@@ -3,0 +4 @@\n+C\n");
+}
+
+#[test]
+fn what_models_write() {
+    let want = LETTERS.replace("e\n", "E\n");
+    for diff in [
+        "@@\n d\n-e\n+E\n f\n",
+        "@@ def f(): @@\n d\n-e\n+E\n f",
+        "@@ -5,9 +5,1 @@\n d\n-e\n+E\n f\n",
+        "@@ -1,1 +1,1 @@\n-e\n+E\n\n\n",
+        "Here it is:\n```diff\n--- a/x.py\n+++ b/x.py\n@@ -4,3 +4,3 @@\n d\n-e\n+E\n f\n```\nEnjoy\n",
+        "diff --git a/x b/x\nindex 1..2 100644\n--- a/x\n+++ b/x\n@@ -4,3 +4,3 @@ class\n d\n-e\n+E\n f\n",
+    ] {
+        assert_eq!(apply(diff, LETTERS).as_ref(), Ok(&want), "{diff}");
+    }
+    // An empty line is an empty line of context, within a hunk.
+    assert_eq!(apply("@@\n a\n\n-b\n+c", "a\n\nb\n").unwrap(), "a\n\nc\n");
+    // With right counts a removed line may look like a header.
+    assert_eq!(
+        apply("@@ -1,2 +1,2 @@\n--- x\n+++ y\n z\n", "-- x\nz\n").unwrap(),
+        "++ y\nz\n"
+    );
+}
+
+#[test]
+fn bare_hunks_stand_after_the_last_one() {
+    let text = "x\ny\nx\ny\nx\ny\n";
+    assert_eq!(
+        apply("@@\n x\n-y\n@@\n x\n-y\n+z\n", text).unwrap(),
+        "x\nx\nz\nx\ny\n"
+    );
+    assert_eq!(
+        apply("@@ -3,2 +3,9 @@\n x\n-y\n@@\n-y\n+z\n", text).unwrap(),
+        "x\ny\nx\nx\nz\n"
+    );
+    assert!(apply("@@\n-c\n@@\n-b\n", LETTERS).is_err());
+}
+
+#[test]
+fn nearest_place_and_least_fuzz() {
+    let text = "x\n1\nx\n2\nx\n3\nx\n4\n";
+    let place = |diff: &str| Diff::parse(diff).unwrap().place(text).unwrap().places[0];
+    assert_eq!(
+        place("@@ -4,1 +4,1 @@\n-x\n+X\n"),
+        Place {
+            line: 5,
+            offset: 1,
+            fuzz: 0
+        }
+    );
+    assert_eq!(
+        place("@@ -6,3 +6,3 @@\n 0\n-x\n+X\n 9\n"),
+        Place {
+            line: 6,
+            offset: 0,
+            fuzz: 1
+        }
+    );
+}
+
+#[test]
+fn errors_name_line_and_mend() {
+    use ParseError::*;
+    let error = |diff: &str| Diff::parse(diff).unwrap_err();
+    assert_eq!(error(""), NoHunk);
+    assert_eq!(error("--- a\n+++ b\n"), NoHunk);
+    assert_eq!(
+        error("@@\n-a\nb\n"),
+        Sign {
+            line: 3,
+            found: 'b'
+        }
+    );
+    assert_eq!(error("@@\n-a\n@@\n a\n"), NoChange { line: 3 });
+    assert_eq!(error("@@\n+a\n"), NoPlace { line: 1 });
+    assert_eq!(
+        error("@@ -1,2 +1,0 @@\n-a\n\\ No\n-b\n"),
+        Marker { line: 4 }
+    );
+    let one = "--- a/x\n+++ b/x\n@@ -1 +1 @@\n-a\n+b\n";
+    assert_eq!(error(&format!("{one}{one}")), SecondFile { line: 6 });
+    assert_eq!(
+        error(&format!("diff a\n{one}diff b\n{one}")),
+        SecondFile { line: 7 }
+    );
+    let missing = apply("@@ -1 +1 @@\n-q\n+b\n", LETTERS).unwrap_err();
+    assert!(
+        missing.contains("hunk 1") && missing.contains("\"q\""),
+        "{missing}"
+    );
+    let overlap = apply("@@ -5,0 +5 @@\n+x\n@@ -2,0 +2 @@\n+x\n", LETTERS).unwrap_err();
+    assert!(overlap.contains("hunk 2"), "{overlap}");
+}
+
+#[test]
+fn huge_numbers_do_no_harm() {
+    assert!(apply("@@ -4294967295,4294967295 +4294967295 @@\n-q\n", LETTERS).is_err());
+    assert_eq!(
+        apply("@@ -4294967295 +4294967295 @@\n-n\n", LETTERS).unwrap(),
+        LETTERS.replace("n\n", "")
+    );
+    assert_eq!(
+        apply("@@ -99999999999999999999 +1 @@\n-a\n", LETTERS).unwrap(),
+        &LETTERS[2..]
+    );
+}

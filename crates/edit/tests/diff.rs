@@ -1,0 +1,230 @@
+//! Diffs: round trips, moved line numbers, and agreement with GNU patch and git.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use edit::diff::{At, Diff, Tag};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
+use proptest::test_runner::TestRunner;
+
+/// A text of few different lines, so that places are often not unique; sometimes without a final line feed.
+fn text(kinds: u8, len: usize) -> impl Strategy<Value = String> {
+    let line = (0..kinds).prop_map(|k| match k {
+        0 => "\n".to_owned(),
+        1 => "-- x\n".to_owned(),
+        2 => "cr\r\n".to_owned(),
+        k => format!("line {k}\n"),
+    });
+    (prop::collection::vec(line, 0..len), 0..5u8).prop_map(|(lines, end)| {
+        let text = lines.concat();
+        if end == 0 {
+            text.trim_end_matches('\n').to_owned()
+        } else {
+            text
+        }
+    })
+}
+
+/// A text and what a few edits of its lines make of it.
+fn edited(kinds: u8, len: usize) -> impl Strategy<Value = (String, String)> {
+    let edit = (any::<prop::sample::Index>(), 0..3u8, 0..kinds + 2);
+    (text(kinds, len), prop::collection::vec(edit, 0..4)).prop_map(|(old, edits)| {
+        let mut lines: Vec<String> = old.split_inclusive('\n').map(str::to_owned).collect();
+        for (at, what, kind) in edits {
+            let at = at.index(lines.len() + 1);
+            if what > 0 && at < lines.len() {
+                lines.remove(at);
+            }
+            if what < 2 && (at == 0 || lines[at - 1].ends_with('\n')) {
+                lines.insert(at, format!("line {kind}\n"));
+            }
+        }
+        (old, lines.concat())
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+    #[test]
+    fn round_trip((old, new) in edited(9, 40), context in 0..5usize) {
+        let diff = Diff::between(&old, &new, context).named("x.py");
+        prop_assert_eq!(diff.apply(&old), Ok(new));
+        if !diff.is_empty() {
+            prop_assert_eq!(Diff::parse(&diff.to_string()), Ok(diff));
+        }
+    }
+
+    #[test]
+    fn round_trip_of_unrelated_texts(old in text(12, 20), new in text(12, 20), context in 0..5usize) {
+        let diff = Diff::between(&old, &new, context);
+        prop_assert_eq!(diff.apply(&old), Ok(new));
+    }
+
+    /// Where every line is its own, wrong numbers or none change nothing.
+    #[test]
+    fn line_numbers_may_be_wrong(len in 8..60usize, at in any::<prop::sample::Index>(), by in -30..30isize, bare: bool) {
+        let old: String = (0..len).map(|i| format!("line {i}\n")).collect();
+        let at = 3 + at.index(len - 6);
+        let new = old.replace(&format!("line {at}\n"), "other\n");
+        let mut diff = Diff::between(&old, &new, 3);
+        let line = diff.hunks[0].at.unwrap().line.saturating_add_signed(by).max(1);
+        diff.hunks[0].at = (!bare).then_some(At { line, exact: true });
+        prop_assert_eq!(Diff::parse(&diff.to_string()).unwrap().apply(&old), Ok(new));
+    }
+}
+
+/// A text and a diff of one like it: shifted, and some lines other.
+fn damaged() -> impl Strategy<Value = (String, Diff)> {
+    let change = (any::<prop::sample::Index>(), 0..4u8, 0..12u8);
+    let damage = prop::collection::vec(change, 0..3);
+    let shifts = prop::collection::vec(-3..4isize, 8);
+    (
+        edited(12, 24),
+        damage,
+        prop::bool::weighted(0.3),
+        shifts,
+        0..4usize,
+    )
+        .prop_map(|((old, new), damage, jitter, shifts, context)| {
+            let mut diff = Diff::between(&old, &new, context);
+            for (hunk, by) in diff.hunks.iter_mut().zip(shifts) {
+                if let Some(at) = hunk.at.as_mut().filter(|at| jitter && at.line > 3) {
+                    at.line = at.line.saturating_add_signed(by).max(1);
+                }
+            }
+            let mut lines: Vec<String> = old.split_inclusive('\n').map(str::to_owned).collect();
+            for (at, what, kind) in damage {
+                let at = at.index(lines.len() + 1);
+                if what > 1 && at < lines.len() {
+                    lines.remove(at);
+                }
+                if what != 2 && (at == 0 || lines[at - 1].ends_with('\n')) {
+                    lines.insert(at, format!("line {kind}\n"));
+                }
+            }
+            (lines.concat(), diff)
+        })
+}
+
+/// What GNU patch makes of it; `None`: it refuses.
+fn gnu_patch(dir: &Path, text: &str, diff: &str) -> Option<String> {
+    let (file, patch, out) = (dir.join("f"), dir.join("p"), dir.join("out"));
+    fs::write(&file, text).unwrap();
+    fs::write(&patch, diff).unwrap();
+    let _ = fs::remove_file(&out);
+    let status = Command::new("patch")
+        .args([
+            "--force",
+            "--silent",
+            "--binary",
+            "--no-backup-if-mismatch",
+            "--reject-file=-",
+            "--posix",
+            "-o",
+        ])
+        .args([&out, &file, &patch])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap();
+    status
+        .success()
+        .then(|| fs::read_to_string(&out).unwrap_or_default())
+}
+
+fn is_there(program: &str) -> bool {
+    let found = Command::new(program)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok();
+    if !found {
+        eprintln!(
+            "SKIPPED: no `{program}` on this machine; install it (apt-get install {program})"
+        );
+    }
+    found
+}
+
+/// 1,500 texts and diffs of which most need an offset or fuzz or are to be refused.
+#[test]
+fn agrees_with_gnu_patch() {
+    if !is_there("patch") {
+        return;
+    }
+    let dir = tempdir("patch");
+    let mut runner = TestRunner::deterministic();
+    let (mut applied, mut fuzzy, mut refused) = (0, 0, 0);
+    while applied + refused < 1500 {
+        let (text, diff) = damaged().new_tree(&mut runner).unwrap().current();
+        if diff.is_empty() {
+            continue;
+        }
+        let shown = diff.to_string();
+        let theirs = gnu_patch(&dir, &text, &shown);
+        let ours = Diff::parse(&shown).unwrap().place(&text);
+        assert_eq!(
+            ours.as_ref().ok().map(|a| &a.text),
+            theirs.as_ref(),
+            "{text:?}\n{shown}\n{ours:?}"
+        );
+        match ours {
+            Ok(a) if a.places.iter().any(|p| p.offset != 0 || p.fuzz != 0) => {
+                (applied, fuzzy) = (applied + 1, fuzzy + 1)
+            }
+            Ok(_) => applied += 1,
+            Err(_) => refused += 1,
+        }
+    }
+    eprintln!("{applied} applied, {fuzzy} of them with an offset or fuzz; {refused} refused");
+    assert!(fuzzy > 300 && refused > 100, "{applied} {fuzzy} {refused}");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// 300 canonical diffs, with their headers, taken by git as they stand.
+#[test]
+fn git_takes_what_is_shown() {
+    if !is_there("git") {
+        return;
+    }
+    let dir = tempdir("git");
+    let mut runner = TestRunner::deterministic();
+    let mut cases = 0;
+    while cases < 300 {
+        let (old, new) = edited(9, 30).new_tree(&mut runner).unwrap().current();
+        let diff = Diff::between(&old, &new, 3).named("a file.py");
+        if diff.is_empty() {
+            continue;
+        }
+        assert!(
+            diff.hunks
+                .iter()
+                .any(|h| h.lines.iter().any(|l| l.tag != Tag::Context))
+        );
+        fs::write(dir.join("a file.py"), &old).unwrap();
+        fs::write(dir.join("p"), diff.to_string()).unwrap();
+        let out = Command::new("git")
+            .args(["apply", "--whitespace=nowarn", "p"])
+            .env("GIT_CEILING_DIRECTORIES", dir.parent().unwrap())
+            .current_dir(&dir)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{old:?}\n{diff}\n{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        assert_eq!(fs::read_to_string(dir.join("a file.py")).unwrap(), new);
+        cases += 1;
+    }
+    fs::remove_dir_all(dir).unwrap();
+}
+
+fn tempdir(what: &str) -> std::path::PathBuf {
+    let dir = std::env::temp_dir().join(format!("edit-{what}-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    dir
+}
