@@ -1,0 +1,227 @@
+//! The tiny models of `tests/tiny`, written by other programs: what is read must be what they wrote.
+
+use std::path::{Path, PathBuf};
+
+use lm::{Checkpoint, Config, save};
+
+fn tiny(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/tiny")
+        .join(name)
+}
+
+fn open(name: &str) -> Checkpoint {
+    Checkpoint::open(&tiny(name)).unwrap()
+}
+
+#[test]
+fn configurations() {
+    let llama = Config {
+        vocab_size: 512,
+        hidden_size: 64,
+        intermediate_size: 96,
+        num_hidden_layers: 2,
+        num_attention_heads: 4,
+        num_key_value_heads: 2,
+        head_dim: 16,
+        rms_norm_eps: 1e-5,
+        rope_theta: 1e4,
+        max_position_embeddings: 256,
+        tie_word_embeddings: true,
+        attention_bias: false,
+        bos_token_id: None,
+        eos_token_ids: vec![0],
+    };
+    let qwen2 = Config {
+        rms_norm_eps: 1e-6,
+        rope_theta: 1e6,
+        tie_word_embeddings: false,
+        attention_bias: true,
+        ..llama.clone()
+    };
+    for (name, mut expected) in [
+        ("llama", llama.clone()),
+        ("llama/model.safetensors", llama.clone()),
+        ("llama-bf16.gguf", llama.clone()),
+        ("llama-q8_0.gguf", llama),
+        ("qwen2", qwen2.clone()),
+        ("qwen2-q8_0.gguf", qwen2),
+    ] {
+        let config = open(name).config;
+        if name.ends_with("gguf") {
+            // Known by its name to end a text too.
+            expected.eos_token_ids.push(2);
+        }
+        assert_eq!(config, expected, "{name}");
+        assert_eq!(
+            serde_json::from_str::<Config>(&config.to_json()).unwrap(),
+            config,
+            "{name}"
+        );
+    }
+    assert_eq!(open("llama").config.parameters(), 94_528);
+}
+
+/// BF16 has the very numbers; rows of queries and keys lie elsewhere in the file.
+#[test]
+fn gguf_has_the_weights_of_safetensors() {
+    let (plain, gguf) = (open("llama"), open("llama-bf16.gguf"));
+    for (name, shape) in plain.config.tensors() {
+        let tensor = plain.tensor(&name).unwrap();
+        assert_eq!(tensor.shape, shape, "{name}");
+        assert_eq!(tensor, gguf.tensor(&name).unwrap(), "{name}");
+    }
+    let (mut a, mut b) = (plain.names(), gguf.names());
+    a.sort();
+    b.sort();
+    assert_eq!(a, b);
+}
+
+/// Eight bits keep each value within half a step of its block, a little more as the step is an f16.
+#[test]
+fn quantised_weights_are_close() {
+    for (plain, quantised) in [("llama", "llama-q8_0.gguf"), ("qwen2", "qwen2-q8_0.gguf")] {
+        let (plain, quantised) = (open(plain), open(quantised));
+        for (name, _) in plain.config.tensors() {
+            let (a, b) = (
+                plain.tensor(&name).unwrap(),
+                quantised.tensor(&name).unwrap(),
+            );
+            assert_eq!(a.shape, b.shape, "{name}");
+            for (a, b) in a.data.chunks(32).zip(b.data.chunks(32)) {
+                let largest = a.iter().fold(0f32, |m, x| m.max(x.abs()));
+                for (a, b) in a.iter().zip(b) {
+                    assert!(
+                        (a - b).abs() <= largest * 0.57 / 127.0,
+                        "{name}: {a} became {b}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn summaries() {
+    let summary = open("llama-q8_0.gguf").summary();
+    assert_eq!(summary.format, "GGUF");
+    assert_eq!(summary.parameters, 94_528);
+    assert_eq!(summary.kinds["F32"], (5, 5 * 64 * 4));
+    assert_eq!(summary.kinds["Q8_0"], (15, (94_528 - 5 * 64) / 32 * 34));
+    let summary = open("qwen2").summary();
+    assert_eq!(
+        (summary.format, summary.bytes),
+        ("safetensors", 2 * summary.parameters)
+    );
+}
+
+#[test]
+fn tokenizers_agree() {
+    let golden: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(tiny("tokens.json")).unwrap()).unwrap();
+    let text = golden["text"].as_str().unwrap();
+    let ids: Vec<u32> = serde_json::from_value(golden["ids"].clone()).unwrap();
+    for name in ["llama", "llama-bf16.gguf", "qwen2-q8_0.gguf"] {
+        let tokenizer = open(name).tokenizer;
+        assert_eq!(tokenizer.encode(text), ids, "{name}");
+        assert_eq!(tokenizer.decode(&ids), text, "{name}");
+        assert_eq!(tokenizer.vocab_size(), 512);
+        assert_eq!(tokenizer.special("<|im_end|>"), Some(2));
+        assert_eq!(tokenizer.eos(), Some(2));
+        assert_eq!(tokenizer.bytes(2), b"");
+    }
+}
+
+#[test]
+fn special_tokens_are_found_only_on_request() {
+    let tokenizer = open("llama").tokenizer;
+    let text = "<|im_start|>a\n<|im_end|>";
+    let plain = tokenizer.encode(text);
+    assert!(plain.iter().all(|&id| id > 2), "{plain:?}");
+    assert_eq!(tokenizer.decode(&plain), text);
+    let special = tokenizer.encode_special(text);
+    assert_eq!((special[0], *special.last().unwrap()), (1, 2));
+    assert_eq!(special[1..special.len() - 1], tokenizer.encode("a\n"));
+    assert_eq!(tokenizer.decode(&special), "a\n");
+    assert_eq!(tokenizer.encode_special(""), [] as [u32; 0]);
+}
+
+#[test]
+fn every_byte_has_a_token() {
+    let tokenizer = open("llama").tokenizer;
+    let mut seen = std::collections::BTreeSet::new();
+    for id in 0..512 {
+        if let [byte] = tokenizer.bytes(id) {
+            assert!(seen.insert(*byte));
+        }
+    }
+    assert_eq!(seen.len(), 256);
+    let text = "é\t日本\u{1F600}\r\n\0";
+    assert_eq!(tokenizer.decode(&tokenizer.encode(text)), text);
+}
+
+#[test]
+fn a_saved_model_is_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("new/model");
+    for name in ["qwen2-q8_0.gguf", "llama"] {
+        let model = open(name);
+        let tensors = || {
+            let mut names = model.config.tensors();
+            names.reverse();
+            names.into_iter().map(|(name, shape)| {
+                let data = model.tensor(&name).unwrap().data;
+                (name, shape, data)
+            })
+        };
+        save(&out, &model.config, &model.tokenizer, tensors()).unwrap();
+        let again = Checkpoint::open(&out).unwrap();
+        assert_eq!(again.config, model.config);
+        for (name, _) in model.config.tensors() {
+            assert_eq!(again.tensor(&name).unwrap(), model.tensor(&name).unwrap());
+        }
+        let text = "def f(x):\n    return x + 12\n";
+        assert_eq!(again.tokenizer.encode(text), model.tokenizer.encode(text));
+        let mut files: Vec<_> = std::fs::read_dir(&out)
+            .unwrap()
+            .map(|e| e.unwrap().file_name())
+            .collect();
+        files.sort();
+        assert_eq!(
+            files,
+            ["config.json", "model.safetensors", "tokenizer.json"]
+        );
+
+        // What does not go together leaves the files that are there alone.
+        let before = std::fs::read(out.join("model.safetensors")).unwrap();
+        let error = save(&out, &model.config, &model.tokenizer, tensors().skip(1)).unwrap_err();
+        assert!(matches!(error, lm::Error::Tensor(_)), "{error}");
+        let wrong = tensors().map(|(name, mut shape, data)| {
+            shape.reverse();
+            (name, shape, data)
+        });
+        let error = save(&out, &model.config, &model.tokenizer, wrong).unwrap_err();
+        assert!(matches!(error, lm::Error::Tensor(_)), "{error}");
+        assert_eq!(
+            std::fs::read(out.join("model.safetensors")).unwrap(),
+            before
+        );
+        assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3);
+    }
+}
+
+#[test]
+fn presets_have_the_sizes_their_names_say() {
+    for (name, low, high) in [
+        ("0.1m", 90_000, 110_000),
+        ("85m", 84e6 as u64, 86e6 as u64),
+        ("300m", 295_000_000, 310_000_000),
+        ("680m", 670_000_000, 690_000_000),
+    ] {
+        let config = Config::preset(name).unwrap();
+        config.check().unwrap();
+        let body = config.parameters() - (config.vocab_size * config.hidden_size) as u64;
+        assert!((low..high).contains(&body), "{name}: {body}");
+    }
+    assert!(Config::preset("86m").is_none());
+}
