@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use evolve::operator::Cost;
 use evolve::settings::Settings;
 use evolve::store::{Child, IterationMetrics, Status, Store};
 use evolve::walkers::program;
@@ -74,6 +75,7 @@ fn child(id: u64, seed: &str, artifact: &str) -> Child {
         replica: (id % 512 / 32) as u32,
         operator: "gp".to_owned(),
         parent: id.checked_sub(1 + noise % 5000).or(id.checked_sub(1)),
+        partner: None,
         status: Status::Scored,
         reason: None,
         measures: vec![
@@ -86,6 +88,10 @@ fn child(id: u64, seed: &str, artifact: &str) -> Child {
         accepted: id.is_multiple_of(16),
         seconds: 1e-3,
         at: id as f64,
+        cost: Cost {
+            seconds: 1e-4,
+            ..Cost::default()
+        },
         program: format!("{seed}# {noise}\n{}", &seed[..500]),
         diff: seed[..800].to_owned(),
         artifact: Some(format!("{artifact} {noise}")),

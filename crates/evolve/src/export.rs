@@ -40,6 +40,7 @@ fn columns(store: &Store) -> Vec<Column> {
         ("replica", Get::Int(|c| Some(c.replica.into()))),
         ("operator", Get::Text(|c| Some(&c.operator))),
         ("parent", Get::Int(|c| c.parent.map(|id| id as i64))),
+        ("partner", Get::Int(|c| c.partner.map(|id| id as i64))),
         ("status", Get::Text(|c| Some(c.status.name()))),
         (
             "reason",
@@ -54,6 +55,13 @@ fn columns(store: &Store) -> Vec<Column> {
         ("accepted", Get::Flag(|c| c.accepted)),
         ("seconds", Get::Float(|c| Some(c.seconds))),
         ("at", Get::Float(|c| Some(c.at))),
+        (
+            "prompt_tokens",
+            Get::Int(|c| Some(c.cost.prompt_tokens.into())),
+        ),
+        ("tokens", Get::Int(|c| Some(c.cost.tokens.into()))),
+        ("propose_seconds", Get::Float(|c| Some(c.cost.seconds))),
+        ("dollars", Get::Float(|c| Some(c.cost.dollars))),
         ("program", Get::Text(|c| Some(&c.program))),
         ("diff", Get::Text(|c| Some(&c.diff))),
         ("artifact", Get::Text(|c| c.artifact.as_deref())),

@@ -69,6 +69,16 @@ pub enum Error {
     /// An evaluator that cannot work at all.
     #[error("the evaluator cannot work: {0}")]
     Evaluator(String),
+    /// An operator that cannot propose anything more.
+    #[error("the operator {name} cannot go on: {why}; {mend}")]
+    Operator {
+        /// Its name, as in the settings.
+        name: String,
+        /// What happened.
+        why: String,
+        /// What to do.
+        mend: String,
+    },
     /// The store's database.
     #[error("{}: {cause}; {mend}", path.display())]
     Database {

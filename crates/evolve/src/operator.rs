@@ -1,5 +1,7 @@
 //! Mutation operators: they propose changed programs, and know nothing of what becomes of them.
 
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -33,13 +35,15 @@ pub struct Proposal {
 }
 
 /// What a proposal took. Sums over children are meant: what several share is spread over them.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Tokens read: of prompts that were computed for it, not taken from a cache.
     pub prompt_tokens: u32,
     /// Tokens written.
     pub tokens: u32,
-    /// Seconds of proposing; the one part that no two runs share.
+    /// Seconds of proposing; the one part that no two runs share. Where an operator gives none to any child of a
+    /// call, the call's time is spread over them.
+    #[serde(rename = "propose_seconds")]
     pub seconds: f64,
     /// Price in dollars, where the settings name one.
     pub dollars: f64,
@@ -56,12 +60,23 @@ impl From<Result<String, Reason>> for Proposal {
     }
 }
 
-/// A mutation operator.
+/// A mutation operator. It works in a thread of its own, beside the evaluation.
 ///
-/// What it proposes is a function of the requests alone, so that a run can be repeated and resumed.
+/// What it proposes is a function of the requests of a call alone, so that a run can be repeated and resumed (a resumed
+/// run asks for the whole of an iteration again and keeps what is missing).
 pub trait Operator: Send {
-    /// For each request its `count` proposals, in order.
-    fn propose(&mut self, requests: &mut [Request<'_>]) -> Vec<Vec<Proposal>>;
+    /// For each request its `count` proposals, in order. One call is one iteration's requests to this operator.
+    ///
+    /// Once `stop` is set it returns within half a second, whatever it has: nobody reads it.
+    ///
+    /// # Errors
+    /// What keeps it from proposing anything more; it ends the run, which can be resumed. What goes wrong with a single
+    /// child belongs in its [`Proposal`].
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Vec<Proposal>>, Error>;
 }
 
 /// The operators there are, with the weight at which a replica draws each; 0 switches one off.
@@ -148,10 +163,15 @@ impl Weights {
 }
 
 impl Operator for Gp {
-    fn propose(&mut self, requests: &mut [Request<'_>]) -> Vec<Vec<Proposal>> {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Vec<Proposal>>, Error> {
         let barren = |e: GpError| Reason::new("no-mutation", e.to_string());
-        requests
+        Ok(requests
             .iter_mut()
+            .take_while(|_| !stop.load(Relaxed))
             .map(
                 |Request {
                      parent, count, rng, ..
@@ -166,6 +186,6 @@ impl Operator for Gp {
                     }
                 },
             )
-            .collect()
+            .collect())
     }
 }

@@ -3,26 +3,37 @@
 //!
 //! Each iteration draws an inhabited niche for every replica, lets an operator propose a batch of changes to
 //! its champion, evaluates the children and places them in the order of their ids. Parents of iteration i
-//! come from the map after iteration i - 1 - delay, so the next iteration is being evaluated while the
+//! come from the map after iteration i - 1 - delay, so the next iteration is being proposed and evaluated while the
 //! last children of this one are still on their way: the cores never wait, and what a run computes does not
-//! depend on how many there are. Every replica of every iteration has a random stream of its own, derived from
+//! depend on how many there are. Every replica of every iteration has random streams of its own, derived from
 //! the run's number, so a run taken up again needs nothing but what the store holds.
+//!
+//! Every operator proposes in a thread of its own ([`propose`]), children are evaluated by as many threads as the
+//! settings say ([`evaluate`]), and the caller's thread hands out the tasks, places the children
+//! and writes them ([`place`]).
 
-use std::collections::{BTreeMap, VecDeque};
-use std::sync::Arc;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use qd::{Archive, Elite, GridArchive};
+use qd::{Archive, GridArchive};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::domain::{Domain, Evaluator, Outcome};
-use crate::operator::{Active, Proposal, Request, Weights};
+use crate::Error;
+use crate::domain::Domain;
+use crate::operator::{Active, Weights};
 use crate::settings::Settings;
-use crate::store::{Child, IterationMetrics, Status, Store, Stretch, now};
-use crate::{Error, Reason};
+use crate::store::{Child, IterationMetrics, Store, Stretch, now};
+use evaluate::{Genome, News, Unborn};
+use propose::{Clock, Proposer, Share, Task};
+
+mod evaluate;
+mod place;
+mod propose;
 
 /// Children evaluated together by one thread: enough to fill a simulator's lanes with their like, few enough to
 /// spread an iteration evenly.
@@ -41,18 +52,22 @@ pub struct Progress {
     pub metrics: IterationMetrics,
     /// Children evaluated by this process.
     pub fresh: u64,
+    /// Tokens that models wrote for these.
+    pub tokens: u64,
     /// Time since this process began.
     pub elapsed: Duration,
     /// Share of the evaluation threads' time spent evaluating.
     pub busy: f64,
+    /// Share of the time in which at least one operator was proposing.
+    pub proposing: f64,
 }
 
 /// Runs the search in `store` to its end, or until `stop` is set, and calls `observe` as it goes on.
 /// `seed` is the program to start from; a run that has begun does not read it.
 ///
 /// # Errors
-/// A setting out of its range, a seed that does not run, an evaluator that cannot start, a store that cannot be
-/// written. What was evaluated is in the store by then.
+/// A setting out of its range, a seed that does not run, an evaluator that cannot start, an operator that cannot go on,
+/// a store that cannot be written. What was evaluated is in the store by then.
 pub fn run(
     store: &mut Store,
     domain: &dyn Domain,
@@ -60,9 +75,24 @@ pub fn run(
     stop: &AtomicBool,
     observe: &mut dyn FnMut(&Progress),
 ) -> Result<Progress, Error> {
+    store.settings().check()?;
+    let operators = Weights::build(store.settings())?;
+    run_with(operators, store, domain, seed, stop, observe)
+}
+
+/// As [`run`], with operators of the caller's own in place of those of the settings.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with(
+    operators: Vec<Active>,
+    store: &mut Store,
+    domain: &dyn Domain,
+    seed: &str,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(&Progress),
+) -> Result<Progress, Error> {
     let settings = store.settings().clone();
-    settings.check()?;
-    let operators = Weights::build(&settings)?;
     let archive = GridArchive::new(domain.axes())
         .map_err(|e| Error::setting("map", e.to_string(), "mend the range of that axis"))?;
     let threads = match settings.threads {
@@ -75,22 +105,44 @@ pub fn run(
 
     let (jobs, todo) = crossbeam_channel::unbounded();
     let (done, results) = crossbeam_channel::unbounded();
-    let busy = AtomicU64::new(0);
+    let (busy, clock, halt) = (AtomicU64::new(0), Clock::default(), AtomicBool::new(false));
+    let stored = store.len()?;
     std::thread::scope(|scope| {
         for evaluator in evaluators {
-            let (todo, done, busy) = (todo.clone(), done.clone(), &busy);
-            scope.spawn(move || work(evaluator, &todo, &done, busy, stop));
+            let (todo, done, busy, halt) = (todo.clone(), done.clone(), &busy, &halt);
+            scope.spawn(move || evaluate::work(evaluator, &todo, &done, busy, halt));
         }
+        let operators = operators
+            .into_iter()
+            .map(|active| {
+                let (tasks, receiver) = crossbeam_channel::unbounded();
+                let weight = active.weight;
+                let proposer = Proposer {
+                    active,
+                    tasks: receiver,
+                    jobs: jobs.clone(),
+                    news: done.clone(),
+                    stored,
+                    chunk: chunk_size(settings.iteration_size(), threads),
+                    clock: &clock,
+                    halt: &halt,
+                };
+                scope.spawn(move || proposer.work());
+                (weight, tasks)
+            })
+            .collect();
         drop((todo, done));
         let search = Search {
             settings,
             operators,
             archive,
-            stored: store.len()?,
+            stored,
             store,
             jobs,
             results,
+            early: BTreeMap::new(),
             busy: &busy,
+            clock: &clock,
             threads,
             placed: 0,
             next: 0,
@@ -98,27 +150,34 @@ pub fn run(
             last_metrics: None,
             began: (now(), Instant::now()),
             fresh: 0,
+            tokens: 0,
         };
-        // Its end, good or bad, closes the channel of jobs, which ends the threads.
+        // Its end, good or bad, ends the threads: it closes the channels, and halts those at work.
+        let _halt = OnDrop(&halt);
         search.run(seed, stop, observe)
     })
 }
 
-/// A genotype in the map.
-#[derive(Clone)]
-struct Genome {
-    id: u64,
-    program: Arc<str>,
+/// Sets a flag when it goes, even in a panic.
+struct OnDrop<'a>(&'a AtomicBool);
+
+impl Drop for OnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Relaxed);
+    }
 }
 
-/// A child before its evaluation.
-struct Unborn {
-    id: u64,
-    iteration: u64,
-    replica: u32,
-    operator: &'static str,
-    parent: Option<Genome>,
-    proposal: Proposal,
+/// Does work that is not the search's own; a panic becomes words, since a thread that dies in silence would leave the
+/// search waiting for it.
+fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic: Box<dyn Any + Send>| {
+        let said = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+            (Some(said), _) => said,
+            (_, Some(said)) => said.as_str(),
+            _ => "for no reason given",
+        };
+        format!("it panicked: {said}")
+    })
 }
 
 /// What one iteration has brought so far.
@@ -132,14 +191,18 @@ struct Counts {
 
 struct Search<'a> {
     settings: Settings,
-    operators: Vec<Active>,
+    /// Of every operator its weight and the way to its thread.
+    operators: Vec<(f64, Sender<Task>)>,
     archive: GridArchive<Genome>,
     store: &'a mut Store,
     /// Children in the store when this process began.
     stored: u64,
     jobs: Sender<Vec<Unborn>>,
-    results: Receiver<Vec<Child>>,
+    results: Receiver<News>,
+    /// Children that are evaluated but not placed, since an older one is missing.
+    early: BTreeMap<u64, Child>,
     busy: &'a AtomicU64,
+    clock: &'a Clock,
     threads: usize,
     /// Iterations that are wholly in the archive.
     placed: u64,
@@ -150,6 +213,7 @@ struct Search<'a> {
     last_metrics: Option<IterationMetrics>,
     began: (f64, Instant),
     fresh: u64,
+    tokens: u64,
 }
 
 impl Search<'_> {
@@ -159,6 +223,20 @@ impl Search<'_> {
         stop: &AtomicBool,
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Progress, Error> {
+        let ended = self.search(seed, stop, observe);
+        let kept = self.keep();
+        ended.and(kept)?;
+        let progress = self.progress();
+        observe(&progress);
+        Ok(progress)
+    }
+
+    fn search(
+        &mut self,
+        seed: &str,
+        stop: &AtomicBool,
+        observe: &mut dyn FnMut(&Progress),
+    ) -> Result<(), Error> {
         let target = self.settings.evaluations;
         let delay = u64::from(self.settings.search.delay);
         if self.stored == 0 {
@@ -172,54 +250,71 @@ impl Search<'_> {
             self.tell(&champion);
         }
 
-        let mut proposed = unfinished - 1;
-        let mut early: BTreeMap<u64, Vec<Child>> = BTreeMap::new();
-        while self.next <= target {
-            while self.first_of(proposed + 1) <= target && proposed < self.placed + 1 + delay {
-                proposed += 1;
-                self.propose(proposed);
+        let mut commissioned = unfinished - 1;
+        while self.next <= target && !stop.load(Relaxed) {
+            while self.first_of(commissioned + 1) <= target
+                && commissioned < self.placed + 1 + delay
+            {
+                commissioned += 1;
+                self.commission(commissioned);
             }
             if self.next < self.stored {
                 self.replay()?;
                 continue;
             }
-            // Never past the end of an iteration: the next one is proposed from the map as it is there.
-            let end = self.first_of(self.placed + 2);
-            let mut ready = Vec::new();
-            while let Some(entry) = early.first_entry() {
-                let due = *entry.key() == self.next + ready.len() as u64 && *entry.key() < end;
-                if !due {
-                    break;
-                }
-                ready.extend(entry.remove());
-            }
+            let ready = self.ready();
             if ready.is_empty() {
                 match self.results.recv_timeout(Duration::from_millis(100)) {
-                    Ok(children) => drop(early.insert(children[0].id, children)),
+                    Ok(news) => self.receive(news?),
                     Err(RecvTimeoutError::Timeout) => observe(&self.progress()),
-                    Err(RecvTimeoutError::Disconnected) => break,
+                    Err(RecvTimeoutError::Disconnected) => return Err(lost()),
                 }
-                for children in self.results.try_iter() {
-                    early.insert(children[0].id, children);
+                while let Ok(news) = self.results.try_recv() {
+                    self.receive(news?);
                 }
             } else {
                 self.append(ready)?;
                 observe(&self.progress());
             }
-            if stop.load(Relaxed) {
+        }
+        Ok(())
+    }
+
+    /// Writes what the end of a search leaves at hand.
+    fn keep(&mut self) -> Result<(), Error> {
+        loop {
+            let ready = self.ready();
+            if ready.is_empty() {
                 break;
             }
+            self.append(ready)?;
         }
         // The last iteration may be a short one; a resumed run will complete it.
-        if self.next > target && self.counts.proposed > 0 {
+        if self.next > self.settings.evaluations && self.counts.proposed > 0 {
             let metrics = self.metrics();
             self.store.append(&[], std::slice::from_ref(&metrics))?;
             self.last_metrics = Some(metrics);
         }
-        self.note_stretch()?;
-        let progress = self.progress();
-        observe(&progress);
-        Ok(progress)
+        self.note_stretch()
+    }
+
+    fn receive(&mut self, children: Vec<Child>) {
+        self.early
+            .extend(children.into_iter().map(|child| (child.id, child)));
+    }
+
+    /// The next children to place, as far as they are here. Never past the end of an iteration: the next one is proposed
+    /// from the map as it is there.
+    fn ready(&mut self) -> Vec<Child> {
+        let end = self.first_of(self.placed + 2);
+        let mut ready = Vec::new();
+        while let Some(entry) = self.early.first_entry() {
+            if *entry.key() != self.next + ready.len() as u64 || *entry.key() >= end {
+                break;
+            }
+            ready.push(entry.remove());
+        }
+        ready
     }
 
     fn note_stretch(&mut self) -> Result<(), Error> {
@@ -229,6 +324,7 @@ impl Search<'_> {
             seconds: progress.elapsed.as_secs_f64(),
             threads: self.threads as u32,
             busy: progress.busy,
+            proposing: progress.proposing,
         };
         self.store.note_stretch(self.began.0, &stretch)
     }
@@ -241,11 +337,11 @@ impl Search<'_> {
             replica: 0,
             operator: "seed",
             parent: None,
+            partner: None,
             proposal: Ok(seed.to_owned()).into(),
         };
-        self.jobs.send(vec![unborn]).expect("threads are waiting");
-        let child = self.results.recv().map(|mut children| children.remove(0));
-        let child = child.map_err(|_| Error::Evaluator("its thread ended".to_owned()))?;
+        let _ = self.jobs.send(vec![unborn]);
+        let child = self.results.recv().map_err(|_| lost())??.remove(0);
         if let Some(reason) = child.reason {
             let name = self.settings.seed.clone();
             return Err(Error::Seed { name, reason });
@@ -263,288 +359,70 @@ impl Search<'_> {
         }
     }
 
-    /// Has the children of an iteration proposed, and sends out those that are not in the store.
-    fn propose(&mut self, iteration: u64) {
+    /// Draws parents for every replica of an iteration and hands them to the operators.
+    fn commission(&mut self, iteration: u64) {
         let Settings { search, rng, .. } = &self.settings;
         let batch = u64::from(search.batch);
-        let total: f64 = self.operators.iter().map(|active| active.weight).sum();
-        let mut replicas = Vec::new();
+        let total: f64 = self.operators.iter().map(|(weight, _)| weight).sum();
+        let mut shares: Vec<Vec<Share>> = self.operators.iter().map(|_| Vec::new()).collect();
         for replica in 0..search.replicas {
             let first = self.first_of(iteration) + u64::from(replica) * batch;
             let end = (first + batch).min(self.settings.evaluations + 1);
-            if first >= end || end <= self.stored {
-                continue;
+            if first >= end {
+                break;
             }
             let mut draw = stream(*rng, iteration, replica, 0);
             let (_, parent) = self.archive.ask(&mut draw).expect("the seed lives there");
+            let parent = parent.genotype.clone();
             let mut point = draw.random::<f64>() * total;
-            let chosen = self.operators.iter().position(|active| {
-                point -= active.weight;
+            let chosen = self.operators.iter().position(|(weight, _)| {
+                point -= weight;
                 point < 0.0
             });
-            let operator = chosen.unwrap_or(self.operators.len() - 1);
-            replicas.push((replica, first, end, operator, parent.genotype.clone()));
+            let mut draw = stream(*rng, iteration, replica, 2);
+            let (_, partner) = self.archive.ask(&mut draw).expect("the seed lives there");
+            let partner = Some(partner.genotype.clone()).filter(|genome| genome.id != parent.id);
+            shares[chosen.unwrap_or(self.operators.len() - 1)].push(Share {
+                replica,
+                first,
+                count: (end - first) as usize,
+                parent,
+                partner,
+                rng: stream(*rng, iteration, replica, 1),
+            });
         }
-
-        let mut unborn = Vec::new();
-        for (index, active) in self.operators.iter_mut().enumerate() {
-            let own: Vec<_> = replicas.iter().filter(|r| r.3 == index).collect();
-            let mut requests: Vec<_> = own
-                .iter()
-                .map(|(replica, first, end, _, parent)| Request {
-                    parent: &parent.program,
-                    partner: None,
-                    count: (end - first) as usize,
-                    rng: stream(*rng, iteration, *replica, 1),
-                })
-                .collect();
-            if requests.is_empty() {
-                continue;
+        for ((_, tasks), shares) in self.operators.iter().zip(shares) {
+            // All of them or none: a resumed run asks what the first one asked.
+            if shares.last().is_some_and(|share| share.end() > self.stored) {
+                // An operator that has failed has said so.
+                let _ = tasks.send(Task { iteration, shares });
             }
-            let proposals = active.operator.propose(&mut requests);
-            for ((replica, first, _, _, parent), proposals) in own.into_iter().zip(proposals) {
-                unborn.extend((*first..).zip(proposals).map(|(id, proposal)| Unborn {
-                    id,
-                    iteration,
-                    replica: *replica,
-                    operator: active.name,
-                    parent: Some(parent.clone()),
-                    proposal,
-                }));
-            }
-        }
-        unborn.retain(|child| child.id >= self.stored);
-        unborn.sort_by_key(|child| child.id);
-        let size = chunk_size(self.settings.iteration_size(), self.threads);
-        let mut unborn = VecDeque::from(unborn);
-        while !unborn.is_empty() {
-            let chunk = unborn.drain(..size.min(unborn.len())).collect();
-            self.jobs.send(chunk).expect("threads are waiting");
-        }
-    }
-
-    /// Takes what the store holds of the next iteration into the archive.
-    fn replay(&mut self) -> Result<(), Error> {
-        let end = self.first_of(self.placed + 2).min(self.stored);
-        let mut children = Vec::new();
-        self.store.each_child(self.next, end, |child| {
-            children.push(child);
-            Ok(())
-        })?;
-        for child in &children {
-            self.tell(child);
-            self.count(child);
-            if self.complete() {
-                self.turn();
-            }
-        }
-        Ok(())
-    }
-
-    /// Places fresh children in the archive and writes them, with the metrics of iterations they complete.
-    fn append(&mut self, mut children: Vec<Child>) -> Result<(), Error> {
-        let mut iterations = Vec::new();
-        for child in &mut children {
-            self.tell_fresh(child);
-            self.count(child);
-            if self.complete() {
-                iterations.push(self.turn());
-            }
-        }
-        if !children.is_empty() {
-            self.store.append(&children, &iterations)?;
-            self.fresh += children.len() as u64;
-            if !iterations.is_empty() {
-                self.note_stretch()?;
-            }
-        }
-        Ok(())
-    }
-
-    fn tell_fresh(&mut self, child: &mut Child) {
-        child.at = now();
-        if child.status != Status::Scored {
-            return;
-        }
-        match self.archive.tell(elite(child)) {
-            Ok(verdict) => {
-                child.niche = Some(verdict.niche() as u32);
-                child.accepted = verdict.accepted();
-            }
-            Err(refusal) => {
-                child.status = Status::Unscored;
-                child.reason = Some(Reason::new("not-finite", refusal.to_string()));
-                child.fitness = None;
-                child.measures.clear();
-            }
-        }
-    }
-
-    fn tell(&mut self, child: &Child) {
-        if child.accepted {
-            let told = self.archive.tell(elite(child));
-            debug_assert!(told.is_ok_and(|verdict| verdict.accepted()));
-        }
-    }
-
-    fn count(&mut self, child: &Child) {
-        self.next = child.id + 1;
-        self.counts.proposed += 1;
-        self.counts.valid += u64::from(child.status != Status::Invalid);
-        self.counts.runnable +=
-            u64::from(matches!(child.status, Status::Unscored | Status::Scored));
-        self.counts.accepted += u64::from(child.accepted);
-    }
-
-    /// Whether the child placed last was the last of its iteration.
-    fn complete(&self) -> bool {
-        self.next == 1 || self.next == self.first_of(self.placed + 2)
-    }
-
-    /// Closes an iteration.
-    fn turn(&mut self) -> IterationMetrics {
-        let metrics = self.metrics();
-        if self.next > 1 {
-            self.placed += 1;
-        }
-        self.counts = Counts::default();
-        self.last_metrics = Some(metrics.clone());
-        metrics
-    }
-
-    fn metrics(&self) -> IterationMetrics {
-        let map = self.archive.metrics();
-        IterationMetrics {
-            iteration: if self.next > 1 { self.placed + 1 } else { 0 },
-            evaluations: self.next - 1,
-            proposed: self.counts.proposed,
-            valid: self.counts.valid,
-            runnable: self.counts.runnable,
-            accepted: self.counts.accepted,
-            niches: map.niches as u64,
-            qd_score: map.qd_score,
-            max_fitness: map.max_fitness.unwrap_or(0.0),
         }
     }
 
     fn progress(&self) -> Progress {
         let elapsed = self.began.1.elapsed();
         let share = self.busy.load(Relaxed) as f64 / 1e9 / elapsed.as_secs_f64();
+        let proposing = self.clock.time().as_secs_f64() / elapsed.as_secs_f64();
         Progress {
             evaluations: self.next.saturating_sub(1),
             target: self.settings.evaluations,
             metrics: self.last_metrics.clone().unwrap_or_else(|| self.metrics()),
             fresh: self.fresh,
+            tokens: self.tokens,
             elapsed,
             busy: (share / self.threads as f64).min(1.0),
+            proposing: proposing.min(1.0),
         }
     }
 }
 
-/// An evaluation thread.
-fn work(
-    mut evaluator: Box<dyn Evaluator>,
-    todo: &Receiver<Vec<Unborn>>,
-    done: &Sender<Vec<Child>>,
-    busy: &AtomicU64,
-    stop: &AtomicBool,
-) {
-    for unborn in todo {
-        if stop.load(Relaxed) {
-            return;
-        }
-        let began = Instant::now();
-        let programs: Vec<&str> = unborn
-            .iter()
-            .filter_map(|child| child.proposal.program.as_deref().ok())
-            .collect();
-        let mut evaluations = evaluator.evaluate(&programs).into_iter();
-        let children = unborn
-            .into_iter()
-            .map(|unborn| {
-                let evaluation = match unborn.proposal.program {
-                    Ok(_) => evaluations.next(),
-                    Err(_) => None,
-                };
-                born(unborn, evaluation)
-            })
-            .collect();
-        busy.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
-        if done.send(children).is_err() {
-            return;
-        }
-    }
+fn lost() -> Error {
+    Error::Evaluator("its threads ended".to_owned())
 }
 
-/// A child, but for its place in the map.
-fn born(unborn: Unborn, evaluation: Option<crate::domain::Evaluation>) -> Child {
-    let (program, invalid) = match unborn.proposal.program {
-        Ok(program) => (program, None),
-        Err(reason) => (String::new(), Some(reason)),
-    };
-    let diff = match &unborn.parent {
-        Some(parent) if invalid.is_none() => difference(&parent.program, &program),
-        _ => String::new(),
-    };
-    let mut child = Child {
-        id: unborn.id,
-        iteration: unborn.iteration,
-        replica: unborn.replica,
-        operator: unborn.operator.to_owned(),
-        parent: unborn.parent.map(|parent| parent.id),
-        status: Status::Invalid,
-        reason: invalid,
-        measures: Vec::new(),
-        fitness: None,
-        niche: None,
-        accepted: false,
-        seconds: 0.0,
-        at: 0.0,
-        program,
-        diff,
-        artifact: None,
-    };
-    if let Some(evaluation) = evaluation {
-        child.seconds = evaluation.time.as_secs_f64();
-        child.artifact = evaluation.artifact;
-        match evaluation.outcome {
-            Outcome::Unrunnable(reason) => {
-                child.status = Status::Unrunnable;
-                child.reason = Some(reason);
-            }
-            Outcome::Unscored(reason) => {
-                child.status = Status::Unscored;
-                child.reason = Some(reason);
-            }
-            Outcome::Scored { measures, fitness } => {
-                child.status = Status::Scored;
-                child.measures = measures;
-                child.fitness = Some(fitness);
-            }
-        }
-    }
-    child
-}
-
-/// Of equals the shorter program wins: its length in bytes is the elite's cost.
-fn elite(child: &Child) -> Elite<Genome> {
-    let genome = Genome {
-        id: child.id,
-        program: child.program.as_str().into(),
-    };
-    let fitness = child.fitness.unwrap_or(f64::NAN);
-    Elite::new(genome, child.measures.clone(), fitness).with_cost(child.program.len() as u64)
-}
-
-/// A unified diff with three lines of context and no header.
-fn difference(old: &str, new: &str) -> String {
-    similar::TextDiff::from_lines(old, new)
-        .unified_diff()
-        .context_radius(3)
-        .to_string()
-}
-
-/// The random stream of one replica in one iteration, for one purpose.
+/// The random stream of one replica in one iteration, for one purpose: 0 the parent and the operator, 1 what the operator
+/// draws, 2 the partner.
 fn stream(run: u64, iteration: u64, replica: u32, purpose: u64) -> ChaCha8Rng {
     let mut key = [0; 32];
     for (slot, part) in key

@@ -45,9 +45,9 @@ impl Display {
             let m = &progress.metrics;
             bar.set_position(progress.evaluations);
             bar.set_message(format!(
-                "{} left  {:.0}/s  niches {} ({:.1}%)  QD {:.0}  best {:.1}  runnable {:.0}%",
+                "{} left  {rate:.0}/s  {}niches {} ({:.1}%)  QD {:.0}  best {:.1}  runnable {:.0}%",
                 clock(left),
-                rate,
+                waiting(progress),
                 m.niches,
                 100.0 * m.niches as f64 / self.niches as f64,
                 m.qd_score,
@@ -73,6 +73,8 @@ impl Display {
             "max_fitness": progress.metrics.max_fitness,
             "evaluations_per_second": progress.fresh as f64 / progress.elapsed.as_secs_f64().max(1e-3),
             "busy": progress.busy,
+            "proposing": progress.proposing,
+            "tokens_per_second": tokens_per_second(progress),
         })
     }
 
@@ -82,6 +84,24 @@ impl Display {
             bar.finish_and_clear();
         }
     }
+}
+
+/// Tokens that models wrote, over the whole time.
+pub fn tokens_per_second(progress: &Progress) -> f64 {
+    progress.tokens as f64 / progress.elapsed.as_secs_f64().max(1e-3)
+}
+
+/// Where a model proposes: how fast, and which side waits for the other.
+fn waiting(progress: &Progress) -> String {
+    if progress.tokens == 0 {
+        return String::new();
+    }
+    format!(
+        "{:.0} tokens/s  proposing {:.0}%  evaluating {:.0}%  ",
+        tokens_per_second(progress),
+        100.0 * progress.proposing,
+        100.0 * progress.busy
+    )
 }
 
 fn clock(seconds: f64) -> String {

@@ -11,7 +11,7 @@ use evolve::store::Store;
 use evolve::walkers::{self, Walkers};
 
 use crate::cli::{EvolveArgs, ResumeArgs};
-use crate::progress::Display;
+use crate::progress::{Display, tokens_per_second};
 use crate::{Done, Failure, say, study};
 
 /// Starts a new run.
@@ -113,11 +113,19 @@ fn summary(progress: &Progress, niches: u64, files: &[PathBuf]) -> std::io::Resu
     let m = &progress.metrics;
     let seconds = progress.elapsed.as_secs_f64();
     say!(
-        "{} evaluations in {seconds:.1} s ({:.0}/s, evaluation threads {:.0}% busy)",
+        "{} evaluations in {seconds:.1} s ({:.0}/s, evaluation threads {:.0}% busy, operators {:.0}%)",
         progress.fresh,
         progress.fresh as f64 / seconds,
         100.0 * progress.busy,
+        100.0 * progress.proposing,
     )?;
+    if progress.tokens > 0 {
+        say!(
+            "tokens    {} ({:.0}/s)",
+            progress.tokens,
+            tokens_per_second(progress)
+        )?;
+    }
     say!(
         "niches    {} of {niches} ({:.1}%)",
         m.niches,

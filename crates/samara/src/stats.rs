@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use evolve::store::{Status, Store};
+use evolve::store::{Spent, Status, Store, Tally};
 use serde::Serialize;
 
 use crate::cli::StatsArgs;
 use crate::{Done, say};
 
-/// How many children came how far; each count includes the next ones.
+/// How many children came how far, each count including the next ones, and what proposing them took.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "the field's usual measures")]
 pub struct Counts {
@@ -18,6 +18,48 @@ pub struct Counts {
     pub accepted: u64,
     /// Why the others came no further, by the reason's code.
     pub failures: BTreeMap<String, u64>,
+    #[serde(flatten)]
+    pub spent: Spent,
+    /// Tokens written in a second of proposing.
+    pub tokens_per_second: f64,
+    /// Seconds of proposing for one child.
+    pub seconds_per_child: f64,
+    /// Seconds of proposing for one child that the map took, where there is one.
+    pub seconds_per_accepted: Option<f64>,
+}
+
+impl Counts {
+    fn add(&mut self, tally: &Tally) {
+        let (valid, runnable) = match tally.status {
+            Status::Invalid => (false, false),
+            Status::Unrunnable => (true, false),
+            Status::Unscored | Status::Scored => (true, true),
+        };
+        let n = tally.count;
+        self.proposed += n;
+        self.valid += if valid { n } else { 0 };
+        self.runnable += if runnable { n } else { 0 };
+        self.accepted += if tally.accepted { n } else { 0 };
+        if let Some(reason) = &tally.reason {
+            *self.failures.entry(reason.clone()).or_default() += n;
+        }
+        self.spent += tally.spent;
+        let seconds = self.spent.propose_seconds;
+        self.tokens_per_second = ratio(self.spent.tokens as f64, seconds);
+        self.seconds_per_child = ratio(seconds, self.proposed as f64);
+        self.seconds_per_accepted = (self.accepted > 0).then(|| seconds / self.accepted as f64);
+    }
+
+    /// Why children failed and how many, the most frequent reason first.
+    pub fn failures(&self) -> Vec<(&str, u64)> {
+        let mut failures: Vec<_> = self
+            .failures
+            .iter()
+            .map(|(reason, n)| (reason.as_str(), *n))
+            .collect();
+        failures.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        failures
+    }
 }
 
 /// The figures of a run.
@@ -36,6 +78,8 @@ pub struct Stats {
     pub seconds: f64,
     /// Share of the evaluation threads' time spent evaluating.
     pub busy: f64,
+    /// Share of the time in which at least one operator was proposing.
+    pub proposing: f64,
     /// The same counts for every operator.
     pub operators: BTreeMap<String, Counts>,
 }
@@ -49,24 +93,11 @@ impl Stats {
         let mut counts = Counts::default();
         let mut operators: BTreeMap<String, Counts> = BTreeMap::new();
         for tally in store.tallies()? {
-            let own = operators.entry(tally.operator).or_default();
-            for counts in [&mut counts, own] {
-                let n = tally.count;
-                counts.proposed += n;
-                counts.valid += if tally.status == Status::Invalid {
-                    0
-                } else {
-                    n
-                };
-                counts.runnable += match tally.status {
-                    Status::Unscored | Status::Scored => n,
-                    Status::Invalid | Status::Unrunnable => 0,
-                };
-                counts.accepted += if tally.accepted { n } else { 0 };
-                if let Some(reason) = &tally.reason {
-                    *counts.failures.entry(reason.clone()).or_default() += n;
-                }
-            }
+            counts.add(&tally);
+            operators
+                .entry(tally.operator.clone())
+                .or_default()
+                .add(&tally);
         }
         let stretches = store.stretches()?;
         let seconds: f64 = stretches.iter().map(|s| s.seconds).sum();
@@ -79,6 +110,7 @@ impl Stats {
             .iter()
             .map(|s| s.busy * s.seconds * f64::from(s.threads))
             .sum();
+        let proposing: f64 = stretches.iter().map(|s| s.proposing * s.seconds).sum();
         let map = store.metrics()?;
         Ok(Self {
             evaluations: counts.proposed,
@@ -90,6 +122,7 @@ impl Stats {
             evaluations_per_second: ratio(children as f64, seconds),
             seconds,
             busy: ratio(busy, thread_seconds),
+            proposing: ratio(proposing, seconds),
             operators,
         })
     }
@@ -98,6 +131,15 @@ impl Stats {
 /// a / b, or 0 of nothing.
 pub fn ratio(a: f64, b: f64) -> f64 {
     if b > 0.0 { a / b } else { 0.0 }
+}
+
+/// Seconds, for people.
+pub fn duration(seconds: f64) -> String {
+    match seconds {
+        s if s >= 1.0 => format!("{s:.2} s"),
+        s if s >= 1e-3 => format!("{:.2} ms", 1e3 * s),
+        s => format!("{:.1} \u{b5}s", 1e6 * s),
+    }
 }
 
 /// Prints a run's figures.
@@ -118,10 +160,11 @@ pub fn stats(args: &StatsArgs) -> Done {
     say!("QD score     {:.0}", stats.qd_score)?;
     say!("best         {:.1} world units", stats.max_fitness)?;
     say!(
-        "speed        {:.0} evaluations/s over {:.0} s, evaluation threads {:.0}% busy",
+        "speed        {:.0} evaluations/s over {:.0} s, evaluation threads {:.0}% busy, operators {:.0}%",
         stats.evaluations_per_second,
         stats.seconds,
-        100.0 * stats.busy
+        100.0 * stats.busy,
+        100.0 * stats.proposing
     )?;
     say!("operator     proposed      valid   runnable   accepted")?;
     for (name, counts) in &stats.operators {
@@ -133,11 +176,23 @@ pub fn stats(args: &StatsArgs) -> Done {
             percent(counts.runnable),
             percent(counts.accepted)
         )?;
-        let mut failures: Vec<_> = counts.failures.iter().collect();
-        failures.sort_by_key(|(_, n)| std::cmp::Reverse(**n));
-        for (reason, n) in failures {
-            say!("  {reason:<20} {n:>8} {:>8}", percent(*n))?;
+        for (reason, n) in counts.failures() {
+            say!("  {reason:<20} {n:>8} {:>8}", percent(n))?;
         }
+    }
+    say!("proposing     s/child s/accepted  tokens in tokens out   tokens/s    dollars")?;
+    for (name, counts) in &stats.operators {
+        let accepted = counts.seconds_per_accepted.map(duration);
+        let spent = &counts.spent;
+        say!(
+            "{name:<12} {:>8} {:>10} {:>10} {:>10} {:>10.1} {:>10.4}",
+            duration(counts.seconds_per_child),
+            accepted.as_deref().unwrap_or("-"),
+            spent.prompt_tokens,
+            spent.tokens,
+            counts.tokens_per_second,
+            spent.dollars
+        )?;
     }
     Ok(())
 }

@@ -6,10 +6,10 @@ use anyhow::Context;
 use evolve::store::{IterationMetrics, SETTINGS, Store};
 
 use crate::cli::{ExportArgs, PlotArgs, ReportArgs};
-use crate::figures::report::{Ancestor, Card, Individual, OperatorRow};
+use crate::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
 use crate::figures::{self, Axis, Cell, Labels, Report, Series, curves, map_slices};
 use crate::show::Walk;
-use crate::stats::{Stats, ratio};
+use crate::stats::{Stats, duration, ratio};
 use crate::{Done, say};
 
 /// Writes all children of a run as Parquet and JSON lines.
@@ -216,9 +216,27 @@ fn page(store: &Store) -> anyhow::Result<String> {
         valid: counts.valid,
         runnable: counts.runnable,
         accepted: counts.accepted,
+        seconds_per_child: duration(counts.seconds_per_child),
+        seconds_per_accepted: counts
+            .seconds_per_accepted
+            .map(duration)
+            .unwrap_or_default(),
+        prompt_tokens: counts.spent.prompt_tokens,
+        tokens: counts.spent.tokens,
+        tokens_per_second: counts.tokens_per_second,
+        dollars: counts.spent.dollars,
     });
-    let mut failures: Vec<_> = stats.counts.failures.clone().into_iter().collect();
-    failures.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+    let failures = stats.operators.iter().flat_map(|(name, counts)| {
+        counts
+            .failures()
+            .into_iter()
+            .map(|(reason, count)| FailureRow {
+                operator: name.clone(),
+                reason: reason.to_owned(),
+                count,
+                proposed: counts.proposed,
+            })
+    });
     let names = settings.axes().map(|axis| axis.name);
     let mut best = Vec::new();
     for child in store.fittest(GALLERY)? {
@@ -236,6 +254,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
                 .map(|ancestor| Ancestor {
                     id: ancestor.id,
                     operator: ancestor.operator,
+                    partner: ancestor.partner,
                     message: String::new(),
                     fitness: ancestor.fitness,
                     source: ancestor.program,
@@ -279,7 +298,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
         ],
         settings: flat(&settings.to_toml()),
         operators: operators.collect(),
-        failures,
+        failures: failures.collect(),
         charts: charts(own)?.into_iter().map(|(_, svg)| svg).collect(),
         map: Some(map(store)?),
         best,

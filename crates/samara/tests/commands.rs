@@ -208,7 +208,13 @@ fn a_run_can_be_studied() {
     for name in ["qd_score", "max_fitness", "evaluations_per_second", "busy"] {
         assert!(stats[name].as_f64().unwrap() > 0.0, "{name}");
     }
-    assert_eq!(stats["operators"]["gp"]["proposed"], 600);
+    let gp = &stats["operators"]["gp"];
+    assert_eq!(gp["proposed"], 600);
+    assert_eq!(gp["tokens"], 0);
+    let each = gp["seconds_per_child"].as_f64().unwrap();
+    let all = gp["propose_seconds"].as_f64().unwrap();
+    assert!(each > 0.0 && (600.0 * each - all).abs() < 1e-9 * all);
+    assert!(gp["seconds_per_accepted"].as_f64().unwrap() > each);
     let failures: u64 = stats["failures"]
         .as_object()
         .unwrap()
@@ -266,19 +272,20 @@ fn exported(f: &Path, stats: &Value) {
         .iter()
         .map(|column| column.name().to_owned())
         .collect();
-    let documented = "id iteration replica operator parent status reason message fitness niche accepted seconds at \
-                      program diff artifact height width mass";
+    let documented = "id iteration replica operator parent partner status reason message fitness niche accepted seconds \
+                      at prompt_tokens tokens propose_seconds dollars program diff artifact height width mass";
     assert_eq!(names, documented.split_whitespace().collect::<Vec<_>>());
     let mut rows = 0;
     for (row, line) in table.get_row_iter(None).unwrap().zip(&lines) {
         let row = row.unwrap();
         assert_eq!(row.get_long(0).unwrap(), line["id"].as_i64().unwrap());
-        assert_eq!(row.get_double(8).ok(), line["fitness"].as_f64());
+        assert_eq!(row.get_double(9).ok(), line["fitness"].as_f64());
         assert_eq!(
-            row.get_string(13).unwrap(),
+            row.get_string(18).unwrap(),
             line["program"].as_str().unwrap()
         );
-        assert_eq!(row.get_double(16).ok(), line["height"].as_f64());
+        assert_eq!(row.get_double(16).ok(), line["propose_seconds"].as_f64());
+        assert_eq!(row.get_double(21).ok(), line["height"].as_f64());
         rows += 1;
     }
     assert_eq!(rows, 601);

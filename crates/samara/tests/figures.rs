@@ -1,7 +1,7 @@
 //! Figures are well-formed, survive odd data, and never let a program's text through unescaped.
 
 use roxmltree::{Document, Node};
-use samara::figures::report::{Ancestor, Card, Individual, OperatorRow};
+use samara::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
 use samara::figures::{Axis, Cell, Labels, Report, Series, curves, map_slices, report};
 
 fn labels(log_y: bool) -> Labels {
@@ -195,6 +195,7 @@ fn evil() -> Report {
     let ancestor = |id, source: String| Ancestor {
         id,
         operator: evil(),
+        partner: (id == 7).then_some(5),
         message: evil(),
         fitness: Some(1.0),
         source,
@@ -215,8 +216,19 @@ fn evil() -> Report {
             valid: 100,
             runnable: 50,
             accepted: 1,
+            seconds_per_child: "1.50 s".into(),
+            seconds_per_accepted: "300.00 s".into(),
+            prompt_tokens: 40_000,
+            tokens: 3_210,
+            tokens_per_second: 10.7,
+            dollars: 0.5,
         }],
-        failures: vec![(evil(), 3)],
+        failures: vec![FailureRow {
+            operator: evil(),
+            reason: evil(),
+            count: 3,
+            proposed: 200,
+        }],
         charts: vec![chart],
         map: Some(map),
         best: vec![Individual {
@@ -264,6 +276,11 @@ fn a_report_needs_nothing_from_elsewhere() {
 fn a_report_tells_what_became_of_the_children() {
     let page = report(&evil());
     assert!(page.contains("50.0 %") && page.contains("25.0 %") && page.contains("0.5 %"));
+    assert!(page.contains("1.5 %"), "the failures' share");
+    for cost in ["1.50 s", "300.00 s", "40000", "3210", "10.7", "0.5000"] {
+        assert!(page.contains(&format!("<td>{cost}</td>")), "{cost}");
+    }
+    assert_eq!(page.matches("crossed with #5").count(), 1);
     assert!(page.contains("Lineage (1 change)"));
     assert!(page.contains("<span class=\"removed\">-y = 1\n</span>"));
     assert!(page.contains("<span class=\"added\">+x = "));

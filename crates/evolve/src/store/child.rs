@@ -1,8 +1,11 @@
 //! What a store holds: children, and what is counted of them.
 
+use std::ops::AddAssign;
+
 use serde::{Deserialize, Serialize};
 
 use crate::Reason;
+use crate::operator::Cost;
 
 /// How far a child came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,6 +48,8 @@ pub struct Child {
     pub operator: String,
     /// The child it was made from; none for the seed.
     pub parent: Option<u64>,
+    /// The second parent, where one had a part in it.
+    pub partner: Option<u64>,
     /// How far it came.
     pub status: Status,
     /// Why it came no further.
@@ -61,6 +66,9 @@ pub struct Child {
     pub seconds: f64,
     /// When it was written, in seconds since 1970.
     pub at: f64,
+    /// What proposing it took.
+    #[serde(flatten)]
+    pub cost: Cost,
     /// The program; empty where invalid.
     pub program: String,
     /// Unified diff from the parent's program.
@@ -85,7 +93,7 @@ pub struct IterationMetrics {
     pub max_fitness: f64,
 }
 
-/// How often something happened under an operator; `status` and `reason` as in the store.
+/// How often something happened under an operator, and what it took; `status` and `reason` as in the store.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[allow(missing_docs, reason = "plain columns")]
 pub struct Tally {
@@ -94,6 +102,30 @@ pub struct Tally {
     pub reason: Option<String>,
     pub accepted: bool,
     pub count: u64,
+    #[serde(flatten)]
+    pub spent: Spent,
+}
+
+/// What proposing several children took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+pub struct Spent {
+    /// Tokens read.
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    pub tokens: u64,
+    /// Seconds of proposing.
+    pub propose_seconds: f64,
+    /// Price in dollars, where the settings name one.
+    pub dollars: f64,
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, more: Self) {
+        self.prompt_tokens += more.prompt_tokens;
+        self.tokens += more.tokens;
+        self.propose_seconds += more.propose_seconds;
+        self.dollars += more.dollars;
+    }
 }
 
 /// One stretch of work on a run: from a start or resume to its end.
@@ -106,4 +138,6 @@ pub struct Stretch {
     pub threads: u32,
     /// Share of the evaluation threads' time spent evaluating.
     pub busy: f64,
+    /// Share of the time in which at least one operator was proposing.
+    pub proposing: f64,
 }

@@ -12,6 +12,47 @@ use crate::Error;
 pub(super) const SALVAGE: &str = "what is readable can be saved with `sqlite3 run.sqlite .recover`";
 pub(super) const NOT_A_RUN: &str = "give the folder of a run, as `samara evolve` names it";
 
+/// "smra", in the database's header: this file is ours.
+pub(super) const APPLICATION: i32 = 0x736d_7261;
+/// The format written. Older ones are read as they are, and brought up to it when the run is resumed.
+pub(super) const VERSION: i32 = 2;
+
+/// What version 2 added to version 1: table, column, type, and its value in older rows.
+const ADDED: [(&str, &str, &str, &str); 6] = [
+    ("child", "partner", "INTEGER", "NULL"),
+    ("child", "prompt_tokens", "INTEGER NOT NULL", "0"),
+    ("child", "tokens", "INTEGER NOT NULL", "0"),
+    ("child", "propose_seconds", "REAL NOT NULL", "0"),
+    ("child", "dollars", "REAL NOT NULL", "0"),
+    ("stretch", "proposing", "REAL NOT NULL", "0"),
+];
+
+/// Turns a database of version 1 into one of [`VERSION`].
+pub(super) fn migration() -> String {
+    ADDED
+        .iter()
+        .map(|(table, column, kind, old)| {
+            format!("ALTER TABLE {table} ADD COLUMN {column} {kind} DEFAULT {old};\n")
+        })
+        .collect()
+}
+
+/// Lets this connection read a database of version 1 as if it were migrated, without writing to it: temporary views
+/// stand before its tables.
+pub(super) fn disguise() -> String {
+    ["child", "stretch"]
+        .map(|table| {
+            let columns: String = ADDED
+                .iter()
+                .filter(|added| added.0 == table)
+                .map(|(_, column, _, old)| format!(", {old} AS {column}"))
+                .collect();
+            format!("CREATE TEMP VIEW {table} AS SELECT *{columns} FROM main.{table};\n")
+        })
+        .concat()
+}
+
+/// The schema of version 1, which [`migration`] completes.
 pub(super) fn schema(axes: &[Axis]) -> String {
     let measures: String = axes
         .iter()

@@ -3,7 +3,7 @@
 //! `run.sqlite` is the truth, `settings.toml` a copy of its settings for people. Children are written
 //! strictly in order of their id, a few at a time, each time in one transaction; so the store is always the
 //! beginning of the run it belongs to, and what was written survives the death of the process. Everything
-//! but the columns `seconds` and `at`, and the table `stretch`, is a function of the settings alone.
+//! but the columns `seconds`, `at` and `propose_seconds`, and the table `stretch`, is a function of the settings alone.
 //!
 //! The narrow table `child` can be counted and sorted over a million rows in a moment; the texts stand in
 //! `source`; the views `children` (both joined) and `map` (the champion of every niche) are for people.
@@ -18,23 +18,22 @@ use sodarace::Terrain;
 
 use crate::Error;
 use crate::settings::Settings;
-use file::{NOT_A_RUN, SALVAGE, database_error, existing, lock, prepare, schema, uri_path};
+use file::{
+    APPLICATION, NOT_A_RUN, SALVAGE, VERSION, database_error, disguise, existing, lock, migration,
+    prepare, schema, uri_path,
+};
 use read::pack;
 
 mod child;
 mod file;
 mod read;
 
-pub use child::{Child, IterationMetrics, Status, Stretch, Tally};
+pub use child::{Child, IterationMetrics, Spent, Status, Stretch, Tally};
 
 /// The database's file name in the run's folder.
 pub const DATABASE: &str = "run.sqlite";
 /// The copy of the settings.
 pub const SETTINGS: &str = "settings.toml";
-
-/// "smra", in the database's header: this file is ours.
-const APPLICATION: i32 = 0x736d_7261;
-const VERSION: i32 = 1;
 
 /// An open run.
 pub struct Store {
@@ -83,6 +82,7 @@ impl Store {
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.execute_batch(&schema(&axes))?;
+            transaction.execute_batch(&migration())?;
             transaction.execute(
                 "INSERT INTO run (settings, terrain, samara) VALUES (?, ?, ?)",
                 params![text, terrain_json, env!("CARGO_PKG_VERSION")],
@@ -101,14 +101,14 @@ impl Store {
         })
     }
 
-    /// Opens a run to go on with it.
+    /// Opens a run to go on with it. One of an older format is brought up to date.
     ///
     /// # Errors
     /// No run there, another process writes it, or its file is damaged or foreign.
     pub fn resume(folder: &Path) -> Result<Self, Error> {
         let path = existing(folder)?;
         let lock = lock(folder)?;
-        let mut store = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let (mut store, version) = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(&store.db).map_err(|e| store.error(e))?;
         let verdict: String = store
             .db
@@ -116,6 +116,9 @@ impl Store {
             .map_err(|e| store.error(e))?;
         if verdict != "ok" {
             return Err(Error::file(path, format!("damaged: {verdict}"), SALVAGE));
+        }
+        if version < VERSION {
+            store.migrate().map_err(|e| store.error(e))?;
         }
         store._lock = Some(lock);
         Ok(store)
@@ -127,10 +130,26 @@ impl Store {
     /// No run there, or its file is damaged or foreign.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let path = existing(folder)?;
-        Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_ONLY)
+        let (store, version) = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if version < VERSION {
+            store
+                .db
+                .execute_batch(&disguise())
+                .map_err(|e| store.error(e))?;
+        }
+        Ok(store)
     }
 
-    fn load(folder: &Path, path: &Path, flags: OpenFlags) -> Result<Self, Error> {
+    /// Adds what newer formats have, all or nothing.
+    fn migrate(&mut self) -> rusqlite::Result<()> {
+        let transaction = self.db.transaction()?;
+        transaction.execute_batch(&migration())?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+        transaction.commit()
+    }
+
+    /// An open run and the version of its format.
+    fn load(folder: &Path, path: &Path, flags: OpenFlags) -> Result<(Self, i32), Error> {
         let fail = |e| database_error(path, e);
         let mut db = Connection::open_with_flags(path, flags).map_err(fail)?;
         let ours = |db: &Connection| db.pragma_query_value(None, "application_id", |r| r.get(0));
@@ -150,11 +169,11 @@ impl Store {
         if application != APPLICATION {
             return Err(Error::file(path, "not a run of samara", NOT_A_RUN));
         }
-        if version != VERSION {
+        if !(1..=VERSION).contains(&version) {
             return Err(Error::file(
                 path,
-                format!("a run of format {version}; this samara knows format {VERSION}"),
-                "use the samara that made it",
+                format!("a run of format {version}; this samara knows formats up to {VERSION}"),
+                "use the samara that made it, or a newer one",
             ));
         }
         db.busy_timeout(std::time::Duration::from_secs(10))
@@ -167,14 +186,15 @@ impl Store {
         let damaged = |why: String| Error::file(path, format!("damaged: {why}"), SALVAGE);
         let settings = Settings::parse(&settings).map_err(damaged)?;
         let terrain = serde_json::from_str(&terrain).map_err(|e| damaged(e.to_string()))?;
-        Ok(Self {
+        let store = Self {
             folder: folder.to_owned(),
             db,
             axes: settings.axes().to_vec(),
             settings,
             terrain,
             _lock: None,
-        })
+        };
+        Ok((store, version))
     }
 
     /// The run's folder.
@@ -230,7 +250,7 @@ impl Store {
         iterations: &[IterationMetrics],
     ) -> rusqlite::Result<()> {
         let axes = self.axes.len();
-        let marks = vec!["?"; 13 + axes].join(", ");
+        let marks = vec!["?"; 18 + axes].join(", ");
         let transaction = self.db.transaction()?;
         {
             let mut child_row =
@@ -259,6 +279,17 @@ impl Store {
                 }
                 for i in 0..axes {
                     child_row.raw_bind_parameter(head.len() + i + 1, child.measures.get(i))?;
+                }
+                // In the order of `file::ADDED`.
+                let tail = params![
+                    child.partner.map(|id| id as i64),
+                    child.cost.prompt_tokens,
+                    child.cost.tokens,
+                    child.cost.seconds,
+                    child.cost.dollars,
+                ];
+                for (i, value) in tail.iter().enumerate() {
+                    child_row.raw_bind_parameter(head.len() + axes + i + 1, value)?;
                 }
                 child_row.raw_execute()?;
                 source_row.execute(params![
@@ -296,13 +327,14 @@ impl Store {
     pub fn note_stretch(&mut self, began: f64, stretch: &Stretch) -> Result<(), Error> {
         self.db
             .execute(
-                "INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?)",
                 params![
                     began,
                     stretch.children as i64,
                     stretch.seconds,
                     stretch.threads,
-                    stretch.busy
+                    stretch.busy,
+                    stretch.proposing,
                 ],
             )
             .map(drop)
@@ -325,6 +357,7 @@ pub fn now() -> f64 {
 mod tests {
     use super::*;
     use crate::Reason;
+    use crate::operator::Cost;
 
     fn child(id: u64) -> Child {
         Child {
@@ -333,6 +366,7 @@ mod tests {
             replica: 0,
             operator: if id == 0 { "seed" } else { "gp" }.to_owned(),
             parent: id.checked_sub(1),
+            partner: (id % 5 == 4).then_some(0),
             status: Status::Scored,
             reason: None,
             measures: vec![1.5, 0.1 + 0.2, 3.0],
@@ -341,6 +375,12 @@ mod tests {
             accepted: id.is_multiple_of(3),
             seconds: 0.5,
             at: 12.25,
+            cost: Cost {
+                prompt_tokens: 900 + id as u32,
+                tokens: id as u32,
+                seconds: 0.25,
+                dollars: 0.001,
+            },
             program: format!("x = {id}\n").repeat(50),
             diff: "-a\n+b\n".to_owned(),
             artifact: Some("{\"joints\": []}".to_owned()),

@@ -3,7 +3,8 @@
 use qd::Metrics;
 use rusqlite::{OptionalExtension, Row};
 
-use super::{Child, IterationMetrics, Status, Store, Stretch, Tally};
+use super::{Child, IterationMetrics, Spent, Status, Store, Stretch, Tally};
+use crate::operator::Cost;
 use crate::{Error, Reason};
 
 impl Store {
@@ -18,6 +19,7 @@ impl Store {
                 seconds: row.get(2)?,
                 threads: row.get(3)?,
                 busy: row.get(4)?,
+                proposing: row.get(5)?,
             })
         })
     }
@@ -154,13 +156,14 @@ impl Store {
         })
     }
 
-    /// What became of the children (without the seed), per operator, status, reason and acceptance.
+    /// What became of the children (without the seed) and what they took, per operator, status, reason and acceptance.
     ///
     /// # Errors
     /// The database cannot be read.
     pub fn tallies(&self) -> Result<Vec<Tally>, Error> {
         self.list(
-            "SELECT operator, status, reason, accepted, count(*) FROM child WHERE id > 0
+            "SELECT operator, status, reason, accepted, count(*), sum(prompt_tokens), sum(tokens),
+               sum(propose_seconds), sum(dollars) FROM child WHERE id > 0
              GROUP BY operator, status, reason, accepted ORDER BY operator, count(*) DESC, reason",
             [],
             |row| {
@@ -170,6 +173,12 @@ impl Store {
                     reason: row.get(2)?,
                     accepted: row.get(3)?,
                     count: row.get::<_, i64>(4)? as u64,
+                    spent: Spent {
+                        prompt_tokens: row.get::<_, i64>(5)? as u64,
+                        tokens: row.get::<_, i64>(6)? as u64,
+                        propose_seconds: row.get(7)?,
+                        dollars: row.get(8)?,
+                    },
                 })
             },
         )
@@ -226,6 +235,7 @@ impl Store {
             replica: row.get("replica")?,
             operator: row.get("operator")?,
             parent: row.get::<_, Option<i64>>("parent")?.map(|id| id as u64),
+            partner: row.get::<_, Option<i64>>("partner")?.map(|id| id as u64),
             status: status(row, "status")?,
             reason: code.map(|code| Reason::new(code, message.unwrap_or_default())),
             measures: measures.unwrap_or_default(),
@@ -234,6 +244,12 @@ impl Store {
             accepted: row.get("accepted")?,
             seconds: row.get("seconds")?,
             at: row.get("at")?,
+            cost: Cost {
+                prompt_tokens: row.get("prompt_tokens")?,
+                tokens: row.get("tokens")?,
+                seconds: row.get("propose_seconds")?,
+                dollars: row.get("dollars")?,
+            },
             program: row.get("program")?,
             diff: row.get("diff")?,
             artifact: row

@@ -24,8 +24,8 @@ pub struct Report {
     pub settings: Vec<(String, String)>,
     /// What each operator proposed and what became of it.
     pub operators: Vec<OperatorRow>,
-    /// Reasons why children failed, with their number.
-    pub failures: Vec<(String, u64)>,
+    /// Reasons why children failed.
+    pub failures: Vec<FailureRow>,
     /// Charts as SVG, from [`curves`](super::curves()).
     pub charts: Vec<String>,
     /// The map as SVG, from [`map_slices`](super::map_slices()).
@@ -58,6 +58,31 @@ pub struct OperatorRow {
     pub runnable: u64,
     /// Of these, children that the map took.
     pub accepted: u64,
+    /// Seconds of proposing for one child, formatted.
+    pub seconds_per_child: String,
+    /// Seconds of proposing for one accepted child, formatted; empty for none.
+    pub seconds_per_accepted: String,
+    /// Tokens read.
+    pub prompt_tokens: u64,
+    /// Tokens written.
+    pub tokens: u64,
+    /// Tokens written in a second of proposing.
+    pub tokens_per_second: f64,
+    /// Price of the proposals.
+    pub dollars: f64,
+}
+
+/// How often children of an operator failed for a reason.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct FailureRow {
+    /// The operator's name.
+    pub operator: String,
+    /// The reason's code.
+    pub reason: String,
+    /// Children that failed so.
+    pub count: u64,
+    /// Children that the operator proposed.
+    pub proposed: u64,
 }
 
 /// One of the best individuals.
@@ -84,6 +109,8 @@ pub struct Ancestor {
     pub id: u64,
     /// The operator that made it.
     pub operator: String,
+    /// The number of its second parent, where one had a part in it.
+    pub partner: Option<u64>,
     /// What the operator was told, such as a commit message; may be empty.
     pub message: String,
     /// Its fitness, where it has one.
@@ -190,6 +217,7 @@ fn lineage(line: &[Ancestor]) -> Markup {
                     div.step {
                         span.faint { "#" (ancestor.id) } " "
                         strong { (ancestor.operator) }
+                        @if let Some(partner) = ancestor.partner { span.faint { " crossed with #" (partner) } }
                         @if let Some(fitness) = ancestor.fitness { span.fitness { (text(fitness)) } }
                     }
                     @if !ancestor.message.is_empty() { div.faint { (ancestor.message) } }
@@ -222,6 +250,7 @@ fn share(part: u64, whole: u64) -> String {
 }
 
 fn operators(rows: &[OperatorRow]) -> Markup {
+    let priced = rows.iter().any(|row| row.dollars > 0.0);
     html! {
         div {
             h2 { "Operators" }
@@ -240,23 +269,45 @@ fn operators(rows: &[OperatorRow]) -> Markup {
                 }
             }
         }
+        div {
+            h2 { "Cost of proposing" }
+            table {
+                thead { tr {
+                    th { "Operator" } th { "A child" } th { "An accepted one" } th { "Tokens in" } th { "Tokens out" } th { "A second" }
+                    @if priced { th { "Dollars" } }
+                } }
+                tbody {
+                    @for row in rows {
+                        tr {
+                            td { (row.name) }
+                            td { (row.seconds_per_child) }
+                            td { @if row.seconds_per_accepted.is_empty() { "\u{2013}" } @else { (row.seconds_per_accepted) } }
+                            td { (row.prompt_tokens) }
+                            td { (row.tokens) }
+                            td { (text(row.tokens_per_second)) }
+                            @if priced { td { (format!("{:.4}", row.dollars)) } }
+                        }
+                    }
+                }
+            }
+        }
     }
 }
 
-fn failures(rows: &[(String, u64)]) -> Markup {
-    let most = rows.iter().map(|r| r.1).max().unwrap_or(0).max(1);
-    let total: u64 = rows.iter().map(|r| r.1).sum();
+fn failures(rows: &[FailureRow]) -> Markup {
+    let most = rows.iter().map(|r| r.count).max().unwrap_or(0).max(1);
     html! {
         div {
             h2 { "Failures" }
             table {
-                thead { tr { th { "Reason" } th { "Children" } th { } } }
+                thead { tr { th { "Reason" } th { "Operator" } th { "Children" } th { } } }
                 tbody {
-                    @for (reason, count) in rows {
+                    @for row in rows {
                         tr {
-                            td { (reason) }
-                            td { (count) span.share { (share(*count, total)) } }
-                            td.bar { div style={ "width:" (100 * count / most) "%" } { } }
+                            td { (row.reason) }
+                            td { (row.operator) }
+                            td { (row.count) span.share { (share(row.count, row.proposed)) } }
+                            td.bar { div style={ "width:" (100 * row.count / most) "%" } { } }
                         }
                     }
                 }

@@ -44,8 +44,9 @@ pub fn content(run: &Path) -> Vec<String> {
     let db = Connection::open(run.join("run.sqlite")).unwrap();
     let mut lines = Vec::new();
     for query in [
-        "SELECT id, iteration, replica, operator, parent, status, reason, fitness, niche, accepted, length,
-           height, width, mass, program, diff, message, hex(artifact) FROM children ORDER BY id",
+        "SELECT id, iteration, replica, operator, parent, partner, status, reason, fitness, niche, accepted,
+           length, height, width, mass, prompt_tokens, tokens, dollars, program, diff, message, hex(artifact)
+           FROM children ORDER BY id",
         "SELECT * FROM iteration ORDER BY iteration",
         "SELECT id, niche, fitness FROM map ORDER BY niche",
     ] {

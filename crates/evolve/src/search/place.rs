@@ -1,0 +1,128 @@
+//! Placing: children enter the archive and the store in the order of their ids.
+
+use qd::{Archive, Elite};
+
+use super::evaluate::Genome;
+use super::{Counts, Search};
+use crate::store::{Child, IterationMetrics, Status, now};
+use crate::{Error, Reason};
+
+impl Search<'_> {
+    /// Takes what the store holds of the next iteration into the archive.
+    pub(super) fn replay(&mut self) -> Result<(), Error> {
+        let end = self.first_of(self.placed + 2).min(self.stored);
+        let mut children = Vec::new();
+        self.store.each_child(self.next, end, |child| {
+            children.push(child);
+            Ok(())
+        })?;
+        for child in &children {
+            self.tell(child);
+            self.count(child);
+            if self.complete() {
+                self.turn();
+            }
+        }
+        Ok(())
+    }
+
+    /// Places fresh children in the archive and writes them, with the metrics of iterations they complete.
+    pub(super) fn append(&mut self, mut children: Vec<Child>) -> Result<(), Error> {
+        let mut iterations = Vec::new();
+        for child in &mut children {
+            self.tell_fresh(child);
+            self.count(child);
+            if self.complete() {
+                iterations.push(self.turn());
+            }
+        }
+        if !children.is_empty() {
+            self.store.append(&children, &iterations)?;
+            self.fresh += children.len() as u64;
+            self.tokens += children
+                .iter()
+                .map(|child| u64::from(child.cost.tokens))
+                .sum::<u64>();
+            if !iterations.is_empty() {
+                self.note_stretch()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_fresh(&mut self, child: &mut Child) {
+        child.at = now();
+        if child.status != Status::Scored {
+            return;
+        }
+        match self.archive.tell(elite(child)) {
+            Ok(verdict) => {
+                child.niche = Some(verdict.niche() as u32);
+                child.accepted = verdict.accepted();
+            }
+            Err(refusal) => {
+                child.status = Status::Unscored;
+                child.reason = Some(Reason::new("not-finite", refusal.to_string()));
+                child.fitness = None;
+                child.measures.clear();
+            }
+        }
+    }
+
+    pub(super) fn tell(&mut self, child: &Child) {
+        if child.accepted {
+            let told = self.archive.tell(elite(child));
+            debug_assert!(told.is_ok_and(|verdict| verdict.accepted()));
+        }
+    }
+
+    fn count(&mut self, child: &Child) {
+        self.next = child.id + 1;
+        self.counts.proposed += 1;
+        self.counts.valid += u64::from(child.status != Status::Invalid);
+        self.counts.runnable +=
+            u64::from(matches!(child.status, Status::Unscored | Status::Scored));
+        self.counts.accepted += u64::from(child.accepted);
+    }
+
+    /// Whether the child placed last was the last of its iteration.
+    pub(super) fn complete(&self) -> bool {
+        self.next == 1 || self.next == self.first_of(self.placed + 2)
+    }
+
+    /// Closes an iteration.
+    pub(super) fn turn(&mut self) -> IterationMetrics {
+        let metrics = self.metrics();
+        if self.next > 1 {
+            self.placed += 1;
+        }
+        self.counts = Counts::default();
+        self.last_metrics = Some(metrics.clone());
+        metrics
+    }
+
+    pub(super) fn metrics(&self) -> IterationMetrics {
+        let map = self.archive.metrics();
+        IterationMetrics {
+            iteration: if self.next > 1 { self.placed + 1 } else { 0 },
+            evaluations: self.next - 1,
+            proposed: self.counts.proposed,
+            valid: self.counts.valid,
+            runnable: self.counts.runnable,
+            accepted: self.counts.accepted,
+            niches: map.niches as u64,
+            qd_score: map.qd_score,
+            max_fitness: map.max_fitness.unwrap_or(0.0),
+        }
+    }
+}
+
+/// Of equals the shorter program wins: its length in bytes is the elite's cost.
+fn elite(child: &Child) -> Elite<Genome> {
+    let genome = Genome {
+        id: child.id,
+        program: child.program.as_str().into(),
+    };
+    let fitness = child.fitness.unwrap_or(f64::NAN);
+    Elite::new(genome, child.measures.clone(), fitness).with_cost(child.program.len() as u64)
+}
