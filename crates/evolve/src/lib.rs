@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub mod bugs;
 pub mod domain;
 pub mod export;
 pub mod gp;

@@ -1,8 +1,9 @@
 //! Every setting of a search, as one TOML file whose comments are its documentation (`settings.toml`).
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use pyrun::Tier;
+use pyrun::{HostModule, Limits, Tier};
 use qd::{Axis, GridArchive};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
@@ -81,6 +82,24 @@ pub struct Python {
     pub recursion: u32,
     pub output_kb: u64,
     pub interpreter: String,
+}
+
+impl Python {
+    /// How `pyrun` is to run programs that find this module ready.
+    pub fn runner(&self, host: HostModule) -> pyrun::Config {
+        let mut config = pyrun::Config::new(host);
+        config.tier = self.tier;
+        config.limits = Limits {
+            cpu: Duration::from_secs_f64(self.cpu_seconds),
+            memory_bytes: self.memory_mb << 20,
+            recursion: self.recursion,
+            output_bytes: (self.output_kb as usize) << 10,
+        };
+        if !self.interpreter.is_empty() {
+            config.python = Some(PathBuf::from(&self.interpreter));
+        }
+        config
+    }
 }
 
 impl Default for Settings {

@@ -1,9 +1,9 @@
 //! The Sodarace domain: a Python program makes a walker, the walker walks.
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::Path;
+use std::time::Instant;
 
-use pyrun::{EntryRule, HostModule, Limits, Runner, Value};
+use pyrun::{EntryRule, HostModule, Runner, Value};
 use qd::Axis;
 use sodarace::creator::{Blueprint, Ignored, RawMuscle};
 use sodarace::{Course, Drive, STEPS_PER_SECOND, Terrain, Walker};
@@ -82,8 +82,7 @@ pub struct Walkers {
 impl Walkers {
     /// The domain as the settings describe it, on the terrain given.
     pub fn new(settings: &Settings, terrain: Terrain) -> Self {
-        let own = &settings.python;
-        let mut python = pyrun::Config::new(HostModule {
+        let python = settings.python.runner(HostModule {
             prelude: PRELUDE.to_owned(),
             modules: [("walk_creator", "_walk_creator"), ("numpy", "_numpy")]
                 .map(|(module, name)| (module.to_owned(), name.to_owned()))
@@ -93,16 +92,6 @@ impl Walkers {
                 prefixes: vec!["make".to_owned(), "walk".to_owned()],
             },
         });
-        python.tier = own.tier;
-        python.limits = Limits {
-            cpu: Duration::from_secs_f64(own.cpu_seconds),
-            memory_bytes: own.memory_mb << 20,
-            recursion: own.recursion,
-            output_bytes: (own.output_kb as usize) << 10,
-        };
-        if !own.interpreter.is_empty() {
-            python.python = Some(PathBuf::from(&own.interpreter));
-        }
         Self {
             python,
             terrain,
