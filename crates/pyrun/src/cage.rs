@@ -73,7 +73,7 @@ mod linux {
         limit(libc::RLIMIT_NOFILE, 3)?;
         limit(libc::RLIMIT_AS, in_use.saturating_add(memory))?;
         no_new_privileges()?;
-        let filter = compile(SELF, SeccompAction::KillProcess)?;
+        let filter = compile(WORKER, SeccompAction::KillProcess)?;
         seccompiler::apply_filter_all_threads(&filter).map_err(io::Error::other)
     }
 
@@ -105,10 +105,8 @@ mod linux {
     /// A system call, and the values its first argument may have (any, if none are named).
     type Call = (libc::c_long, &'static [u64]);
 
-    /// What a process may always do: manage its memory and end.
-    const SELF: &[Call] = &[
-        (libc::SYS_read, &[0]),
-        (libc::SYS_write, &[1, 2]),
+    /// What every process that runs a program may do: manage its memory and end.
+    const ALWAYS: &[Call] = &[
         (libc::SYS_mmap, &[]),
         (libc::SYS_munmap, &[]),
         (libc::SYS_mremap, &[]),
@@ -118,35 +116,26 @@ mod linux {
         (libc::SYS_futex, &[]),
         (libc::SYS_sched_yield, &[]),
         (libc::SYS_clock_gettime, &[]),
-        (libc::SYS_getrandom, &[]),
         (libc::SYS_rt_sigreturn, &[]),
-        (libc::SYS_rt_sigprocmask, &[]),
-        (libc::SYS_rt_sigaction, &[]),
-        (libc::SYS_sigaltstack, &[]),
         (libc::SYS_restart_syscall, &[]),
-        (libc::SYS_getpid, &[]),
-        (libc::SYS_gettid, &[]),
         (libc::SYS_exit, &[]),
         (libc::SYS_exit_group, &[]),
     ];
 
-    /// What the child that runs a program in CPython may do; all else fails with EPERM, which Python reports.
-    const CHILD: &[Call] = &[
-        (libc::SYS_write, &[1]),
-        (libc::SYS_mmap, &[]),
-        (libc::SYS_munmap, &[]),
-        (libc::SYS_mremap, &[]),
-        (libc::SYS_mprotect, &[]),
-        (libc::SYS_madvise, &[]),
-        (libc::SYS_brk, &[]),
-        (libc::SYS_futex, &[]),
-        (libc::SYS_sched_yield, &[]),
-        (libc::SYS_clock_gettime, &[]),
-        (libc::SYS_rt_sigreturn, &[]),
-        (libc::SYS_restart_syscall, &[]),
-        (libc::SYS_exit, &[]),
-        (libc::SYS_exit_group, &[]),
+    /// And the worker of the first tier: all else kills it.
+    const WORKER: &[Call] = &[
+        (libc::SYS_read, &[0]),
+        (libc::SYS_write, &[1, 2]),
+        (libc::SYS_getrandom, &[]),
+        (libc::SYS_rt_sigprocmask, &[]),
+        (libc::SYS_rt_sigaction, &[]),
+        (libc::SYS_sigaltstack, &[]),
+        (libc::SYS_getpid, &[]),
+        (libc::SYS_gettid, &[]),
     ];
+
+    /// And the child that runs a program in CPython: all else fails with EPERM, which Python reports.
+    const CHILD: &[Call] = &[(libc::SYS_write, &[1])];
 
     /// The filter for the child, as the bytes of its instructions.
     pub(crate) fn child_filter() -> io::Result<Vec<u8>> {
@@ -203,15 +192,15 @@ mod linux {
         Ok(())
     }
 
-    /// Compiles a list of allowed calls; abort() may signal the process itself.
-    pub(crate) fn compile(allowed: &[Call], otherwise: SeccompAction) -> io::Result<BpfProgram> {
+    /// Compiles what is allowed beside [`ALWAYS`]; abort() may signal the process itself.
+    fn compile(allowed: &[Call], otherwise: SeccompAction) -> io::Result<BpfProgram> {
         let first_is = |value: &u64| -> io::Result<SeccompRule> {
             SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *value)
                 .and_then(|condition| SeccompRule::new(vec![condition]))
                 .map_err(io::Error::other)
         };
         let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-        for (call, first) in allowed {
+        for (call, first) in ALWAYS.iter().chain(allowed) {
             rules.insert(
                 *call,
                 first.iter().map(first_is).collect::<io::Result<_>>()?,

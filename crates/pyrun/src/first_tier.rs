@@ -13,7 +13,7 @@ use crate::failure::shorten;
 use crate::program::{self, Modules};
 use crate::value::{MAX_DEPTH, Writer};
 use crate::wire::{Setup, VALUE};
-use crate::{Failure, modules};
+use crate::{Failure, meter, modules};
 
 /// The interpreter, ready to run programs.
 pub(crate) struct Interpreter {
@@ -148,11 +148,15 @@ impl Interpreter {
         };
         let explain = |e: MontyException| explain(&e, PROGRAM, &self.setup);
         // one text: the interpreter resolves names best within it
-        let source = format!("{}\n{}()", program.source, program.entry);
-        let result = repl
-            .feed_run(&source, vec![], PrintWriter::Disabled)
+        let source = format!("{}\n{RESULT} = {}()", program.source, program.entry);
+        repl.feed_run(&source, vec![], PrintWriter::Disabled)
             .map_err(explain)?;
-        let mut out = Writer::new(&[VALUE], self.setup.limits.output_bytes);
+        let limit = self.setup.limits.output_bytes;
+        let result = meter::within(COPY_BASE.saturating_add(limit.saturating_mul(COPY)), || {
+            repl.feed_run(RESULT, vec![], PrintWriter::Disabled)
+        })
+        .map_err(explain)?;
+        let mut out = Writer::new(&[VALUE], limit);
         encode(&result, 0, &mut out)?;
         Ok(out.bytes)
     }
@@ -160,6 +164,15 @@ impl Interpreter {
 
 /// How the interpreter calls the second text it is fed.
 const PROGRAM: &str = "<python-input-2>";
+
+/// Where a program's result is kept until it is copied out.
+const RESULT: &str = "__result__";
+
+/// What the copy of a result may take for each byte that its wire form may have: numbers and the nested lists
+/// of a walker take about 10. What is shorter than that on the wire (a bool, an empty list) meets this bound first.
+const COPY: usize = 16;
+/// And this much for what is no part of the result.
+const COPY_BASE: usize = 1 << 20;
 
 /// Builtins that a prelude may use.
 const BUILTINS: &[&str] = &[

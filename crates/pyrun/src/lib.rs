@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 mod cage;
 mod failure;
 mod first_tier;
+mod meter;
 mod modules;
 mod process;
 mod program;

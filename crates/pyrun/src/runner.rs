@@ -125,6 +125,7 @@ impl Runner {
             }
             Err(Lost::Died(status)) => Err(match (status.code(), signal(status)) {
                 (Some(worker::STACK_EXIT), _) => Failure::Recursion,
+                (Some(worker::OUTPUT_EXIT), _) => Failure::OutputTooLarge,
                 // the only reason why the worker aborts is an allocation that failed
                 (_, Some(libc::SIGABRT)) => Failure::Memory,
                 (_, Some(libc::SIGSYS)) => Failure::Forbidden {

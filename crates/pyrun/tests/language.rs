@@ -2,8 +2,10 @@
 
 mod common;
 
+use std::time::Duration;
+
 use common::*;
-use pyrun::{Failure, Runner, Tier, Value};
+use pyrun::{Failure, Limits, Runner, Tier, Value};
 
 const SEEDS: [&str; 4] = ["square", "radial", "cppn-fixed", "cppn-mutable"];
 
@@ -36,6 +38,34 @@ fn seeds_give_the_same_walker_in_both_tiers() {
             (joints, muscles),
             "{name}"
         );
+    }
+}
+
+/// What is shared in a result counts as often as it is there: just below the default limit of 4 MiB, and above.
+#[test]
+fn results_up_to_the_limit_come_out_whole() {
+    let run = |tier, source: &str| {
+        let cpu = Duration::from_secs(20);
+        let limits = Limits {
+            cpu,
+            ..Limits::default()
+        };
+        limited(tier, limits).run(source)
+    };
+    let muscles =
+        |n| format!("def make_walker():\n  return [[0, 1, {{'type': 'distance'}}]] * {n}");
+    let numbers = |n| format!("def make_walker():\n  return [0.5] * {n}");
+    for (source, n) in [(muscles(80_000), 80_000), (numbers(460_000), 460_000)] {
+        let first = run(Tier::Monty, &source);
+        assert_eq!(first, run(Tier::CPython, &source), "{source}");
+        let items = first.as_ref().ok().and_then(Value::as_slice);
+        assert_eq!(items.map(<[_]>::len), Some(n), "{source}");
+    }
+    for source in [muscles(90_000), numbers(480_000), muscles(1_000_000)] {
+        for tier in [Tier::Monty, Tier::CPython] {
+            let result = run(tier, &source);
+            assert_eq!(result, Err(Failure::OutputTooLarge), "{tier:?}: {source}");
+        }
     }
 }
 

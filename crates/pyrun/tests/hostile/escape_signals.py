@@ -4,9 +4,9 @@ def make_walker():
         1 / 0
     except ZeroDivisionError as e:
         names = e.__traceback__.tb_frame.f_back.f_globals
-    for action in [lambda: names["signal"].setitimer(names["signal"].ITIMER_PROF, 0),
+    for action in [lambda: names["libc"].timer_delete(None),
                    lambda: names["resource"].setrlimit(names["resource"].RLIMIT_CPU, (1000, 1000)),
-                   lambda: names["signal"].signal(names["signal"].SIGPROF, names["signal"].SIG_IGN)]:
+                   lambda: names["signal"].signal(names["signal"].SIGALRM, names["signal"].SIG_IGN)]:
         try:
             action()
         except Exception:

@@ -1,4 +1,4 @@
-# expect: output-too-large|time|memory
+# expect: output-too-large / output-too-large|time|memory
 def make_walker():
     a = [1, 2]
     for i in range(40):
