@@ -1,0 +1,454 @@
+//! The search with operators and a domain made for the purpose: what it promises whatever they do.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+use evolve::domain::{Domain, Evaluation, Evaluator, Outcome};
+use evolve::operator::{Active, Cost, Operator, Proposal, Request};
+use evolve::search::{Progress, run_with};
+use evolve::settings::Settings;
+use evolve::store::{Child, Store};
+use evolve::{Error, Reason};
+use qd::Axis;
+use rand::RngExt;
+use sodarace::Terrain;
+
+/// Programs are texts; where they lie and how good they are is read off their bytes.
+struct Texts {
+    /// Evaluating a program that holds this panics.
+    poison: &'static str,
+}
+
+impl Domain for Texts {
+    fn axes(&self) -> Vec<Axis> {
+        Settings::default().axes().into()
+    }
+
+    fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error> {
+        Ok(Box::new(Texts { ..*self }))
+    }
+}
+
+impl Evaluator for Texts {
+    fn evaluate(&mut self, programs: &[&str]) -> Vec<Evaluation> {
+        let one = |program: &&str| {
+            assert!(!program.contains(self.poison), "poisoned");
+            let count = |letter| program.matches(letter).count() as f64;
+            let outcome = match program.len() % 11 {
+                7 => Outcome::Unrunnable(Reason::new("exception", "seven")),
+                _ => Outcome::Scored {
+                    measures: vec![2.0 * count('a'), 2.0 * count('b'), 20.0 * count('c')],
+                    fitness: count('d'),
+                },
+            };
+            Evaluation {
+                outcome,
+                artifact: None,
+                time: Duration::from_millis(1),
+            }
+        };
+        programs.iter().map(one).collect()
+    }
+}
+
+/// Adds letters, as a language model would: what it says depends on all that it is asked in one call, and it crosses
+/// with the partner where chance has it.
+struct Letters {
+    pause: Duration,
+    price: f64,
+}
+
+impl Operator for Letters {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Vec<Proposal>>, Error> {
+        let asked: usize = requests.iter().map(|r| r.parent.len() + r.count).sum();
+        let mut answers = Vec::new();
+        for Request {
+            parent,
+            partner,
+            count,
+            rng,
+        } in requests
+        {
+            std::thread::sleep(self.pause);
+            if stop.load(SeqCst) {
+                break;
+            }
+            let mut one = || {
+                let tokens = rng.random_range(1..9);
+                let letters: String = (0..tokens)
+                    .map(|_| ["a", "b", "c", "d"][(asked + rng.random_range(0..4)) % 4])
+                    .collect();
+                let crossed = partner.filter(|_| rng.random());
+                let program = match tokens {
+                    8 => Err(Reason::new("no-mutation", "it would not do")),
+                    _ => Ok(format!("{parent}{letters}{}", crossed.unwrap_or(""))),
+                };
+                Proposal {
+                    program: program.map(|mut text| {
+                        text.truncate(60);
+                        text
+                    }),
+                    crossed: crossed.is_some(),
+                    cost: Cost {
+                        prompt_tokens: 10,
+                        tokens,
+                        seconds: 0.0,
+                        dollars: self.price * f64::from(tokens),
+                    },
+                }
+            };
+            answers.push((0..*count).map(|_| one()).collect());
+        }
+        Ok(answers)
+    }
+}
+
+fn letters(pause: u64) -> Box<dyn Operator> {
+    Box::new(Letters {
+        pause: Duration::from_millis(pause),
+        price: 0.25,
+    })
+}
+
+/// An operator from a function of its call's number.
+struct Told<F>(u64, F);
+
+impl<F: FnMut(u64, &mut [Request<'_>], &AtomicBool) -> Result<Vec<Vec<Proposal>>, Error> + Send>
+    Operator for Told<F>
+{
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Vec<Proposal>>, Error> {
+        self.0 += 1;
+        (self.1)(self.0, requests, stop)
+    }
+}
+
+fn told<F>(tell: F) -> Box<dyn Operator>
+where
+    F: FnMut(u64, &mut [Request<'_>], &AtomicBool) -> Result<Vec<Vec<Proposal>>, Error>
+        + Send
+        + 'static,
+{
+    Box::new(Told(0, tell))
+}
+
+fn pair(one: Box<dyn Operator>, other: Box<dyn Operator>) -> Vec<Active> {
+    let active = |name, weight, operator| Active {
+        name,
+        weight,
+        operator,
+    };
+    vec![active("one", 1.0, one), active("other", 2.0, other)]
+}
+
+fn settings(threads: usize) -> Settings {
+    let mut settings = Settings::default();
+    settings.evaluations = 200;
+    settings.threads = threads;
+    settings.search.replicas = 6;
+    settings.search.batch = 4;
+    settings
+}
+
+fn create(folder: &Path, settings: &Settings) -> Store {
+    Store::create(folder, settings, &Terrain::by_name("flat").unwrap()).unwrap()
+}
+
+fn search(
+    store: &mut Store,
+    operators: Vec<Active>,
+    stop: &AtomicBool,
+    observe: &mut dyn FnMut(&Progress),
+) -> Result<Progress, Error> {
+    let domain = Texts { poison: "venom" };
+    run_with(operators, store, &domain, "abcd", stop, observe)
+}
+
+/// All children, but for what no two runs share.
+fn content(store: &Store) -> Vec<Child> {
+    let mut all = Vec::new();
+    store
+        .each_child(0, u64::MAX, |mut child| {
+            child.at = 0.0;
+            child.cost.seconds = 0.0;
+            all.push(child);
+            Ok(())
+        })
+        .unwrap();
+    all
+}
+
+/// What an undisturbed run ends with.
+fn whole() -> Vec<Child> {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = create(&folder.path().join("run"), &settings(2));
+    let never = AtomicBool::new(false);
+    let end = search(
+        &mut store,
+        pair(letters(0), letters(0)),
+        &never,
+        &mut |_| {},
+    )
+    .unwrap();
+    let children = content(&store);
+    let tokens = |c: &Child| u64::from(c.cost.tokens);
+    assert_eq!(end.tokens, children.iter().map(tokens).sum::<u64>());
+    assert!(end.proposing > 0.0 && end.proposing <= 1.0);
+    assert_eq!((end.evaluations, children.len()), (200, 201));
+    children
+}
+
+#[test]
+fn two_operators_make_one_run_whatever_their_pace_and_the_threads() {
+    let expected = whole();
+    for (threads, pauses) in [(1, (0, 3)), (3, (2, 0))] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = create(&folder.path().join("run"), &settings(threads));
+        let operators = pair(letters(pauses.0), letters(pauses.1));
+        let never = AtomicBool::new(false);
+        search(&mut store, operators, &never, &mut |_| {}).unwrap();
+        assert_eq!(content(&store), expected, "{threads} threads");
+    }
+    let by = |name| expected.iter().filter(|c| c.operator == name).count();
+    assert!(by("one") > 20 && by("other") > by("one"));
+
+    let mut crossed = 0;
+    for child in &expected[1..] {
+        let partner = child.partner.map(|id| &expected[id as usize]);
+        crossed += usize::from(partner.is_some());
+        if let Some(partner) = partner {
+            assert!(child.iteration > 1, "the seed has nobody to cross with");
+            assert!(partner.accepted || partner.id == 0);
+            assert!(partner.iteration < child.iteration && child.partner != child.parent);
+        }
+    }
+    assert!(crossed > 20);
+}
+
+#[test]
+fn the_cost_of_proposals_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = create(&folder.path().join("run"), &settings(2));
+    let exact = told(|_, requests, _| {
+        let child = Proposal {
+            cost: Cost {
+                prompt_tokens: 3,
+                tokens: 2,
+                seconds: 0.5,
+                dollars: 0.125,
+            },
+            ..Ok("abcd".to_owned()).into()
+        };
+        let batch = |r: &Request<'_>| vec![child.clone(); r.count];
+        Ok(requests.iter().map(batch).collect())
+    });
+    let free = told(|_, requests, _| {
+        let batch = |r: &Request<'_>| vec![Ok("dcba".to_owned()).into(); r.count];
+        Ok(requests.iter().map(batch).collect())
+    });
+    let never = AtomicBool::new(false);
+    search(&mut store, pair(exact, free), &never, &mut |_| {}).unwrap();
+    let sum = |name: &str| {
+        let tallies = store.tallies().unwrap();
+        let own: Vec<_> = tallies.iter().filter(|t| t.operator == name).collect();
+        let count: u64 = own.iter().map(|t| t.count).sum();
+        let spent = own
+            .iter()
+            .fold(evolve::store::Spent::default(), |mut sum, t| {
+                sum += t.spent;
+                sum
+            });
+        (count, spent)
+    };
+    let (count, spent) = sum("one");
+    assert!(count > 20);
+    assert_eq!((spent.prompt_tokens, spent.tokens), (3 * count, 2 * count));
+    assert_eq!(spent.propose_seconds, 0.5 * count as f64);
+    assert_eq!(spent.dollars, 0.125 * count as f64);
+    // Who names no seconds is timed.
+    let (count, spent) = sum("other");
+    assert_eq!((spent.tokens, spent.dollars), (0, 0.0));
+    assert!(count > 20 && spent.propose_seconds > 0.0);
+}
+
+#[test]
+fn a_run_interrupted_at_any_child_ends_as_if_it_had_not_been() {
+    let expected = whole();
+    for step in [1, 13, 24, 61] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        drop(create(&path, &settings(2)));
+        let mut sittings = 0;
+        loop {
+            let mut store = Store::resume(&path).unwrap();
+            let stop = AtomicBool::new(false);
+            let operators = pair(letters(sittings % 2), letters(0));
+            let end = search(&mut store, operators, &stop, &mut |p| {
+                stop.store(p.fresh >= step, SeqCst);
+            })
+            .unwrap();
+            sittings += 1;
+            // The store is a beginning of the run.
+            let there = content(&store);
+            assert_eq!(there, expected[..there.len()]);
+            if end.evaluations == end.target {
+                break;
+            }
+        }
+        assert!(sittings > 2, "{sittings} sittings of {step}");
+        let store = Store::open(&path).unwrap();
+        assert_eq!(content(&store), expected);
+        assert_eq!(store.stretches().unwrap().len() as u64, sittings);
+    }
+}
+
+#[test]
+fn an_interrupt_ends_an_operator_that_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = create(&folder.path().join("run"), &settings(2));
+    let stop = AtomicBool::new(false);
+    let thinking = Arc::new(AtomicBool::new(false));
+    let seen = thinking.clone();
+    let mut able = letters(0);
+    let endless = told(move |call, requests, stop| {
+        if call == 2 {
+            thinking.store(true, SeqCst);
+            while !stop.load(SeqCst) {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+            // Half of an answer, that must not be taken for one.
+            return Ok(vec![vec![Ok("ab".to_owned()).into()]]);
+        }
+        able.propose(requests, stop)
+    });
+    let end = search(&mut store, pair(letters(0), endless), &stop, &mut |_| {
+        stop.store(seen.load(SeqCst), SeqCst);
+    })
+    .unwrap();
+    assert!(seen.load(SeqCst) && end.evaluations < end.target);
+    let there = content(&store);
+    assert_eq!(there, whole()[..there.len()]);
+}
+
+#[test]
+fn children_are_written_while_an_operator_is_at_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = create(&folder.path().join("run"), &settings(1));
+    let written = Arc::new(AtomicU64::new(0));
+    let seen = written.clone();
+    let mut able = letters(0);
+    let patient = told(move |call, requests, stop| {
+        // The second iteration's operator waits for the whole of the first one to be in the store.
+        let began = Instant::now();
+        while call == 2 && seen.load(SeqCst) < 24 && !stop.load(SeqCst) {
+            assert!(began.elapsed() < Duration::from_secs(60), "nothing came");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        able.propose(requests, stop)
+    });
+    let never = AtomicBool::new(false);
+    search(&mut store, pair(letters(0), patient), &never, &mut |p| {
+        written.store(p.evaluations, SeqCst);
+    })
+    .unwrap();
+    assert_eq!(content(&store), whole());
+}
+
+#[test]
+fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
+    type Answer = Result<Vec<Vec<Proposal>>, Error>;
+    let failures: [(fn(Answer) -> Answer, &[&str]); 5] = [
+        (|_| panic!("boom"), &["other", "panicked: boom", "kept"]),
+        (
+            |_| {
+                Err(Error::Operator {
+                    name: "other".to_owned(),
+                    why: "no answer from the endpoint".to_owned(),
+                    mend: "start it".to_owned(),
+                })
+            },
+            &["other", "no answer from the endpoint", "start it"],
+        ),
+        (
+            |answer| answer.map(|mut a| a.split_off(1)),
+            &["other", "where", "wanted"],
+        ),
+        (
+            |answer| {
+                answer.map(|mut a| {
+                    a[0].pop();
+                    a
+                })
+            },
+            &["other", "where", "wanted"],
+        ),
+        (
+            |answer| {
+                answer.map(|mut a| {
+                    a[0][0].cost.dollars = f64::NAN;
+                    a
+                })
+            },
+            &["other", "NaN"],
+        ),
+    ];
+    for (fail, words) in failures {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut store = create(&path, &settings(2));
+        let mut able = letters(0);
+        let frail = told(move |call, requests, stop| {
+            let answer = able.propose(requests, stop);
+            if call == 4 { fail(answer) } else { answer }
+        });
+        let never = AtomicBool::new(false);
+        let operators = pair(letters(0), frail);
+        let said = search(&mut store, operators, &never, &mut |_| {})
+            .unwrap_err()
+            .to_string();
+        for word in words {
+            assert!(said.contains(word), "{word:?} in {said}");
+        }
+        drop(store);
+
+        let mut store = Store::resume(&path).unwrap();
+        let kept = store.len().unwrap();
+        assert!(kept > 1 && kept < 201, "{kept} kept");
+        let operators = pair(letters(0), letters(0));
+        search(&mut store, operators, &never, &mut |_| {}).unwrap();
+        assert_eq!(content(&store), whole());
+    }
+}
+
+#[test]
+fn an_evaluator_that_panics_ends_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = create(&folder.path().join("run"), &settings(2));
+    let mut able = letters(0);
+    let poisoner = told(move |call, requests, stop| {
+        let mut answer = able.propose(requests, stop)?;
+        if call == 3 {
+            answer[0][0] = Ok("venom".to_owned()).into();
+        }
+        Ok(answer)
+    });
+    let never = AtomicBool::new(false);
+    let error = search(&mut store, pair(letters(0), poisoner), &never, &mut |_| {})
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("evaluator") && error.contains("poisoned"),
+        "{error}"
+    );
+    let there = content(&store);
+    assert_eq!(there, whole()[..there.len()]);
+}
