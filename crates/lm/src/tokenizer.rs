@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::error::{Error, FETCH_AGAIN, Fault};
+use crate::gguf::Gguf;
 
 /// A byte-pair tokenizer that can write any text.
 pub struct Tokenizer {
@@ -98,11 +99,14 @@ impl Tokenizer {
         })
     }
 
-    /// Reads a `tokenizer.json`.
+    /// Reads a `tokenizer.json`, or the tokenizer of a `.gguf` file.
     ///
     /// # Errors
     /// As `from_json`, and `Error::Io`.
     pub fn open(file: &Path) -> Result<Self, Error> {
+        if file.extension().is_some_and(|e| e == "gguf") {
+            return Gguf::open(file)?.tokenizer();
+        }
         let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
         Self::from_json(file, &text)
     }

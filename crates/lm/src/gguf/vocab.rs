@@ -114,22 +114,17 @@ impl Gguf {
                 {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
             ]})
         };
-        let (normalizer, pre, ignore_merges) = match self.text(field) {
-            Some("gpt-2" | "gpt2") => (Json::Null, whole, false),
+        let (pre, ignore_merges) = match self.text(field) {
+            Some("gpt-2" | "gpt2") => (whole, false),
             Some("smollm" | "starcoder") => {
                 let digits = json!({"type": "Digits", "individual_digits": true});
                 (
-                    Json::Null,
                     json!({"type": "Sequence", "pretokenizers": [digits, whole]}),
                     false,
                 )
             }
-            Some("qwen2" | "deepseek-r1-qwen") => {
-                (json!({"type": "NFC"}), split(words(r"\p{N}")), false)
-            }
-            Some("llama-bpe" | "llama3" | "llama-v3") => {
-                (Json::Null, split(words(r"\p{N}{1,3}")), true)
-            }
+            Some("qwen2" | "deepseek-r1-qwen") => (split(words(r"\p{N}")), false),
+            Some("llama-bpe" | "llama3" | "llama-v3") => (split(words(r"\p{N}{1,3}")), true),
             other => {
                 let problem = match other {
                     Some(name) => format!("{name:?} is not known here"),
@@ -151,7 +146,8 @@ impl Gguf {
         let mut model = model(self.vocabulary()?, merges);
         model["ignore_merges"] = json!(ignore_merges);
         Ok(json!({
-            "normalizer": normalizer,
+            // Qwen2 has NFC here; like llama.cpp we keep a text as it is.
+            "normalizer": null,
             "pre_tokenizer": pre,
             "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
             "model": model,

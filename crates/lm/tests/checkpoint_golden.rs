@@ -1,0 +1,100 @@
+//! Values and tokens by the format's own programs; see the scripts in `tests/golden`.
+
+use std::path::{Path, PathBuf};
+
+use lm::{Checkpoint, Tokenizer};
+use serde::Deserialize;
+
+fn golden(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/golden")
+        .join(name)
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+    plain: Vec<u32>,
+    special: Option<Vec<u32>>,
+}
+
+/// Compares with llama.cpp on every text.
+fn compare(tokenizer: &Tokenizer, name: &str) {
+    let texts: Vec<Text> =
+        serde_json::from_str(&std::fs::read_to_string(golden(name)).unwrap()).unwrap();
+    assert!(texts.len() >= 50);
+    for Text {
+        text,
+        plain,
+        special,
+    } in texts
+    {
+        assert_eq!(tokenizer.encode(&text), plain, "{name}: {text:?}");
+        assert_eq!(
+            &tokenizer.encode_special(&text),
+            special.as_ref().unwrap_or(&plain),
+            "{name}: {text:?}"
+        );
+        let back = tokenizer.decode(&plain);
+        assert_eq!(back.trim_start(), text.trim_start(), "{name}");
+    }
+}
+
+#[test]
+fn splits_texts_like_gpt2() {
+    compare(
+        &Tokenizer::open(&golden("words-gpt-2.gguf")).unwrap(),
+        "words-gpt-2.json",
+    );
+}
+
+#[test]
+fn splits_texts_like_smollm() {
+    compare(
+        &Tokenizer::open(&golden("words-smollm.gguf")).unwrap(),
+        "words-smollm.json",
+    );
+}
+
+#[test]
+fn splits_texts_like_qwen2() {
+    compare(
+        &Tokenizer::open(&golden("words-qwen2.gguf")).unwrap(),
+        "words-qwen2.json",
+    );
+}
+
+#[test]
+fn splits_texts_like_llama3() {
+    compare(
+        &Tokenizer::open(&golden("words-llama-bpe.gguf")).unwrap(),
+        "words-llama-bpe.json",
+    );
+}
+
+#[test]
+fn splits_texts_like_sentence_piece() {
+    compare(
+        &Tokenizer::open(&golden("words-llama.gguf")).unwrap(),
+        "words-llama.json",
+    );
+}
+
+/// `SAMARA_MODEL=SmolLM2-135M-Instruct.Q4_1.gguf cargo test -p lm -- --ignored`; without the variable it is looked for
+/// where `samara model pull smollm2-135m` puts it.
+#[test]
+#[ignore = "needs SmolLM2, 93 MB"]
+fn smollm2() {
+    let path = std::env::var_os("SAMARA_MODEL")
+        .map(PathBuf::from)
+        .expect("SAMARA_MODEL is set");
+    let model = Checkpoint::open(&path).unwrap();
+    assert_eq!(model.config.parameters(), 134_515_008);
+    assert_eq!(model.config.eos_token_ids, [2, 0]);
+    compare(&model.tokenizer, "smollm2.json");
+    for (name, shape) in model.config.tensors() {
+        let tensor = model.tensor(&name).unwrap();
+        assert_eq!(tensor.data.len(), shape.iter().product::<usize>(), "{name}");
+        assert!(tensor.data.iter().all(|x| x.is_finite()), "{name}");
+    }
+}
