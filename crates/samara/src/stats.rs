@@ -133,9 +133,10 @@ pub fn ratio(a: f64, b: f64) -> f64 {
     if b > 0.0 { a / b } else { 0.0 }
 }
 
-/// Seconds, for people.
+/// Seconds, for people; a dash for none.
 pub fn duration(seconds: f64) -> String {
     match seconds {
+        s if s <= 0.0 => "-".to_owned(),
         s if s >= 1.0 => format!("{s:.2} s"),
         s if s >= 1e-3 => format!("{:.2} ms", 1e3 * s),
         s => format!("{:.1} \u{b5}s", 1e6 * s),
