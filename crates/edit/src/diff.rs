@@ -83,12 +83,12 @@ impl Tag {
 
 impl Hunk {
     /// The lines that the old file must have.
-    pub fn old(&self) -> impl Iterator<Item = &Line> {
+    pub fn old_lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|l| l.tag != Tag::Added)
     }
 
     /// The lines that the new file gets.
-    pub fn new(&self) -> impl Iterator<Item = &Line> {
+    pub fn new_lines(&self) -> impl Iterator<Item = &Line> {
         self.lines.iter().filter(|l| l.tag != Tag::Removed)
     }
 }
@@ -152,7 +152,7 @@ impl Diff {
                 .extend(old[o.end..stop].iter().map(|l| line(Tag::Context, l)));
         }
         for hunk in &mut hunks {
-            if hunk.old().next().is_none()
+            if hunk.old_lines().next().is_none()
                 && let Some(at) = &mut hunk.at
             {
                 at.line -= 1; // the line after which it adds
@@ -195,7 +195,7 @@ impl fmt::Display for Diff {
         }
         let mut grown = 0isize;
         for hunk in &self.hunks {
-            let (old, new) = (hunk.old().count(), hunk.new().count());
+            let (old, new) = (hunk.old_lines().count(), hunk.new_lines().count());
             match hunk.at {
                 None => writeln!(f, "@@")?,
                 Some(At { line, .. }) => {

@@ -1,5 +1,13 @@
 //! What may be written next.
 
+mod diff;
+mod line;
+mod rules;
+
+pub use diff::{DiffGuide, DiffOptions};
+pub use line::{LineError, LineGuide, LineOptions};
+pub use rules::{Accept, Rules};
+
 /// A language, read from left to right: which bytes may follow those taken so far.
 ///
 /// A sampler asks [`admits`](Guide::admits) of the tokens it draws and puts those refused back, which draws from the

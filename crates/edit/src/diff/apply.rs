@@ -103,7 +103,7 @@ impl Diff {
                     .map(|at| (at, fuzz))
             });
             let Some((at, fuzz)) = found else {
-                let first = hunk.old().next().map_or("", |l| l.text.trim_end());
+                let first = hunk.old_lines().next().map_or("", |l| l.text.trim_end());
                 return Err(ApplyError::NotFound {
                     hunk: i + 1,
                     first: first.to_owned(),
@@ -145,7 +145,7 @@ impl Pattern {
         let context = |l: &&Line| l.tag == Tag::Context;
         Pattern {
             ids: hunk
-                .old()
+                .old_lines()
                 .map(|l| *ids.get(l.text.as_str()).unwrap_or(&u32::MAX))
                 .collect(),
             prefix: hunk.lines.iter().take_while(context).count() as i64,

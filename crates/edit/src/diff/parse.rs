@@ -161,7 +161,7 @@ impl Reader<'_> {
         if hunk.lines.iter().all(|l| l.tag == Tag::Context) {
             return Err(ParseError::NoChange { line });
         }
-        if hunk.at.is_none() && hunk.old().next().is_none() {
+        if hunk.at.is_none() && hunk.old_lines().next().is_none() {
             return Err(ParseError::NoPlace { line });
         }
         Ok(hunk)

@@ -1,0 +1,170 @@
+//! A unified diff that applies.
+
+mod state;
+
+use std::sync::Arc;
+
+use super::Guide;
+use super::rules::Rules;
+use crate::diff::Diff;
+use state::State;
+
+/// Bounds of a [`DiffGuide`].
+#[derive(Clone)]
+pub struct DiffOptions {
+    /// What the whole new file must be.
+    pub rules: Rules,
+    /// Hunks, at least one.
+    pub max_hunks: usize,
+    /// Context lines before a hunk's first change; twice as many may stand after it, between changes or at the end.
+    pub max_context: usize,
+    /// Lines added, in all hunks; at least one.
+    pub max_added: usize,
+    /// Lines removed, in all hunks.
+    pub max_removed: usize,
+    /// Bytes in an added line, without its line feed.
+    pub max_line: usize,
+}
+
+impl Default for DiffOptions {
+    fn default() -> Self {
+        DiffOptions {
+            rules: Rules::default(),
+            max_hunks: 8,
+            max_context: 3,
+            max_added: 40,
+            max_removed: 40,
+            max_line: 200,
+        }
+    }
+}
+
+/// Guides a unified diff of a file.
+///
+/// The text is `--- a/NAME`, `+++ b/NAME` and hunks, each a line `@@` and then lines that begin with a blank (context),
+/// `-` or `+`; line numbers are not written, [`result`](Self::result) knows them.
+///
+/// - Context and removed lines are the file's own, successive, and after those of the hunk before. The first may be any
+///   line of the rest; of equal lines all are followed until they differ or an added line suits only some. In the end
+///   the earliest place counts. A hunk begins with an added line only at the beginning of the file.
+/// - Added lines, and context after a change, keep the new file a beginning of a valid one.
+/// - Removed lines stand before added ones, and the first of those is not the first removed line again.
+/// - The text may end, and a new hunk may begin, where the new file is valid and the hunk changed more than blanks.
+/// - The last line that may be added must leave a valid file; after it only context, hunks and the end follow.
+///
+/// A line begun can turn out to have no end. [`DiffOptions::max_line`] bounds what is then written; at last no byte is
+/// admitted. What was valid last is in [`last_complete`](Self::last_complete).
+pub struct DiffGuide {
+    job: Arc<Job>,
+    state: State,
+    text: Vec<u8>,
+    last: Option<Arc<str>>,
+}
+
+struct Job {
+    name: String,
+    source: String,
+    /// The file's lines, each with a line feed, the last too.
+    lines: Vec<String>,
+    header: String,
+    options: DiffOptions,
+}
+
+impl Job {
+    /// A new file, which ends as the old one does.
+    fn file(&self, mut file: String) -> String {
+        if !self.source.is_empty() && !self.source.ends_with('\n') && file.ends_with('\n') {
+            file.pop();
+        }
+        file
+    }
+}
+
+impl DiffGuide {
+    /// Guides a diff of a file with this name (without `a/`; only its first line counts) and contents.
+    pub fn new(name: &str, source: &str, options: DiffOptions) -> Self {
+        let name = name.lines().next().unwrap_or_default().to_owned();
+        let mut lines: Vec<String> = source.split_inclusive('\n').map(str::to_owned).collect();
+        if let Some(last) = lines.last_mut()
+            && !last.ends_with('\n')
+        {
+            last.push('\n');
+        }
+        let header = format!("--- a/{name}\n+++ b/{name}\n");
+        let job = Arc::new(Job {
+            name,
+            source: source.to_owned(),
+            lines,
+            header,
+            options,
+        });
+        DiffGuide {
+            state: State::new(&job),
+            job,
+            text: Vec::new(),
+            last: None,
+        }
+    }
+
+    /// What was written so far.
+    pub fn text(&self) -> &[u8] {
+        &self.text
+    }
+
+    /// The change as a diff with the right numbers and three lines of context, and the new file; `None` where the text
+    /// may not end.
+    pub fn result(&self) -> Option<(String, String)> {
+        self.state
+            .complete(&self.job)
+            .map(|file| self.finish(&file))
+    }
+
+    /// The same for the last place where the text could have ended.
+    pub fn last_complete(&self) -> Option<(String, String)> {
+        self.last.as_ref().map(|file| self.finish(file))
+    }
+
+    fn finish(&self, file: &str) -> (String, String) {
+        let diff = Diff::between(&self.job.source, file, 3).named(&self.job.name);
+        (diff.to_string(), file.to_owned())
+    }
+}
+
+impl Guide for DiffGuide {
+    fn admits(&self, bytes: &[u8]) -> bool {
+        let mut state = self.state.clone();
+        bytes.iter().all(|b| state.step(&self.job, *b))
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.state.step(&self.job, *byte);
+            if *byte == b'\n'
+                && let Some(file) = self.state.complete(&self.job)
+            {
+                self.last = Some(file);
+            }
+        }
+        self.text.extend_from_slice(bytes);
+    }
+
+    fn forced(&self) -> Vec<u8> {
+        let mut state = self.state.clone();
+        let mut forced = Vec::new();
+        loop {
+            let next = state.only(&self.job);
+            if next.is_empty() || !next.iter().all(|b| state.step(&self.job, *b)) {
+                return forced;
+            }
+            forced.extend(next);
+        }
+    }
+
+    fn may_end(&self) -> bool {
+        self.state.complete(&self.job).is_some()
+    }
+
+    fn must_end(&self) -> bool {
+        self.may_end() && self.state.signs(&self.job).is_empty()
+    }
+}

@@ -1,0 +1,229 @@
+//! Some lines written anew in their place.
+
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use super::Guide;
+use super::rules::{Reading, Rules, differ, is_text};
+
+/// Bounds of a [`LineGuide`].
+#[derive(Clone)]
+pub struct LineOptions {
+    /// What the whole file must be.
+    pub rules: Rules,
+    /// The first new line begins with exactly the blanks that the first old one begins with.
+    pub force_indent: bool,
+    /// How many lines may be written beyond the number of old ones, while the file is not valid yet.
+    pub extra_lines: usize,
+    /// Bytes in a line, without its line feed.
+    pub max_line: usize,
+}
+
+impl Default for LineOptions {
+    fn default() -> Self {
+        LineOptions {
+            rules: Rules::default(),
+            force_indent: true,
+            extra_lines: 3,
+            max_line: 200,
+        }
+    }
+}
+
+/// Why lines cannot be written anew.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum LineError {
+    /// Lines that the file has not.
+    #[error(
+        "lines {first} to {end} (from 0, the end not included) of a file of {lines}; name one to some lines inside it"
+    )]
+    Range {
+        /// The first line.
+        first: usize,
+        /// The line after the last.
+        end: usize,
+        /// The lines of the file.
+        lines: usize,
+    },
+    /// What stands before the lines is no beginning of a valid file.
+    #[error(
+        "the {lines} lines before those to write are no beginning of a valid file; choose earlier ones"
+    )]
+    Before {
+        /// How many lines.
+        lines: usize,
+    },
+}
+
+/// Guides the text that stands instead of some successive lines of a file.
+///
+/// What is guided are the new lines, each with its line feed: as many as the old ones, and then more only as long as the
+/// file is not valid without them. The text ends where the file is valid with what stands before and after it, and
+/// then must end. A text that changes nothing but blanks is refused.
+///
+/// A line begun can turn out to have no end that suits what follows (a plain statement where an indented block comes
+/// next). [`LineOptions::max_line`] bounds what is then written; at last no byte is admitted.
+pub struct LineGuide {
+    job: Arc<Job>,
+    state: State,
+}
+
+struct Job {
+    before: String,
+    old: String,
+    after: String,
+    /// The file's last line lacks its line feed.
+    open_end: bool,
+    count: usize,
+    indent: Vec<u8>,
+    options: LineOptions,
+}
+
+#[derive(Clone)]
+struct State {
+    reading: Reading,
+    text: Vec<u8>,
+    /// Where the line begins in the text.
+    line: usize,
+    lines: usize,
+    done: bool,
+}
+
+impl LineGuide {
+    /// Guides what is written instead of `count` lines of the source, from the one with index `first` (from 0).
+    ///
+    /// # Errors
+    /// [`LineError`]: the file has no such lines, or no valid file begins like what stands before them.
+    pub fn new(
+        source: &str,
+        first: usize,
+        count: usize,
+        options: LineOptions,
+    ) -> Result<Self, LineError> {
+        let lines = crate::lines(source);
+        let end = first.saturating_add(count);
+        if count == 0 || end > lines.len() {
+            return Err(LineError::Range {
+                first,
+                end,
+                lines: lines.len(),
+            });
+        }
+        let before = lines[..first].concat();
+        let mut reading = options.rules.read();
+        if !reading.push(before.as_bytes()) {
+            return Err(LineError::Before { lines: first });
+        }
+        let indent = lines[first]
+            .bytes()
+            .take_while(|b| options.force_indent && matches!(b, b' ' | b'\t'));
+        let job = Job {
+            before,
+            old: lines[first..end].concat(),
+            after: lines[end..].concat(),
+            open_end: !source.ends_with('\n'),
+            count,
+            indent: indent.collect(),
+            options,
+        };
+        let state = State {
+            reading,
+            text: Vec::new(),
+            line: 0,
+            lines: 0,
+            done: false,
+        };
+        Ok(LineGuide {
+            job: Arc::new(job),
+            state,
+        })
+    }
+
+    /// The new lines so far.
+    pub fn text(&self) -> &[u8] {
+        &self.state.text
+    }
+
+    /// The whole new file, once the new lines are all there.
+    pub fn result(&self) -> Option<String> {
+        self.state.done.then(|| self.job.file(&self.state.text))
+    }
+}
+
+impl Job {
+    fn file(&self, text: &[u8]) -> String {
+        let mut file = format!(
+            "{}{}{}",
+            self.before,
+            String::from_utf8_lossy(text),
+            self.after
+        );
+        if self.open_end && file.ends_with('\n') {
+            file.pop();
+        }
+        file
+    }
+
+    /// Takes a byte; `false`: it is not admitted, and the state is of no use any more.
+    fn step(&self, state: &mut State, byte: u8) -> bool {
+        if state.done {
+            return false;
+        }
+        if self.options.force_indent {
+            match self.indent.get(state.text.len()) {
+                Some(b) if *b != byte => return false,
+                None if state.text.len() == self.indent.len() && matches!(byte, b' ' | b'\t') => {
+                    return false;
+                }
+                _ => {}
+            }
+        }
+        state.text.push(byte);
+        if !is_text(&state.text[state.line..]) || !state.reading.push(&[byte]) {
+            return false;
+        }
+        if byte != b'\n' {
+            return state.text.len() - state.line <= self.options.max_line;
+        }
+        state.line = state.text.len();
+        state.lines += 1;
+        state.done = state.lines >= self.count && self.is_valid(state);
+        state.done || state.lines < self.count + self.options.extra_lines
+    }
+
+    fn is_valid(&self, state: &State) -> bool {
+        std::str::from_utf8(&state.text).is_ok_and(|new| differ(new, &self.old))
+            && state.reading.ends_with(self.after.as_bytes())
+            && self.options.rules.accepts(&self.file(&state.text))
+    }
+}
+
+impl Guide for LineGuide {
+    fn admits(&self, bytes: &[u8]) -> bool {
+        let mut state = self.state.clone();
+        bytes.iter().all(|b| self.job.step(&mut state, *b))
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.job.step(&mut self.state, *byte);
+        }
+    }
+
+    fn forced(&self) -> Vec<u8> {
+        self.job
+            .indent
+            .get(self.state.text.len()..)
+            .unwrap_or_default()
+            .to_vec()
+    }
+
+    fn may_end(&self) -> bool {
+        self.state.done
+    }
+
+    fn must_end(&self) -> bool {
+        self.state.done
+    }
+}

@@ -1,0 +1,88 @@
+//! What a whole file must be.
+
+use std::sync::Arc;
+
+use crate::python::Prefix;
+
+/// A last check of a whole file.
+pub type Accept = Arc<dyn Fn(&str) -> bool + Send + Sync>;
+
+/// What the file that an edit leaves must be.
+#[derive(Clone)]
+pub struct Rules {
+    /// How a file starts: [`Prefix::new`] for Python, or one that allows certain names only; `None`: any text will do.
+    pub start: Option<Prefix>,
+    /// Asked of every file that an edit would leave, after the prefix found it valid; a real parser, for instance.
+    pub accept: Option<Accept>,
+}
+
+impl Default for Rules {
+    /// Python, with no further check.
+    fn default() -> Self {
+        Rules {
+            start: Some(Prefix::new()),
+            accept: None,
+        }
+    }
+}
+
+impl Rules {
+    /// Any text.
+    pub fn any() -> Self {
+        Rules {
+            start: None,
+            accept: None,
+        }
+    }
+
+    /// The same with a last check of the whole file.
+    pub fn with(self, accept: Accept) -> Self {
+        Rules {
+            accept: Some(accept),
+            ..self
+        }
+    }
+
+    pub(super) fn read(&self) -> Reading {
+        Reading(self.start.clone())
+    }
+
+    pub(super) fn accepts(&self, file: &str) -> bool {
+        self.accept.as_ref().is_none_or(|accept| accept(file))
+    }
+}
+
+/// A file read up to some byte.
+#[derive(Clone)]
+pub(super) struct Reading(Option<Prefix>);
+
+impl Reading {
+    /// Takes bytes; `false`: no valid file goes on so.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
+        self.0.as_mut().is_none_or(|p| p.push_all(bytes))
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.0.as_ref().is_none_or(Prefix::is_complete)
+    }
+
+    /// Whether the file is valid if this is the rest of it.
+    pub(super) fn ends_with(&self, rest: &[u8]) -> bool {
+        let mut end = self.clone();
+        end.push(rest) && end.is_complete()
+    }
+}
+
+/// Whether a line so far can be text: no character is cut but the last.
+pub(super) fn is_text(line: &[u8]) -> bool {
+    !line.contains(&0)
+        && std::str::from_utf8(line).map_or_else(|e| e.error_len().is_none(), |_| true)
+}
+
+/// Whether two texts differ in more than blank lines and blanks at lines' ends.
+pub(super) fn differ(a: &str, b: &str) -> bool {
+    fn lines(text: &str) -> impl Iterator<Item = &str> {
+        text.lines().map(str::trim_end).filter(|l| !l.is_empty())
+    }
+    !lines(a).eq(lines(b))
+}
