@@ -261,7 +261,10 @@ impl Config {
             num_hidden_layers: fields.size("num_hidden_layers", None)?,
             num_attention_heads: heads,
             num_key_value_heads: fields.size("num_key_value_heads", Some(heads))?,
-            head_dim: fields.size("head_dim", hidden_size.checked_div(heads))?,
+            head_dim: fields.size(
+                "head_dim",
+                Some(hidden_size.checked_div(heads).unwrap_or(0)),
+            )?,
             rms_norm_eps: fields.number("rms_norm_eps", 1e-6)?,
             rope_theta: match rope {
                 Some(theta) => fields.as_number("rope_parameters.rope_theta", theta)?,

@@ -1,13 +1,20 @@
-//! Language models of the Llama family.
+//! Language models of the Llama family: weights in and out, tokenizers, a decoder that writes many short texts
+//! side by side, and drawing held to a [`Guide`](edit::guide::Guide).
 
 pub use checkpoint::{Checkpoint, Tensor, save};
 pub use config::Config;
+pub use draw::Sampling;
 pub use error::Error;
+pub use generate::{End, Free, Generator, Limits, Task, Written};
 pub use tokenizer::Tokenizer;
 
 pub mod checkpoint;
 pub mod config;
+pub mod cpu;
+mod draw;
+pub mod engine;
 pub mod error;
+pub mod generate;
 mod gguf;
 mod safetensors;
 pub mod tokenizer;

@@ -64,7 +64,10 @@ impl Gguf {
         let key = |field: &str| format!("{arch}.{field}");
         let hidden_size = self.size(&key("embedding_length"), None)?;
         let heads = self.size(&key("attention.head_count"), None)?;
-        let head_dim = self.size(&key("attention.key_length"), hidden_size.checked_div(heads))?;
+        let head_dim = self.size(
+            &key("attention.key_length"),
+            Some(hidden_size.checked_div(heads).unwrap_or(0)),
+        )?;
         for field in ["rope.dimension_count", "attention.value_length"] {
             let field = key(field);
             let size = self.size(&field, Some(head_dim))?;

@@ -1,0 +1,194 @@
+//! Elementwise functions and row reductions, in fixed order.
+
+use super::fast;
+
+/// e^x to about 2 units in the last place, for x <= 88; below -87 it is 0.
+#[inline(always)]
+fn exp(x: f32) -> f32 {
+    const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    // ln 2 in two parts, the first with few bits, so that n * HIGH is exact.
+    const HIGH: f32 = 0.693_359_4;
+    const LOW: f32 = -2.121_944_4e-4;
+    let clamped = x.clamp(-87.0, 88.0);
+    let n = (clamped * LOG2_E).round_ties_even();
+    let r = n.mul_add(-LOW, n.mul_add(-HIGH, clamped));
+    // Taylor's polynomial; |r| <= ln(2) / 2.
+    let mut p = 1.0 / 5040.0;
+    for c in [
+        1.0 / 720.0,
+        1.0 / 120.0,
+        1.0 / 24.0,
+        1.0 / 6.0,
+        0.5,
+        1.0,
+        1.0,
+    ] {
+        p = r.mul_add(p, c);
+    }
+    let power = f32::from_bits(((n as i32 + 127) << 23) as u32);
+    if x < -87.0 { 0.0 } else { p * power }
+}
+
+/// Lanes of a reduction: enough for two vectors of eight.
+const LANES: usize = 16;
+
+/// Adds up what `f` makes of every element, in lanes, the rest last.
+#[inline(always)]
+fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+    let mut lanes = [0.0f32; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane += f(*value);
+        }
+    }
+    let mut total = 0.0;
+    for lane in lanes {
+        total += lane;
+    }
+    for value in rest {
+        total += f(*value);
+    }
+    total
+}
+
+#[inline(always)]
+fn max(x: &[f32]) -> f32 {
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let (chunks, rest) = x.as_chunks::<LANES>();
+    for chunk in chunks {
+        for (lane, value) in lanes.iter_mut().zip(chunk) {
+            *lane = if *value > *lane { *value } else { *lane };
+        }
+    }
+    let mut top = f32::NEG_INFINITY;
+    for value in lanes.iter().chain(rest) {
+        top = if *value > top { *value } else { top };
+    }
+    top
+}
+
+fast! {
+    /// RMSNorm (Zhang and Sennrich 2019): `out = x / sqrt(mean(x^2) + epsilon) * weight`.
+    pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, out: &mut [f32]) {
+        let mean = sum(x, |v| v * v) / x.len() as f32;
+        let scale = 1.0 / (mean + epsilon).sqrt();
+        for ((out, x), weight) in out.iter_mut().zip(x).zip(weight) {
+            *out = x * scale * weight;
+        }
+    }
+}
+
+fast! {
+    /// SwiGLU's middle: `gate = silu(gate) * up`.
+    pub fn gate(gate: &mut [f32], up: &[f32]) {
+        for (gate, up) in gate.iter_mut().zip(up) {
+            *gate = *gate / (1.0 + exp(-*gate)) * up;
+        }
+    }
+}
+
+fast! {
+    /// `x += y`.
+    pub fn add(x: &mut [f32], y: &[f32]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += y;
+        }
+    }
+}
+
+fast! {
+    /// `x = e^(scale * (x - max))` over both parts as one row, divided by their common sum.
+    pub fn softmax(first: &mut [f32], second: &mut [f32], scale: f32) {
+        let top = max(first).max(max(second));
+        for x in first.iter_mut().chain(second.iter_mut()) {
+            *x = exp((*x - top) * scale);
+        }
+        let inverse = 1.0 / (sum(first, |v| v) + sum(second, |v| v));
+        for x in first.iter_mut().chain(second.iter_mut()) {
+            *x *= inverse;
+        }
+    }
+}
+
+fast! {
+    /// Turns logits into weights: `e^((x - max) / temperature)`, the largest 1.
+    pub fn weigh(x: &mut [f32], temperature: f32) {
+        let top = max(x);
+        let inverse = 1.0 / temperature;
+        for x in x.iter_mut() {
+            *x = exp((*x - top) * inverse);
+        }
+    }
+}
+
+fast! {
+    /// The sum of a row, in the order of every other sum here.
+    pub fn total(x: &[f32]) -> f32 {
+        sum(x, |v| v)
+    }
+}
+
+/// Rotary position embedding (Su et al. 2021), the halves of a head as pairs.
+pub struct Rope {
+    /// Cosine and sine of every pair at every position.
+    table: Vec<(f32, f32)>,
+    half: usize,
+}
+
+impl Rope {
+    /// The table for `positions` positions.
+    pub fn new(head_dim: usize, theta: f64, positions: usize) -> Self {
+        let half = head_dim / 2;
+        let mut table = Vec::with_capacity(positions * half);
+        for position in 0..positions {
+            for pair in 0..half {
+                let frequency = libm::pow(theta, -2.0 * pair as f64 / head_dim as f64);
+                let angle = position as f64 * frequency;
+                table.push((libm::cos(angle) as f32, libm::sin(angle) as f32));
+            }
+        }
+        Self { table, half }
+    }
+
+    /// Turns one head at its position.
+    pub fn turn(&self, head: &mut [f32], position: usize) {
+        let table = &self.table[position * self.half..][..self.half];
+        let (low, high) = head.split_at_mut(self.half);
+        for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(table) {
+            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_exact_to_two_units() {
+        for i in -8_600..8_800 {
+            let x = i as f32 * 0.01;
+            let right = libm::exp(f64::from(x));
+            let error = (f64::from(exp(x)) - right).abs() / right;
+            assert!(error < 2.5e-7, "{x}: {error}");
+        }
+        assert_eq!(exp(-100.0), 0.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+    }
+
+    #[test]
+    fn softmax_of_two_parts_is_that_of_the_whole() {
+        let row: Vec<f32> = (0..37).map(|i| libm::sin(f64::from(i)) as f32).collect();
+        let (mut first, mut second) = (row[..20].to_vec(), row[20..].to_vec());
+        softmax(&mut first, &mut second, 0.5);
+        let weights: Vec<f64> = row.iter().map(|x| libm::exp(f64::from(x * 0.5))).collect();
+        let sum: f64 = weights.iter().sum();
+        for (got, weight) in first.iter().chain(&second).zip(weights) {
+            assert!((f64::from(*got) - weight / sum).abs() < 1e-6);
+        }
+        let mut alone = row.clone();
+        softmax(&mut alone, &mut [], 0.5);
+        assert!((alone.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    }
+}

@@ -1,0 +1,360 @@
+//! Writing many continuations of shared beginnings, in batches.
+//!
+//! A beginning (a prompt) is read once and kept for as long as memory allows; every text continues it from a place
+//! of its own. Rows that end make room for the next at once. What a guide leaves no choice about is not drawn
+//! but read, all its tokens in one step.
+
+use std::sync::Arc;
+
+use edit::guide::Guide;
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::config::Config;
+use crate::draw::{Sampling, draw};
+use crate::engine::{Engine, Feed};
+use crate::tokenizer::Tokenizer;
+
+/// A text to write.
+pub struct Task<G> {
+    /// The tokens it continues; those of several tasks are read once if they are equal.
+    pub beginning: Arc<[u32]>,
+    /// How many of them it sees, at least one.
+    pub seen: usize,
+    /// Text between the beginning and what is guided.
+    pub lead: Vec<u8>,
+    /// What may be written.
+    pub guide: G,
+    /// Tokens that may be written at most, those without a choice included.
+    pub most: usize,
+    /// The source of chance.
+    pub rng: ChaCha8Rng,
+}
+
+/// Why a text ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The model or the guide ended it.
+    Done,
+    /// It came to the most tokens allowed, or to the end of what the model can read.
+    Length,
+    /// No token of the vocabulary was possible.
+    Stuck,
+    /// It was interrupted.
+    Stopped,
+}
+
+/// A text written.
+pub struct Written<G> {
+    /// The guide at the end of the text.
+    pub guide: G,
+    /// The text after the lead.
+    pub text: Vec<u8>,
+    /// Why it ended.
+    pub end: End,
+    /// Tokens of the beginning that were read for it, 0 where another task or an earlier call had them read.
+    pub read: usize,
+    /// Tokens drawn.
+    pub drawn: usize,
+    /// Tokens read without a draw, since they had to come.
+    pub forced: usize,
+}
+
+/// Settings of a [`Generator`].
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Texts written side by side.
+    pub batch: usize,
+    /// Memory for beginnings, in bytes; the latest is always kept.
+    pub memory: usize,
+}
+
+/// A model that writes.
+pub struct Generator<E: Engine> {
+    engine: E,
+    tokenizer: Arc<Tokenizer>,
+    limits: Limits,
+    /// The most recently used last.
+    beginnings: Vec<Beginning<E::Cache>>,
+}
+
+struct Beginning<C> {
+    tokens: Arc<[u32]>,
+    cache: Arc<C>,
+}
+
+/// Tokens of a beginning read in one step.
+const CHUNK: usize = 256;
+
+/// A text being written.
+struct Row<G, C> {
+    index: usize,
+    task: Task<G>,
+    beginning: Arc<C>,
+    own: C,
+    /// Tokens not yet read.
+    pending: Vec<u32>,
+    text: Vec<u8>,
+    read: usize,
+    drawn: usize,
+    forced: usize,
+}
+
+impl<G: Guide, C> Row<G, C> {
+    /// Draws the next token and whatever must follow it, or says why there is none.
+    fn step(
+        &mut self,
+        logits: &mut [f32],
+        sampling: Sampling,
+        tokenizer: &Tokenizer,
+        config: &Config,
+    ) -> Option<End> {
+        self.pending.clear();
+        let guide = &self.task.guide;
+        if guide.must_end() {
+            return Some(End::Done);
+        }
+        let written = self.drawn + self.forced;
+        if written >= self.task.most || self.task.seen + written >= config.max_position_embeddings {
+            return Some(End::Length);
+        }
+        let ends = |token: u32| config.eos_token_ids.contains(&token);
+        let may_end = guide.may_end();
+        let token = draw(logits, sampling, &mut self.task.rng, |token| {
+            let bytes = tokenizer.bytes(token);
+            if ends(token) {
+                may_end
+            } else {
+                !bytes.is_empty() && guide.admits(bytes)
+            }
+        });
+        let Some(token) = token else {
+            return Some(End::Stuck);
+        };
+        if ends(token) {
+            return Some(End::Done);
+        }
+        self.drawn += 1;
+        self.pending.push(token);
+        self.take(tokenizer.bytes(token));
+        self.force(tokenizer, &[]);
+        self.task.guide.must_end().then_some(End::Done)
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.task.guide.advance(bytes);
+        self.text.extend_from_slice(bytes);
+    }
+
+    /// Takes what must come next, after `lead`. A last space is left to be drawn with the word after it, as
+    /// tokenizers have it.
+    fn force(&mut self, tokenizer: &Tokenizer, lead: &[u8]) {
+        let mut forced = self.task.guide.forced();
+        if forced.last() == Some(&b' ') {
+            forced.pop();
+        }
+        let whole = [lead, &forced].concat();
+        let Ok(text) = std::str::from_utf8(&whole) else {
+            return;
+        };
+        let tokens = tokenizer.encode(text);
+        self.forced += tokens.len();
+        self.pending.extend(tokens);
+        self.take(&forced);
+    }
+
+    fn end(self, end: End) -> (usize, Written<G>) {
+        let Self {
+            index,
+            task,
+            text,
+            read,
+            drawn,
+            forced,
+            ..
+        } = self;
+        (
+            index,
+            Written {
+                guide: task.guide,
+                text,
+                end,
+                read,
+                drawn,
+                forced,
+            },
+        )
+    }
+}
+
+impl<E: Engine> Generator<E> {
+    /// A writer with `engine`.
+    pub fn new(engine: E, tokenizer: Arc<Tokenizer>, limits: Limits) -> Self {
+        Self {
+            engine,
+            tokenizer,
+            limits,
+            beginnings: Vec::new(),
+        }
+    }
+
+    /// The engine.
+    pub fn engine(&self) -> &E {
+        &self.engine
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Arc<Tokenizer> {
+        &self.tokenizer
+    }
+
+    /// Writes all texts; the results in the tasks' order. Each is a function of its task alone. `stopped` is asked
+    /// before every step.
+    pub fn write<G: Guide>(
+        &mut self,
+        tasks: Vec<Task<G>>,
+        sampling: Sampling,
+        stopped: &dyn Fn() -> bool,
+    ) -> Vec<Written<G>> {
+        let mut results: Vec<Option<Written<G>>> = tasks.iter().map(|_| None).collect();
+        let mut waiting = tasks.into_iter().enumerate();
+        let mut rows: Vec<Row<G, E::Cache>> = Vec::new();
+        let mut finish = |row: Row<G, E::Cache>, end: End| {
+            let (index, written) = row.end(end);
+            results[index] = Some(written);
+        };
+        loop {
+            while rows.len() < self.limits.batch {
+                let Some((index, task)) = waiting.next() else {
+                    break;
+                };
+                rows.push(self.begin(index, task, stopped));
+            }
+            if rows.is_empty() {
+                break;
+            }
+            if stopped() {
+                for row in rows.drain(..) {
+                    finish(row, End::Stopped);
+                }
+                continue;
+            }
+            let mut feeds: Vec<_> = rows
+                .iter_mut()
+                .map(|row| Feed {
+                    tokens: &row.pending,
+                    shared: Some((&*row.beginning, row.task.seen - 1)),
+                    own: &mut row.own,
+                    logits: 1,
+                })
+                .collect();
+            let logits = self.engine.forward(&mut feeds);
+            let (tokenizer, config) = (&*self.tokenizer, self.engine.config());
+            let ends: Vec<Option<End>> = rows
+                .par_iter_mut()
+                .zip(logits)
+                .map(|(row, mut logits)| row.step(&mut logits, sampling, tokenizer, config))
+                .collect();
+            let mut ends = ends.into_iter();
+            let (done, going) = rows
+                .drain(..)
+                .map(|row| (row, ends.next().flatten()))
+                .partition::<Vec<_>, _>(|(_, end)| end.is_some());
+            rows.extend(going.into_iter().map(|(row, _)| row));
+            for (row, end) in done {
+                finish(row, end.expect("partitioned by it"));
+            }
+        }
+        results
+            .into_iter()
+            .map(|written| written.expect("every task ends"))
+            .collect()
+    }
+
+    fn begin<G: Guide>(
+        &mut self,
+        index: usize,
+        task: Task<G>,
+        stopped: &dyn Fn() -> bool,
+    ) -> Row<G, E::Cache> {
+        let (beginning, read) = self.read(&task.beginning, stopped);
+        let mut row = Row {
+            index,
+            beginning,
+            own: self.engine.cache(),
+            pending: vec![task.beginning[task.seen - 1]],
+            text: Vec::new(),
+            read,
+            drawn: 0,
+            forced: 0,
+            task,
+        };
+        let lead = std::mem::take(&mut row.task.lead);
+        row.force(&self.tokenizer, &lead);
+        row
+    }
+
+    /// A beginning's cache, and how many tokens had to be read for it.
+    fn read(&mut self, tokens: &Arc<[u32]>, stopped: &dyn Fn() -> bool) -> (Arc<E::Cache>, usize) {
+        if let Some(place) = self
+            .beginnings
+            .iter()
+            .position(|held| held.tokens == *tokens)
+        {
+            let held = self.beginnings.remove(place);
+            let cache = held.cache.clone();
+            self.beginnings.push(held);
+            return (cache, 0);
+        }
+        let mut cache = self.engine.cache();
+        for chunk in tokens.chunks(CHUNK) {
+            if stopped() {
+                return (Arc::new(cache), 0);
+            }
+            self.engine.forward(&mut [Feed {
+                tokens: chunk,
+                shared: None,
+                own: &mut cache,
+                logits: 0,
+            }]);
+        }
+        let cache = Arc::new(cache);
+        self.beginnings.push(Beginning {
+            tokens: tokens.clone(),
+            cache: cache.clone(),
+        });
+        let bytes = |held: &[Beginning<E::Cache>]| -> usize {
+            held.iter()
+                .map(|held| self.engine.cache_bytes(held.tokens.len()))
+                .sum()
+        };
+        while self.beginnings.len() > 1 && bytes(&self.beginnings) > self.limits.memory {
+            self.beginnings.remove(0);
+        }
+        (cache, tokens.len())
+    }
+}
+
+/// A guide that lets the model write what it likes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Free;
+
+impl Guide for Free {
+    fn admits(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn advance(&mut self, _: &[u8]) {}
+
+    fn forced(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn may_end(&self) -> bool {
+        true
+    }
+
+    fn must_end(&self) -> bool {
+        false
+    }
+}
