@@ -303,8 +303,8 @@ impl Search<'_> {
             .extend(children.into_iter().map(|child| (child.id, child)));
     }
 
-    /// The next children to place, as far as they are here. Never past the end of an iteration: the map as it is
-    /// there has parents to give.
+    /// The next children to place, as far as they are here. Never past the end of an iteration, since
+    /// parents are drawn from the map as it is at that point.
     fn ready(&mut self) -> Vec<Child> {
         let end = self.first_of(self.placed + 2);
         let mut ready = Vec::new();
