@@ -40,6 +40,48 @@ pub enum Command {
     Report(ReportArgs),
     /// Write all children of a run as Parquet and JSON lines.
     Export(ExportArgs),
+    /// Measure operators beside published results.
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Subcommand)]
+pub enum Bench {
+    /// How often one mutation mends a program with several bugs (Lehman et al. 2022, figures 1 and 2).
+    Bugs(BugsArgs),
+}
+
+#[derive(Args)]
+pub struct BugsArgs {
+    /// The program with the bugs; give it twice for both [default: both].
+    #[arg(long = "task", value_name = "parity|quadratic", value_parser = ["parity", "quadratic"])]
+    pub tasks: Vec<String>,
+    /// A mutation operator, or paper-gp for the paper's genetic programming; give it once for each operator
+    /// [default: paper-gp and those with a weight in the configuration].
+    #[arg(long = "operator", value_name = "NAME")]
+    pub operators: Vec<String>,
+    /// Mutations of each program [default: 100000 for gp and paper-gp, 1000 for others].
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub trials: Option<u64>,
+    /// Seed of every random draw; the same number gives the same counts.
+    #[arg(long, value_name = "N")]
+    pub rng: Option<u64>,
+    /// Threads that run the unit tests [default: one per core].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Where to write the numbers and the figure.
+    #[arg(
+        short,
+        long = "output",
+        value_name = "DIR",
+        default_value = "figures/bugs"
+    )]
+    pub output: PathBuf,
+    /// Print JSON instead of tables.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use cli::{Cli, Command};
 
+mod bench;
 mod cli;
 pub mod figures;
 mod progress;
@@ -35,6 +36,7 @@ pub fn main() -> ExitCode {
         Some(Command::Plot(args)) => study::plot(&args),
         Some(Command::Report(args)) => study::report(&args),
         Some(Command::Export(args)) => study::export(&args),
+        Some(Command::Bench(what)) => bench::bench(&what),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@
 //! dark page recolours carry the classes of `sodarace::render`: `paper`,
 //! `ink`, `faint`, `grid`.
 
+pub mod bugs;
 mod curves;
 mod diff;
 mod map;
