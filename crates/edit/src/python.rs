@@ -1,6 +1,47 @@
 //! Which texts can become valid Python.
 //!
-//! [`Prefix`] reads Python 3.11 source byte by byte and knows after each byte whether some valid file starts so.
+//! [`Prefix`] reads Python 3.11 source byte by byte and knows after each byte whether some valid file starts so. It is
+//! made for constrained decoding: what may come next is tried on a clone, so clones and bytes must be cheap.
+//!
+//! # Design
+//! A lexer (`lexer`, `text` for strings, `number`) turns bytes into tokens as soon as they are certain. A word or an
+//! operator under way lives as long as some token it may become is one the parser would take.
+//!
+//! A deterministic pushdown automaton (`parser`) takes the tokens: a stack of frames, each a place in a construct
+//! (`statement`, `expression`, `bracket` for displays, arguments and comprehensions, `parameter`, `pattern`), above a
+//! stack of indented blocks that know what surrounds them (a function, a loop) and what their last statement asks of the
+//! next (`try` an `except`, a decorator a `def`). Precedence is not tracked: it does not matter to what is valid. What a
+//! finished expression may serve as (a bare name, a single target, any target) goes with it to the frame below, so
+//! `f(x) = 1` dies at its `=`.
+//!
+//! Two places are ambiguous until later: `match (` may call a function of that name or start a statement, and `with (`
+//! may start an expression or parenthesise its items. Both readings are followed until one dies or they meet.
+//!
+//! The replacement fields of f-strings are read by the same machine, with Python 3.11's rules: no backslash, no comment
+//! and no quote of the strings around them.
+//!
+//! # What is admitted though CPython refuses it
+//! Syntax: unknown names in `\N{…}`; identifiers of any characters beyond ASCII; a lambda right after `yield` in a
+//! replacement field, which cannot end there; more than 20 nested loops, `try` and `with`; integers of more than 4,300
+//! digits; `from __future__ import` late or of unknown features; assignment to an attribute `__debug__`.
+//!
+//! Names and scopes, which the automaton does not track: two parameters, keyword arguments or captures of one name;
+//! `global` and `nonlocal` of names used before, of parameters, or unbound; `:=` that rebinds a comprehension's variable
+//! or stands in one in a class; patterns that others make unreachable or that bind different names; `yield` in
+//! comprehensions; `return` with a value in an asynchronous generator; some asynchronous comprehensions nested in others;
+//! annotations and defaults that await or yield.
+//!
+//! # What is refused though CPython admits it
+//! `await` outside an `async` function in the element of a generator expression; a byte order mark; an encoding other
+//! than UTF-8; more than 10,000 columns of indentation.
+//!
+//! # Names
+//! With [`Prefix::with_names`] an identifier that is *read* must be one of [`Names`] or one bound further up in the text,
+//! wherever that was; so must an attribute after a dot and a keyword argument's name. New names may stand where they are
+//! bound: assignment, `for`, `with`, `except`, `import`, `def`, `class`, parameters, comprehensions and patterns. At the
+//! start of a statement a new name is admitted as long as what follows makes it a target: not before a dot, a bracket, an
+//! operator or the line's end. New names right of the first `=` of a chain, left of `:=`, and read in a comprehension
+//! before its `for` are refused.
 
 mod bracket;
 mod expression;
@@ -48,8 +89,9 @@ pub struct Prefix {
     kind: WordKind,
     word: SmallVec<[u8; 16]>,
     fields: SmallVec<[Field; 1]>,
-    /// The readings still possible: one, but for `match (` and `with (`.
-    parsers: SmallVec<[Parser; 1]>,
+    parser: Parser,
+    /// Other readings still possible: after `match (` and `with (`, to the end of the line at most.
+    others: Vec<Parser>,
     names: Option<Arc<Names>>,
     bound: Option<Arc<Bound>>,
 }
@@ -59,7 +101,8 @@ impl Clone for Prefix {
         Prefix {
             word: SmallVec::from_slice(&self.word),
             fields: SmallVec::from_slice(&self.fields),
-            parsers: self.parsers.clone(),
+            parser: self.parser.clone(),
+            others: self.others.clone(),
             names: self.names.clone(),
             bound: self.bound.clone(),
             ..*self
@@ -76,8 +119,6 @@ impl Default for Prefix {
 impl Prefix {
     /// The start of a file.
     pub fn new() -> Self {
-        let mut parsers = SmallVec::new();
-        parsers.push(Parser::new());
         Prefix {
             lex: Lex::Indent,
             dead: false,
@@ -90,7 +131,8 @@ impl Prefix {
             kind: WordKind::default(),
             word: SmallVec::new(),
             fields: SmallVec::new(),
-            parsers,
+            parser: Parser::new(),
+            others: Vec::new(),
             names: None,
             bound: None,
         }
@@ -125,6 +167,6 @@ impl Prefix {
         self.lex != Lex::Continued
             && end.push(b'\n')
             && end.lex == Lex::Indent
-            && end.parsers.iter().any(Parser::may_end)
+            && end.parser.may_end()
     }
 }

@@ -16,9 +16,6 @@ fn gather(flags: u16, ret: u16) -> u16 {
     flags
 }
 
-/// No expression was read: the comprehension's first clause.
-const START: u16 = u16::MAX;
-
 impl Parser {
     pub(super) fn bracket(&mut self, tok: Tok, frame: Frame, ret: &mut u16) -> Step {
         match frame.st {
@@ -27,9 +24,9 @@ impl Parser {
             }
             St::TupleStart | St::TupleElement | St::TupleNext => self.tuple(tok, frame, ret),
             St::CompAsync | St::CompIn | St::CompTail => self.comprehension(tok, frame, *ret),
-            _ if (frame.st as u8) < St::CallNext as u8 => self.brace(tok, frame),
+            _ if (frame.st as u8) < St::CallNext as u8 => self.brace(tok, frame, *ret),
             _ if (frame.st as u8) < St::SubOpen as u8 => self.arguments(tok, frame, *ret),
-            _ => self.subscript(tok, frame),
+            _ => self.subscript(tok, frame, *ret),
         }
     }
 
@@ -159,7 +156,7 @@ impl Parser {
     }
 
     /// `{ … }`: a dictionary or a set.
-    fn brace(&mut self, tok: Tok, frame: Frame) -> Step {
+    fn brace(&mut self, tok: Tok, frame: Frame, ret: u16) -> Step {
         let first = frame.flags & flag::FIRST != 0;
         match (frame.st, tok) {
             (
@@ -192,7 +189,7 @@ impl Parser {
                 self.goto_expression(St::DictKey, Level::Expression, 0);
                 Step::Again
             }
-            (St::BraceFirst | St::DictKey, Tok::Colon) => {
+            (St::BraceFirst | St::DictKey, Tok::Colon) if ret & prop::WALRUS == 0 => {
                 self.goto_expression(St::DictValue, Level::Expression, 0)
             }
             (St::BraceFirst, _) => {
@@ -261,12 +258,13 @@ impl Parser {
     }
 
     /// `[ … ]` after an operand: items and slices.
-    fn subscript(&mut self, tok: Tok, frame: Frame) -> Step {
+    fn subscript(&mut self, tok: Tok, frame: Frame, ret: u16) -> Step {
         let place = prop::SINGLE | prop::TARGET | prop::DEL;
         match (frame.st, tok) {
             (St::SubOpen | St::SubNext, Tok::Star) => {
                 self.goto_expression(St::SubStarred, Level::BitOr, 0)
             }
+            (St::SubElement, Tok::Colon) if ret & prop::WALRUS != 0 => Step::Dead,
             (St::SubOpen | St::SubNext | St::SubElement, Tok::Colon) => self.goto(St::SubColon),
             (St::SubColon | St::SubUpper, Tok::Colon) => self.goto(St::SubColon2),
             (St::SubOpen, Tok::RSqb) => Step::Dead,
@@ -293,39 +291,36 @@ impl Parser {
         self.push(
             St::CompTail,
             Level::Named,
-            flag::FIRST | if eager { flag::LIST } else { 0 },
+            flag::FIRST | if eager { flag::EAGER } else { 0 },
         );
-        self.comprehension(tok, self.top(), START)
+        self.open_clause(tok)
+    }
+
+    /// `for` or `async` of a comprehension.
+    fn open_clause(&mut self, tok: Tok) -> Step {
+        if tok == Tok::For {
+            return self.goto_tuple(St::CompIn, Level::Target, flag::NEW_OK);
+        }
+        let eager = self.top().flags & flag::EAGER != 0;
+        self.top_mut().st = St::CompAsync;
+        let closes = |f: &&Frame| matches!(f.st, St::SeqClose | St::BraceClose);
+        let nested = self.stack.iter().filter(closes).count() > 1;
+        took_if(!eager || nested || self.block().ctx & ctx::ASYNC != 0)
     }
 
     fn comprehension(&mut self, tok: Tok, frame: Frame, ret: u16) -> Step {
         match (frame.st, tok) {
-            (St::CompTail | St::CompAsync, Tok::For) => {
-                if ret != START && frame.st == St::CompTail {
-                    self.top_mut().flags &= !flag::FIRST;
-                }
-                self.goto_tuple(St::CompIn, Level::Target, flag::NEW_OK)
-            }
-            (St::CompTail, Tok::Async) => {
-                self.top_mut().st = St::CompAsync;
-                if ret != START {
-                    self.top_mut().flags &= !flag::FIRST;
-                }
-                let nested = self
-                    .stack
-                    .iter()
-                    .filter(|f| f.st == St::SeqClose || f.st == St::BraceClose)
-                    .count()
-                    > 1;
-                took_if(
-                    frame.flags & flag::LIST == 0 || self.block().ctx & ctx::ASYNC != 0 || nested,
-                )
-            }
+            (St::CompAsync, Tok::For) => self.open_clause(tok),
             (St::CompIn, Tok::In) if ret & prop::TARGET != 0 => {
+                self.top_mut().flags |= flag::ITERABLE;
                 self.goto_expression(St::CompTail, Level::Or, 0)
             }
-            (St::CompTail, Tok::If) => {
+            (St::CompTail, Tok::For | Tok::Async) => {
                 self.top_mut().flags &= !flag::FIRST;
+                self.open_clause(tok)
+            }
+            (St::CompTail, Tok::If) => {
+                self.top_mut().flags &= !(flag::FIRST | flag::ITERABLE);
                 self.push_expression(Level::Or, 0);
                 Step::Took
             }

@@ -94,7 +94,7 @@ impl Parser {
             }
             Tok::LSqb => self.bracketed(
                 St::SeqOpen,
-                new_ok | flag::LIST | flag::FIRST | prop::TARGET | prop::DEL,
+                new_ok | flag::EAGER | flag::FIRST | prop::TARGET | prop::DEL,
             ),
             Tok::LBrace => self.bracketed(St::BraceOpen, 0),
             Tok::Plus | Tok::Minus | Tok::Tilde if arithmetic => self.operator(St::AfterOperator),
@@ -157,17 +157,22 @@ impl Parser {
                         && frame.flags & prop::NAME != 0
                         && frame.flags & flag::COMPOSITE == 0 =>
                 {
+                    if self.in_iterable() {
+                        return Step::Dead;
+                    }
                     self.top_mut().level = Level::Expression;
+                    self.top_mut().flags |= prop::WALRUS;
                     return self.operator(St::Start);
                 }
                 _ => {}
             }
         }
-        *ret = if frame.flags & flag::COMPOSITE != 0 {
-            0
+        let kept = if frame.flags & flag::COMPOSITE != 0 {
+            prop::WALRUS
         } else {
-            frame.flags & prop::ALL
+            prop::ALL
         };
+        *ret = frame.flags & kept;
         self.pop();
         Step::Again
     }
@@ -175,10 +180,22 @@ impl Parser {
     /// In an `async` function, and not in the body of a lambda; or in a generator expression, past its first iterable.
     pub(super) fn may_await(&self) -> bool {
         let generator = |f: &Frame| {
-            matches!(f.st, St::CompTail | St::CompIn) && f.flags & (flag::LIST | flag::FIRST) == 0
+            matches!(f.st, St::CompTail | St::CompIn) && f.flags & (flag::EAGER | flag::FIRST) == 0
         };
         self.block().ctx & ctx::ASYNC != 0 && self.stack.iter().all(|f| f.st != St::LambdaBody)
             || self.stack.iter().any(generator)
+    }
+
+    /// In an iterable of a comprehension, where CPython allows no `:=` outside lambdas.
+    fn in_iterable(&self) -> bool {
+        let scope = self
+            .stack
+            .iter()
+            .rev()
+            .take_while(|f| f.st != St::LambdaBody);
+        scope
+            .into_iter()
+            .any(|f| f.st == St::CompTail && f.flags & flag::ITERABLE != 0)
     }
 
     /// In a function or in the body of a lambda.

@@ -1,7 +1,5 @@
 //! The lexer: bytes in, tokens out, one byte at a time.
 
-use smallvec::SmallVec;
-
 use super::Prefix;
 use super::names::Bound;
 use super::number::Number;
@@ -155,14 +153,15 @@ impl Prefix {
             b';' => self.feed(Tok::Semi),
             b'~' => self.feed(Tok::Tilde),
             // more than one reading: after `match`, it may be an attribute's or start an operand
-            b'.' if self.parsers.len() == 1 && self.accepts(Tok::Dot) => self.feed(Tok::Dot),
+            b'.' if self.others.is_empty() && self.accepts(Tok::Dot) => self.feed(Tok::Dot),
             b'.' => {
                 self.lex = Lex::Dots(1);
                 self.accepts(Tok::Number) || self.accepts(Tok::Ellipsis) || self.accepts(Tok::Dot)
             }
             b'#' => {
+                // its end ends the line, unless in brackets
                 self.lex = Lex::Comment;
-                self.fields.is_empty()
+                self.fields.is_empty() && (self.depth > 0 || self.accepts(Tok::Newline))
             }
             b'\\' => {
                 self.lex = Lex::Backslash;
@@ -225,7 +224,7 @@ impl Prefix {
                 self.continued_indent = false;
                 self.begun = true;
                 self.lex = Lex::Between;
-                self.parsers.iter_mut().all(|p| p.start_line(col, alt)) && self.between(b)
+                self.parser.start_line(col, alt) && self.between(b)
             }
         }
     }
@@ -392,41 +391,43 @@ impl Prefix {
 
     /// Gives the parser a token.
     pub(super) fn feed(&mut self, tok: Tok) -> bool {
-        if let [parser] = &mut self.parsers[..] {
-            return parser.feed(tok);
+        if self.others.is_empty() {
+            return self.parser.feed(tok);
         }
-        self.parsers.retain(|p| p.feed(tok));
-        self.merge();
-        !self.parsers.is_empty()
+        self.others.retain_mut(|p| p.feed(tok));
+        let fed = self.parser.feed(tok);
+        self.settle(fed)
     }
 
     /// Gives the parser a token that may be read in two ways: where both are possible, both are followed.
-    fn feed_either(&mut self, tok: Tok, other: Option<Tok>) -> bool {
-        let Some(other) = other else {
+    fn feed_either(&mut self, tok: Tok, second: Option<Tok>) -> bool {
+        let Some(second) = second else {
             return self.feed(tok);
         };
-        let mut also: SmallVec<[Parser; 1]> = self.parsers.iter().cloned().collect();
-        also.retain(|p| p.feed(other));
-        self.parsers.retain(|p| p.feed(tok));
-        self.parsers.append(&mut also);
-        self.merge();
-        !self.parsers.is_empty()
+        let readings = std::iter::once(&self.parser).chain(&self.others);
+        let mut also: Vec<Parser> = readings.filter(|p| p.accepts(second)).cloned().collect();
+        also.retain_mut(|p| p.feed(second));
+        self.others.retain_mut(|p| p.feed(tok));
+        self.others.append(&mut also);
+        let fed = self.parser.feed(tok);
+        self.settle(fed)
     }
 
-    /// Readings that have come to the same are one.
-    fn merge(&mut self) {
-        let mut i = 1;
-        while i < self.parsers.len() {
-            if self.parsers[..i].contains(&self.parsers[i]) {
-                self.parsers.remove(i);
-            } else {
-                i += 1;
-            }
+    /// After a token: where the first reading died another takes its place; those that have come to the same are one.
+    fn settle(&mut self, first_lives: bool) -> bool {
+        if !first_lives {
+            let Some(other) = self.others.pop() else {
+                return false;
+            };
+            self.parser = other;
         }
+        self.others.dedup();
+        self.others.retain(|p| *p != self.parser);
+        true
     }
 
     pub(super) fn accepts(&self, tok: Tok) -> bool {
-        self.parsers.iter().any(|p| p.accepts(tok))
+        self.parser.accepts(tok) || self.others.iter().any(|p| p.accepts(tok))
     }
 }
 

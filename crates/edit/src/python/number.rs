@@ -3,8 +3,9 @@
 /// How far a number has been read. `…Gap`: an underscore was read, a digit must follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Number {
-    /// `0` and its repetitions; the same with other digits behind, which only a float may have.
+    /// `0`; its repetitions; the same with other digits behind, which only a float may have.
     Zero,
+    Zeros,
     ZeroGap,
     ZeroDigits,
     ZeroDigitsGap,
@@ -42,12 +43,12 @@ impl Number {
         use Number::*;
         let digit = b.is_ascii_digit();
         let next = match self {
-            Zero | ZeroGap if b == b'0' => Zero,
-            Zero | ZeroGap | ZeroDigits | ZeroDigitsGap if digit => ZeroDigits,
+            Zero | Zeros | ZeroGap if b == b'0' => Zeros,
+            Zero | Zeros | ZeroGap | ZeroDigits | ZeroDigitsGap if digit => ZeroDigits,
             Zero if matches!(b, b'x' | b'X') => Base(16),
             Zero if matches!(b, b'o' | b'O') => Base(8),
             Zero if matches!(b, b'b' | b'B') => Base(2),
-            Zero if b == b'_' => ZeroGap,
+            Zero | Zeros if b == b'_' => ZeroGap,
             ZeroDigits if b == b'_' => ZeroDigitsGap,
             Decimal | DecimalGap if digit => Decimal,
             Decimal if b == b'_' => DecimalGap,
@@ -60,9 +61,11 @@ impl Number {
             Exponent if matches!(b, b'+' | b'-') => ExponentSign,
             Exponent | ExponentSign | ExponentDigit | ExponentGap if digit => ExponentDigit,
             ExponentDigit if b == b'_' => ExponentGap,
-            Zero | ZeroDigits | Decimal if b == b'.' => Point,
-            Zero | ZeroDigits | Decimal | Point | Fraction if matches!(b, b'e' | b'E') => Exponent,
-            Zero | ZeroDigits | Decimal | Point | Fraction | ExponentDigit
+            Zero | Zeros | ZeroDigits | Decimal if b == b'.' => Point,
+            Zero | Zeros | ZeroDigits | Decimal | Point | Fraction if matches!(b, b'e' | b'E') => {
+                Exponent
+            }
+            Zero | Zeros | ZeroDigits | Decimal | Point | Fraction | ExponentDigit
                 if matches!(b, b'j' | b'J') =>
             {
                 Imaginary
@@ -77,7 +80,7 @@ impl Number {
         use Number::*;
         matches!(
             self,
-            Zero | Decimal | BaseDigit(_) | Point | Fraction | ExponentDigit | Imaginary
+            Zero | Zeros | Decimal | BaseDigit(_) | Point | Fraction | ExponentDigit | Imaginary
         )
     }
 }

@@ -19,6 +19,8 @@ pub(super) mod prop {
     /// A string or bytes literal, which another may follow.
     pub const STR: u16 = 1 << 5;
     pub const BYTES: u16 = 1 << 6;
+    /// Stands left and right of `:=`.
+    pub const WALRUS: u16 = 1 << 15;
     pub const ALL: u16 = (1 << 7) - 1;
 }
 
@@ -38,6 +40,9 @@ pub(super) mod flag {
     pub const FIELD: u16 = 1 << 13;
     /// Targets of `del`.
     pub const DELETING: u16 = 1 << 14;
+    /// Comprehension: not a generator; in an iterable, not in a condition.
+    pub const EAGER: u16 = 1 << 12;
+    pub const ITERABLE: u16 = 1 << 13;
     /// Arguments: a keyword was given; `**` was; of a class, where no bare generator may stand.
     pub const KEYWORD: u16 = 1 << 12;
     pub const DOUBLE_STAR: u16 = 1 << 13;
@@ -228,6 +233,36 @@ impl Parser {
 
     /// Whether the token may come next.
     pub(super) fn accepts(&self, tok: Tok) -> bool {
+        // the commonest answers without a copy
+        let Frame { st, level, flags } = self.top();
+        match (st, tok) {
+            (
+                St::Start | St::AfterNot | St::AfterOperator | St::AfterAwait | St::AfterIs,
+                Tok::Name,
+            ) => return true,
+            (St::After, _) if flags & prop::NEW == 0 => match tok {
+                Tok::Dot => return true,
+                Tok::Name => return false,
+                Tok::Plus
+                | Tok::Minus
+                | Tok::Star
+                | Tok::Slash
+                | Tok::At
+                | Tok::Arith
+                | Tok::Bar
+                    if level <= Level::BitOr =>
+                {
+                    return true;
+                }
+                Tok::Compare | Tok::In | Tok::Is | Tok::Not | Tok::And | Tok::Or
+                    if level <= Level::Or =>
+                {
+                    return true;
+                }
+                _ => {}
+            },
+            _ => {}
+        }
         self.clone().feed(tok)
     }
 

@@ -1,0 +1,201 @@
+//! The awkward cases: what is valid, and at which byte the rest dies.
+
+use std::sync::Arc;
+
+use edit::python::{Names, Prefix};
+
+/// How many bytes are admitted; all of them, and whether the file may end there.
+fn admitted(source: &str) -> (usize, bool) {
+    let mut prefix = Prefix::new();
+    let taken = source.bytes().take_while(|b| prefix.push(*b)).count();
+    (taken, prefix.is_complete())
+}
+
+fn valid(sources: &[&str]) {
+    let refused = |s: &&&str| admitted(s) != (s.len(), true);
+    let refused: Vec<_> = sources
+        .iter()
+        .filter(refused)
+        .map(|s| (s, &s[..admitted(s).0]))
+        .collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+}
+
+/// Each dies at the byte after `⟂`.
+fn dies(sources: &[&str]) {
+    let wrong: Vec<_> = sources
+        .iter()
+        .filter_map(|marked| {
+            let (before, after) = marked.split_once('⟂').expect("a mark");
+            let source = format!("{before}{after}");
+            let (taken, complete) = admitted(&source);
+            (taken != before.len() || complete)
+                .then(|| (marked, source.get(..taken).map(str::to_owned)))
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Each is a viable prefix but no file.
+fn open(sources: &[&str]) {
+    for source in sources {
+        assert_eq!(admitted(source), (source.len(), false), "{source:?}");
+    }
+}
+
+#[test]
+#[rustfmt::skip]
+fn targets() {
+    valid(&[
+        "x = y = 1", "x.a[0] = 1", "f(x).y = 1", "(a, b), [c, *d] = x", "a, *b = x", "*a, = x", "() = x", "[] = x", "(x) = 1",
+        "(x): int = 1", "x.y: int", "x += 1", "(x) += 1", "x[1:2, ::3] = y", "del x, (y, [z.a])", "for x.y in z: pass",
+        "for (x + 1).y in z: pass", "for f(x)[0], *b in c: pass", "with a as (b, c), d as e.f: pass", "x = yield_ = 1",
+        "[x for x, in y]", "x = *a, b", "for x in *a, b: pass",
+    ]);
+    dies(&[
+        "f(x) =⟂ 1", "x + 1 =⟂ 2", "1 =⟂ 2", "None =⟂ 1", "True⟂: int", "x, y +⟂= 1", "x, y⟂: int", "(x, y)⟂: int", "-x =⟂ 1",
+        "x = f() =⟂ 1", "x += y =⟂ 1", "x: int = y =⟂ 1", "*a, *b ⟂= c", "*a⟂\n", "x = *a⟂\n", "'s' =⟂ 1", "x if y else z =⟂ 1",
+        "lambda: x =⟂ 1", "__debug__ =⟂ 1", "{x} =⟂ 1", "(x for x in y) =⟂ 1", "del f(x)⟂\n", "del ⟂*x", "del x ⟂+ 1", "for f(x) ⟂in y",
+        "for x ⟂+ 1", "for *a, ⟂*b in", "with x as f()⟂:", "with x as 1⟂:", "a < b =⟂ c", "await_ .x() +⟂= 1", "x == y⟂: int",
+        "del (a, *b)⟂\n", "[a, 1] =⟂ 2", "(a, *b, *c) =⟂ 2",
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn expressions() {
+    valid(&[
+        "not x", "a and not b", "x is not y", "x not in y", "-~+x ** -y", "a if b else c if d else e", "lambda: lambda x, *y, z=1, **k: 0",
+        "(yield_)", "(x := 1)", "f(x := 1, y)", "x[a := 1]", "[x for x in y if (z := x)]", "[x for x in (lambda: (y := 1))()]", "[y := 1, y]", "{1: 2, **x}", "{*a, b}", "{x: y for x, y in z if x if y}",
+        "f(a, *b, c=1, *d, **e, g=2)", "f(x for x in y)", "f(x for x in y)(z)",
+        "a = b if c else lambda: d", "x = a,", "'a' \"b\" f'c'", "b'a' rb'b'", "x[*a, b:c]", "x[:]", "x[::]", "...", "x = ....__class__", "1 .real",
+        "1..real", "0x_fF", "0b1 + 0o17", "00", "09.5", "1_000.5e-1_0j", "1if x else y", "1or 2", "x = yield_", "print(*a or b)",
+        "f(**a, b=1)", "x = (\n  1 # one\n,\n)", "x = 1 + \\\n  2", "match = 1", "match(x)", "match[x]: int", "match -x", "match, y = z", "case = 1",
+        "print(match.group())",
+    ]);
+    dies(&[
+        "a == not⟂ b", "- not⟂ b", "a + lambda⟂: 0", "x i⟂z", "x ⟂y", "(x := 1) ⟂:= 2", "x :⟂= 1", "(x.y ⟂:= 1)", "f(a=1, b⟂)", "f(a=1, b⟂.c)", "f(**a, *⟂b)",
+        "f(a.b=⟂1)", "f(x for x in y⟂,", "f(a, x ⟂for x in y)", "f(True=⟂1)", "f((a)=⟂1)", "[*a ⟂for", "{**a ⟂for", "{1: 2, 3⟂}", "{1, 2⟂:", "x[⟂]", "x[a := 1⟂:]", "{a := 1⟂: 2}", "[x for x in (y ⟂:= z)]", "(*a⟂)",
+        "x.⟂.y", "012⟂\n", "1_⟂_0", "1_⟂\n", "0x⟂g", "1e⟂\n", "1.⟂real", "'a' ⟂b'", "'a' 'b' f⟂o", "x = ⟂)", "(⟂]",
+        "x !⟂ ", "a is not not⟂ b", "x if y⟂\n", "x not ⟂y", "await⟂ x", "yield⟂ x", "x\n  ⟂y", "x = ⟂$", "x not ⟂# comment",
+        "00⟂x0", "[x for x in a if b ⟂else c]", "[x for x in lambda⟂: 0]", "x = 1 \\⟂ ", "\\⟂x",
+    ]);
+    open(&["x =", "f(", "x = 'a", "x.", "x if y", "x if y else", "1e", "0x", "x not", "lambda x", "x \\", "x = 1 \\\n", "[", "'''a'", "x ="]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn strings() {
+    valid(&[
+        "''", "''''''", "'''a''b'''", "r'\\''", "'\\x41\\u1234\\U0010ffff\\N{DASH}'", "b'\\u'", "r'\\x'", "u'a'", "Rb'a'", "'a\\\nb'", "'é'",
+        "f'{x}'", "f'{{}}'", "f'{x!r:>{w}}'", "f'{x = }'", "f'{x:=5}'", "f'{a != b}'", "f'{(lambda: 1)()}'", "f'{d[\"k\"]:{a}{b}}'", "f'{f\"{x}\"}'",
+        "f'''{\nx}'''", "f'{x,}'", "f'{ {1: 2}[1] }'", "f'\\N{DASH}{x}'", "rf'\\{x}'", "f'{x:%H:%M}'", "f'{*a,}'", "f'{a if b else c!s}'",
+    ]);
+    dies(&[
+        "'a⟂\n", "'\\x4⟂g'", "b'⟂é'", "'\\U001⟂1", "'\\N⟂x", "bf⟂'x'", "f'{⟂}'", "f'}⟂'", "f'{x ⟂y}'", "f'{a⟂\\n}'", "f'{⟂#}'", "f'{d[⟂'k']}'", "f'{lambda⟂ x: 1}'",
+        "f'{x!⟂z}'", "f'{x!r⟂ }'", "f'{x:{y:⟂{z}}}'", "f'{x⟂)}'", "f'{(x⟂}'", "f'{*a⟂}'", "f'''{''⟂'a",
+    ]);
+}
+
+#[test]
+#[rustfmt::skip]
+fn statements() {
+    valid(&[
+        "", "\n\n  \n# c", "if x: pass\nelif y: pass\nelse: pass", "while x:\n  break\nelse:\n  pass", "for x in y:\n\tcontinue",
+        "try: pass\nexcept: pass", "try:\n pass\nexcept A as e:\n pass\nexcept (B, C): pass\nelse: pass\nfinally: pass", "try: pass\nexcept* A: pass",
+        "with a: pass", "with (a, b): pass", "with (a as b, c as d,): pass", "with (a).b as c, d: pass", "with (yield_): pass",
+        "def f(a, b: int = 1, /, c=2, *args: int, d, e=1, **k: int) -> int: return", "def f(*, a): pass", "def f(**k,): pass",
+        "async def f():\n  await x\n  async for a in b: pass\n  async with c as d: pass\n  return [x async for x in y]",
+        "class A(B, metaclass=C):\n  x: int\n  def f(self): yield", "@a.b(c)\n@d\ndef f(): pass", "@a\nclass B: pass", "import a.b as c, d",
+        "from . import a", "from ...a.b import (c as d, e,)", "from a import *", "global x", "def f():\n  nonlocal_ = 1; del x; return", "x = 1; y = 2;",
+        "assert x, y", "raise", "raise x from y", "def f(): x = yield; y = yield from z; return (yield), 1", "if x:\n\n  # c\n# d\n  y",
+        "match x:\n  case 1 | -2 | 'a' 'b' | None: pass\n  case [a, *_, b] | (a, b) if a: pass\n  case {'k': v, A.b: c, **r}: pass\n  case A.B(x, y=1): pass\n  case a, *b: pass\n  case (1 + 2j) as z: pass\n  case _: pass",
+        "match x, y:\n  case []: pass", "match (x):\n  case (): pass", "match ...:\n  case a.b: pass", "if x:\n  y\nz", "def f(*args: *T): pass", "f: (lambda: 0) = 1",
+        "while x:\n  try: pass\n  finally:\n    continue", "try: pass\nexcept* A:\n  for x in y: break",
+    ]);
+    dies(&[
+        "return⟂\n", "break⟂\n", "pass ⟂x", "if x⟂\n", "if x:\n⟂y", "if x:\n  y\n ⟂z", "if x:\n  y\n   ⟂z", "else⟂:", "if x: pass\nexcept⟂:", "try: pass\n⟂x", "try: pass\n⟂y",
+        "try: pass\nexcept: pass\nexcept⟂", "try: pass\nexcept* A: pass\nexcept ⟂B", "try: pass\nexcept A: pass\nexcept ⟂*", "def f(a=1, b⟂)", "def f(*⟂)", "def f(*, ⟂**k)",
+        "def f(a, /, b, ⟂/", "def f(⟂/", "def f(**k, ⟂a", "def f(*a, *⟂b", "def ⟂1", "class for⟂:", "@a\n⟂x", "import ⟂*", "def f(x):\n from a import ⟂*", "from ⟂1",
+        "def f():\n  from a import ⟂*", "class A(x ⟂for x in y)", "async ⟂for", "async de⟂l", "x = 1 ;⟂;", "lambda x=1, y⟂:", "def f():\n  class A:\n    return⟂ ", "for x in y: if⟂ ",
+        "match x: ⟂pass", "match x:\n  ⟂pass", "match x:\n  case 1⟂\n", "match x:\n  case f⟂'", "match x:\n  case *a⟂:", "match x:\n  case {a⟂:", "match x:\n  case A(x=1, y⟂)",
+        "try: pass\nexcept* A:\n  break⟂ ", "nonlocal⟂ x", "with a as b ⟂as c", "with (a as b) ⟂as c", "assert x, y⟂,", "raise x⟂, y", "if x =⟂ 1", "while True:\n  def f(): break⟂ ",
+        "if x:\n\ty\n        ⟂z",
+    ]);
+    open(&["if x", "if x:", "if x:\n", "try: pass\n", "@a\n", "match x:\n", "match x:\n  case 1:\n", "def f", "class A:\n  def f(self):\n", "x = [1,\n"]);
+}
+
+#[test]
+fn names_are_held_to_those_known() {
+    let names = Arc::new(Names::of(
+        "import math\ndef walk(step, width): return math.sin(step)",
+        &["wc", "add_joint"],
+    ));
+    let taken = |source: &str| {
+        let mut prefix = Prefix::with_names(names.clone());
+        source.bytes().take_while(|b| prefix.push(*b)).count()
+    };
+    for source in [
+        "x = wc.add_joint(1, 2)\ny = x\n",
+        "for new, (a, b) in enumerate(step): print(new + a * b)\n",
+        "def f(a, b=width): return a + b\nf(1)\n",
+        "import numpy as np\nnp.sin\n",
+        "a, b = 1, 2\na + b\n",
+        "(a, b) = 1, 2\n",
+        "new: int = 3\n",
+        "with open('x') as file: file\n",
+        "try: pass\nexcept OSError as e: e\n",
+        "walk(step=1)\n",
+        "sum(map(lambda q: q * q, range(3)))\n",
+        "if not None: pass\n",
+        "x = True\n",
+    ] {
+        assert_eq!(taken(source), source.len(), "{source:?}");
+    }
+    for marked in [
+        "x = foo⟂",
+        "x = wc.ad_⟂",
+        "new⟂(1)",
+        "new⟂.x = 1",
+        "new⟂\n",
+        "new ⟂+= 1",
+        "x = wc.add_joint(stop⟂",
+        "for new⟂.x in y",
+        "if newish⟂",
+        "walk(step⟂p=1)",
+        "del new⟂",
+    ] {
+        let (before, after) = marked.split_once('⟂').unwrap();
+        // the byte before the mark is the first refused where nothing follows the mark
+        let source = format!("{before}{after}");
+        assert!(taken(&source) < source.len(), "{marked:?}");
+        if !after.is_empty() {
+            assert_eq!(taken(&source), before.len(), "{marked:?}");
+        }
+    }
+}
+
+#[test]
+fn a_dead_prefix_stays_dead() {
+    let mut prefix = Prefix::new();
+    assert!(!prefix.push(b')'));
+    assert!(!prefix.push(b'x'));
+    assert!(!prefix.is_complete());
+}
+
+#[test]
+fn no_bytes_panic() {
+    for first in 0..=255u8 {
+        for start in [
+            "", "x", "'", "f'{", "x = ", "0", "\\", "if x:\n", "b'", "'''", ".",
+        ] {
+            for second in 0..=255u8 {
+                let mut prefix = Prefix::new();
+                prefix.push_all(start.as_bytes());
+                prefix.push(first);
+                prefix.push(second);
+                prefix.is_complete();
+            }
+        }
+    }
+}
