@@ -12,6 +12,7 @@ pub mod domain;
 pub mod export;
 pub mod gp;
 pub mod operator;
+pub mod prompt;
 pub mod search;
 pub mod settings;
 pub mod store;

@@ -1,0 +1,301 @@
+//! Mutation by a general language model behind an OpenAI-compatible endpoint (Lehman et al. 2022, section 2: "edit
+//! mode" and the prompted model), asked for the whole changed program or for an edit.
+//!
+//! For each child one request is sent, several at a time; whatever the endpoint does, a child is a program or a typed
+//! failure. The model's own chance is the server's: the run's streams decide what is asked and the seed that is sent,
+//! and the answers stand in the store.
+
+mod answer;
+mod ask;
+mod client;
+mod crowd;
+mod key;
+mod settings;
+mod wire;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+use serde_json::{Map, Value};
+
+use crate::Error;
+use crate::operator::{Operator, Proposal, Request};
+use ask::Ask;
+use client::{Client, Failure};
+use crowd::{Crowd, Job};
+use settings::setting;
+
+pub use ask::FIX_BUGS;
+pub use settings::{Answer, Api, COMMENTED, Instruction, Settings};
+
+/// Names listed where a model is not known.
+const LISTED: usize = 20;
+
+/// The operator *prompt*: a language model behind an endpoint.
+///
+/// Failures of children have the codes `endpoint-unreachable`, `endpoint-timeout`, `endpoint-status`,
+/// `endpoint-answer`, `endpoint-down`, `answer-empty`, `answer-too-long`, `answer-no-program`,
+/// `answer-unchanged` and `edit-does-not-apply`.
+#[derive(Debug)]
+pub struct Prompt {
+    settings: Settings,
+    extra: Map<String, Value>,
+    client: Arc<Client>,
+    /// Iterations in a row that ended with the endpoint given up.
+    down: u32,
+}
+
+impl Prompt {
+    /// The operator, with the key from the environment. Sends nothing yet; see [`Prompt::probe`].
+    ///
+    /// # Errors
+    /// A setting out of its range, no endpoint or model, or a key that cannot be sent.
+    pub fn new(settings: Settings) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(Self {
+            extra: settings.extra_fields()?,
+            client: Arc::new(Client::new(&settings)?),
+            settings,
+            down: 0,
+        })
+    }
+
+    /// Asks the endpoint which models it serves and for one token, so that a run does not begin in vain.
+    ///
+    /// # Errors
+    /// The endpoint cannot be reached, wants another key, does not know the model (the error lists those it
+    /// serves), or refuses a request made with these settings.
+    pub fn probe(&self) -> Result<(), Error> {
+        let listed = match self.client.get("models") {
+            Ok(answer) => wire::models(&answer)
+                .into_iter()
+                .take(LISTED)
+                .map(str::to_owned)
+                .collect(),
+            // Not every server has the list.
+            Err(Failure {
+                status: Some(status),
+                ..
+            }) if !matches!(status, 401 | 403) => Vec::new(),
+            Err(failure) if failure.reason.code == "endpoint-answer" => Vec::new(),
+            Err(failure) => return Err(self.unusable(&failure, &[])),
+        };
+        let ask = Ask {
+            parent: "def f():\n    return 1\n",
+            partner: None,
+            message: &self.settings.instructions[0].message,
+        };
+        let settings = Settings {
+            max_tokens: self.settings.max_tokens.min(1),
+            ..self.settings.clone()
+        };
+        let (prompt, _) = ask.prompt(settings.api, settings.answer, &settings.system);
+        let body = wire::request(&settings, &self.extra, &prompt, 0);
+        let never = AtomicBool::new(false);
+        let answer = self
+            .client
+            .post_repeatedly(prompt.path(), &body, settings.retries, &never)
+            .map_err(|failure| self.unusable(&failure, &listed))?;
+        wire::Reply::read(&answer, settings.api, &prompt)
+            .map(|_| ())
+            .map_err(|why| {
+                setting(
+                    "endpoint",
+                    format!("{}: {why}", self.client.base()),
+                    "give one that is compatible with OpenAI's interface, and the right prompt.api",
+                )
+            })
+    }
+
+    fn unusable(&self, failure: &Failure, listed: &[String]) -> Error {
+        let Settings { key_env, model, .. } = &self.settings;
+        let why = &failure.reason.message;
+        match failure.status {
+            Some(401 | 403) if self.client.has_key() => {
+                setting("key_env", why, format!("put a valid key into ${key_env}"))
+            }
+            Some(401 | 403) => setting(
+                "key_env",
+                why,
+                "name an environment variable with a key for this endpoint",
+            ),
+            Some(400 | 404) if !listed.is_empty() && !listed.iter().any(|x| x == model) => setting(
+                "model",
+                format!("{why} ({model:?} is not among its models)"),
+                format!("choose from: {}", self.client.blank(listed.join(", "))),
+            ),
+            Some(404) => setting(
+                "endpoint",
+                why,
+                "mend its path (it mostly ends in /v1), prompt.model or prompt.api",
+            ),
+            Some(400..=499) => setting(
+                "endpoint",
+                why,
+                "mend what the endpoint complains of in the [prompt] settings",
+            ),
+            _ => setting(
+                "endpoint",
+                why,
+                "see whether the server runs, and at that address",
+            ),
+        }
+    }
+
+    /// One child's request, as the replica's stream draws it.
+    fn job(&self, request: &Request<'_>, rng: &mut ChaCha8Rng) -> Job {
+        let Settings {
+            api,
+            answer,
+            system,
+            instructions,
+            crossover,
+            ..
+        } = &self.settings;
+        let total: f64 = instructions.iter().map(|x| x.weight).sum();
+        let mut left = rng.random::<f64>() * total;
+        let message = instructions
+            .iter()
+            .filter(|x| x.weight > 0.0)
+            .find(|x| {
+                left -= x.weight;
+                left < 0.0
+            })
+            .or(instructions.iter().rfind(|x| x.weight > 0.0))
+            .map_or("", |x| x.message.as_str());
+        let cross = rng.random::<f64>() < *crossover;
+        // 31 bits: there are servers that take no more.
+        let seed = rng.random::<u32>() >> 1;
+        let partner = request
+            .partner
+            .filter(|partner| cross && *partner != request.parent);
+        let ask = Ask {
+            parent: request.parent,
+            partner,
+            message,
+        };
+        let (prompt, opening) = ask.prompt(*api, *answer, system);
+        Job {
+            body: wire::request(&self.settings, &self.extra, &prompt, seed),
+            prompt,
+            opening,
+            parent: request.parent.to_owned(),
+            crossed: partner.is_some(),
+        }
+    }
+}
+
+impl Operator for Prompt {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Vec<Proposal>>, Error> {
+        let mut jobs = Vec::new();
+        for request in requests.iter_mut() {
+            let mut rng = request.rng.clone();
+            jobs.extend((0..request.count).map(|_| self.job(request, &mut rng)));
+            request.rng = rng;
+        }
+        if jobs.is_empty() {
+            return Ok(requests.iter().map(|_| Vec::new()).collect());
+        }
+        let crowd = Crowd::new(&self.settings, &self.client, jobs, self.down > 0);
+        let Some((proposals, down)) = crowd.work(stop) else {
+            // What is still under way ends now; connections of this client are closed for good.
+            let fresh = Arc::new(self.client.afresh());
+            std::mem::replace(&mut self.client, fresh).shut_down();
+            return Ok(Vec::new());
+        };
+        self.down = if down { self.down + 1 } else { 0 };
+        let limit = self.settings.end_after_iterations;
+        if limit > 0 && self.down >= limit {
+            return Err(setting(
+                "endpoint",
+                format!(
+                    "{} did not answer in {limit} iterations in a row",
+                    self.client.base()
+                ),
+                "see to the server and resume the run, or set prompt.end_after_iterations = 0",
+            ));
+        }
+        let mut proposals = proposals.into_iter();
+        Ok(requests
+            .iter()
+            .map(|request| proposals.by_ref().take(request.count).collect())
+            .collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn operator(change: impl Fn(&mut Settings)) -> Prompt {
+        let mut settings = Settings::default();
+        settings.endpoint = "http://127.0.0.1:9".into();
+        settings.model = "m".into();
+        settings.key_env = String::new();
+        change(&mut settings);
+        Prompt::new(settings).unwrap()
+    }
+
+    fn request(partner: Option<&str>) -> Request<'_> {
+        use rand::SeedableRng;
+        Request {
+            parent: "def f(): return 1",
+            partner,
+            count: 0,
+            rng: ChaCha8Rng::seed_from_u64(7),
+        }
+    }
+
+    fn jobs(prompt: &Prompt, partner: Option<&str>) -> Vec<Job> {
+        let request = request(partner);
+        let mut rng = request.rng.clone();
+        (0..400).map(|_| prompt.job(&request, &mut rng)).collect()
+    }
+
+    #[test]
+    fn what_is_asked_is_a_function_of_the_stream() {
+        let prompt = operator(|s| s.crossover = 0.5);
+        let bodies = |x: &[Job]| x.iter().map(|job| job.body.clone()).collect::<Vec<_>>();
+        let partner = Some("def g(): return 2");
+        let (first, again) = (jobs(&prompt, partner), jobs(&prompt, partner));
+        assert_eq!(bodies(&first), bodies(&again));
+        let crossed = first.iter().filter(|job| job.crossed).count();
+        assert!((150..250).contains(&crossed), "{crossed}");
+        let seeds: std::collections::HashSet<_> = first
+            .iter()
+            .map(|job| serde_json::from_str::<Value>(&job.body).unwrap()["seed"].as_u64())
+            .collect();
+        assert!(seeds.len() > 390);
+        assert!(seeds.iter().all(|seed| seed.unwrap() < 1 << 31));
+    }
+
+    #[test]
+    fn messages_are_drawn_by_their_weights() {
+        let jobs = jobs(&operator(|_| {}), None);
+        let share = |word| jobs.iter().filter(|job| job.body.contains(word)).count();
+        let [function, parameters, small] = [
+            "Changed make_walker",
+            "Changed parameters in",
+            "Small change to",
+        ]
+        .map(share);
+        assert_eq!(function + parameters + small, 400);
+        assert!((130..190).contains(&function), "{function}");
+        assert!((90..150).contains(&parameters), "{parameters}");
+    }
+
+    #[test]
+    fn nobody_is_crossed_with_itself_or_with_nobody() {
+        let prompt = operator(|s| s.crossover = 1.0);
+        for partner in [None, Some("def f(): return 1")] {
+            assert!(jobs(&prompt, partner).iter().all(|job| !job.crossed));
+        }
+        assert!(jobs(&prompt, Some("x = 1")).iter().all(|job| job.crossed));
+    }
+}
