@@ -3,6 +3,10 @@
 //! [`diff::Diff`] and [`replace::Blocks`] are the two forms in which models write a change. [`guide::Guide`] says, byte
 //! by byte, what may be written next; a model that is held to one cannot write a change that does not apply.
 
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
 pub mod diff;
 pub mod guide;
 pub mod python;

@@ -395,6 +395,15 @@ fn the_last_line_must_leave_a_valid_file() {
 }
 
 #[test]
+fn places_for_new_lines() {
+    let source = "def f(a):\n    if a:\n        b = [\n            1,\n        ]\n    return b\n";
+    assert_eq!(LineGuide::places(source, 1, &Rules::default()), [3, 5]);
+    assert_eq!(LineGuide::places(source, 3, &Rules::default()), [2, 3]);
+    assert_eq!(LineGuide::places(source, 7, &Rules::default()), []);
+    assert_eq!(LineGuide::places(")\nx\n", 1, &Rules::default()), [0]);
+}
+
+#[test]
 fn what_new_lines_may_be() {
     let source = "def f(a):\n    if a:\n        b = 1\n    return b";
     let guide = |first, count| LineGuide::new(source, first, count, LineOptions::default());
