@@ -60,7 +60,7 @@ pub struct EntryRule {
 /// What one program may use.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Limits {
-    /// CPU time. The wall clock has a backstop of ten times this and five seconds.
+    /// CPU time. The wall clock has a backstop of a hundred times this and a minute.
     pub cpu: Duration,
     /// Address space beyond what the interpreter takes to start, in bytes.
     pub memory_bytes: u64,

@@ -147,9 +147,10 @@ impl Runner {
 /// A worker that is not ready after this long is not coming.
 pub(crate) const START_WALL: Duration = Duration::from_secs(60);
 
-/// The wall-clock backstop for a CPU limit.
+/// The wall-clock backstop for a CPU limit, for a process that does not run at all. So wide because one that runs may get
+/// only a few hundredths of a busy CPU, and must not fail for that.
 pub(crate) fn wall(cpu: Duration) -> Duration {
-    cpu * 10 + Duration::from_secs(5)
+    cpu * 100 + Duration::from_secs(60)
 }
 
 /// The largest answer a worker may send: the result, or a failure.

@@ -46,6 +46,8 @@ impl Zygote {
             "allowed": modules::ALLOWED,
             "refusal": modules::REFUSAL,
             "max_depth": value::MAX_DEPTH,
+            // a little sooner than the runner, which ends the zygote too
+            "wall": wall(config.limits.cpu).as_secs_f64() - 1.0,
         });
         Zygote {
             worker: config.worker.clone(),
