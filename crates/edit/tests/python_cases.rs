@@ -189,7 +189,7 @@ fn no_bytes_panic() {
         for start in [
             "", "x", "'", "f'{", "x = ", "0", "\\", "if x:\n", "b'", "'''", ".",
         ] {
-            for second in 0..=255u8 {
+            for second in (0..=255u8).step_by(5) {
                 let mut prefix = Prefix::new();
                 prefix.push_all(start.as_bytes());
                 prefix.push(first);

@@ -4,7 +4,9 @@ mod python_common;
 
 use python_common::{Rng, mutate, oracle, pieces, programs, share};
 
-use edit::python::Prefix;
+use std::sync::Arc;
+
+use edit::python::{Names, Prefix};
 
 /// Takes a token only if it is admitted.
 fn take(prefix: &mut Prefix, text: &mut Vec<u8>, token: &str) -> bool {
@@ -29,7 +31,7 @@ const MIDDLES: &[&str] = &[
 ];
 
 /// Carries a prefix on to a complete program, at random.
-fn complete(prefix: &Prefix, text: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
+fn complete(prefix: &Prefix, text: &[u8], words: &[&str], rng: &mut Rng) -> Option<Vec<u8>> {
     let newline = text.iter().filter(|b| **b == b'\n').count();
     let lines: Vec<&[u8]> = text.split(|b| *b == b'\n').collect();
     let width = |line: &[u8]| line.iter().take_while(|b| **b == b' ').count();
@@ -54,6 +56,20 @@ fn complete(prefix: &Prefix, text: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
                 take(&mut now, &mut text, tokens[rng.below(tokens.len())])
             };
             if !taken {
+                // a word that must go on, to any letter or as one of the words does
+                let at = text
+                    .iter()
+                    .rposition(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+                    .map_or(0, |i| i + 1);
+                let word = String::from_utf8_lossy(&text[at..]).into_owned();
+                let rest: Vec<&str> = words
+                    .iter()
+                    .filter_map(|w| w.strip_prefix(&*word))
+                    .collect();
+                if !word.is_empty() && !rest.is_empty() && rng.below(2) == 0 {
+                    take(&mut now, &mut text, rest[rng.below(rest.len())]);
+                    continue;
+                }
                 let letter = char::from(b'a' + rng.below(26) as u8).to_string();
                 // only where a word must go on: letters elsewhere lead away from the end
                 let word = text.last().is_some_and(u8::is_ascii_alphanumeric);
@@ -67,23 +83,44 @@ fn complete(prefix: &Prefix, text: &[u8], rng: &mut Rng) -> Option<Vec<u8>> {
     None
 }
 
-fn carry_on(count: usize, seed: u64) {
+/// `held`: to the names of another program.
+fn carry_on(count: usize, seed: u64, held: bool) {
     let pieces: Vec<Vec<u8>> = programs().iter().flat_map(|p| pieces(p)).collect();
     let mut rng = Rng(seed);
     let (mut done, mut stuck) = (Vec::new(), Vec::new());
     while done.len() + stuck.len() < count {
         // as far as a mutant is admitted, or a little less
         let mutant = mutate(&pieces[rng.below(pieces.len())], &mut rng);
-        let mut prefix = Prefix::new();
+        let other = String::from_utf8_lossy(&pieces[rng.below(pieces.len())]).into_owned();
+        let names = Arc::new(Names::of(&other, &["z9"]));
+        // what a word under way may become: names given, names bound, keywords
+        let own = Names::of(&String::from_utf8_lossy(&mutant), &[]);
+        let words: Vec<&str> = if held {
+            names
+                .iter()
+                .chain(own.iter())
+                .chain(["and", "not", "or"])
+                .collect()
+        } else {
+            Vec::new()
+        };
+        let start = || {
+            if held {
+                Prefix::with_names(names.clone())
+            } else {
+                Prefix::new()
+            }
+        };
+        let mut prefix = start();
         let alive = mutant.iter().take_while(|b| prefix.push(**b)).count();
         let cut = if rng.below(2) == 0 {
             alive
         } else {
             rng.below(alive + 1)
         };
-        let mut prefix = Prefix::new();
+        let mut prefix = start();
         assert!(prefix.push_all(&mutant[..cut]));
-        match complete(&prefix, &mutant[..cut], &mut rng) {
+        match complete(&prefix, &mutant[..cut], &words, &mut rng) {
             Some(text) => done.push(text),
             None => stuck.push(String::from_utf8_lossy(&mutant[..cut]).into_owned()),
         }
@@ -100,14 +137,16 @@ fn carry_on(count: usize, seed: u64) {
 
 #[test]
 fn prefixes_can_be_carried_on() {
-    carry_on(500, 3);
+    carry_on(300, 3, false);
+    carry_on(200, 7, true);
 }
 
 /// Many: `cargo test --release -p edit --test python_walk -- --ignored --nocapture`.
 #[test]
 #[ignore = "minutes without optimisation"]
 fn many_prefixes_can_be_carried_on() {
-    carry_on(2_000, 4);
+    carry_on(2_000, 4, false);
+    carry_on(2_000, 8, true);
 }
 
 #[rustfmt::skip]
@@ -136,7 +175,7 @@ fn walk(count: usize, seed: u64) {
             };
             take(&mut prefix, &mut text, &token);
         }
-        match complete(&prefix, &text, &mut rng) {
+        match complete(&prefix, &text, &[], &mut rng) {
             Some(text) => done.push(text),
             None => panic!("stuck: {}", String::from_utf8_lossy(&text)),
         }
@@ -148,7 +187,7 @@ fn walk(count: usize, seed: u64) {
 
 #[test]
 fn walks_over_tokens_end_in_programs() {
-    walk(500, 5);
+    walk(300, 5);
 }
 
 /// Many: `cargo test --release -p edit --test python_walk -- --ignored --nocapture`.

@@ -16,6 +16,12 @@ fn gather(flags: u16, ret: u16) -> u16 {
     flags
 }
 
+/// Whether new names may stand in the next element: where the whole may still be assigned to. `starred`: it is starred.
+fn new_ok(flags: u16, starred: bool) -> u16 {
+    let possible = flags & prop::TARGET != 0 && !(starred && flags & flag::STAR_SEEN != 0);
+    if possible { flags & flag::NEW_OK } else { 0 }
+}
+
 impl Parser {
     pub(super) fn bracket(&mut self, tok: Tok, frame: Frame, ret: &mut u16) -> Step {
         match frame.st {
@@ -47,6 +53,9 @@ impl Parser {
                 self.top_mut().flags = flags;
                 let first = frame.flags & flag::FIRST != 0;
                 let starred = frame.flags & flag::STARRED != 0;
+                if flags & (prop::NEW | prop::TARGET) == prop::NEW {
+                    return Step::Dead;
+                }
                 match tok {
                     Tok::Comma => {
                         self.top_mut().flags &= !flag::FIRST;
@@ -84,17 +93,25 @@ impl Parser {
                 Step::Took
             }
             _ => {
-                let new_ok = frame.flags & flag::NEW_OK;
-                if tok == Tok::Star {
-                    self.top_mut().flags |= flag::STARRED;
-                    return self.goto_expression(St::SeqElement, Level::BitOr, new_ok);
+                // once there is a new name all must be targets
+                let bound = frame.flags & prop::NEW != 0;
+                let starred = tok == Tok::Star;
+                if starred && bound && frame.flags & flag::STAR_SEEN != 0 {
+                    return Step::Dead;
                 }
-                self.goto_expression(
-                    St::SeqElement,
-                    if field { Level::Field } else { Level::Named },
-                    new_ok,
-                );
-                Step::Again
+                let level = match (bound, starred, field) {
+                    (true, ..) => Level::Target,
+                    (_, true, _) => Level::BitOr,
+                    (_, _, true) => Level::Field,
+                    _ => Level::Named,
+                };
+                self.goto_expression(St::SeqElement, level, new_ok(frame.flags, starred));
+                if !starred {
+                    return Step::Again;
+                }
+                let n = self.stack.len();
+                self.stack[n - 2].flags |= flag::STARRED;
+                Step::Took
             }
         }
     }
@@ -119,6 +136,7 @@ impl Parser {
                 let demanded = match (level, deleting) {
                     (_, true) => prop::DEL,
                     (Level::Target, _) => prop::TARGET,
+                    _ if flags & prop::NEW != 0 => prop::TARGET,
                     _ => 0,
                 };
                 self.top_mut().flags = flags & !flag::FIRST;
@@ -134,6 +152,12 @@ impl Parser {
             self.pop();
             return Step::Again;
         }
+        // once there is a new name all must be targets
+        let level = if flags & prop::NEW != 0 {
+            Level::Target
+        } else {
+            level
+        };
         if tok == Tok::Star && !deleting {
             if level == Level::Target && flags & flag::STAR_SEEN != 0 {
                 return Step::Dead;
@@ -144,10 +168,10 @@ impl Parser {
             } else {
                 Level::BitOr
             };
-            return self.goto_expression(St::TupleElement, inner, flags & flag::NEW_OK);
+            return self.goto_expression(St::TupleElement, inner, new_ok(flags, true));
         }
         if st == St::TupleStart || tok.starts_expression() {
-            self.goto_expression(St::TupleElement, level, flags & flag::NEW_OK);
+            self.goto_expression(St::TupleElement, level, new_ok(flags, false));
             return Step::Again;
         }
         *ret = flags & (prop::TARGET | prop::DEL | prop::NEW);

@@ -34,6 +34,11 @@ impl Names {
             .is_ok()
     }
 
+    /// The names, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.sorted.iter().map(String::as_str)
+    }
+
     /// Whether a name in the set starts so.
     pub fn has_prefix(&self, prefix: &[u8]) -> bool {
         let at = self.sorted.partition_point(|n| n.as_bytes() < prefix);
