@@ -27,8 +27,8 @@ fn main() {
     println!("a program of {} lines, {} bytes", lines.len(), source.len());
     let at = lines
         .iter()
-        .position(|l| l.contains("add_joint"))
-        .expect("the seed adds joints");
+        .position(|l| l.contains("middle = "))
+        .expect("the seed has a middle joint");
     let indent: String = lines[at].chars().take_while(|c| *c == ' ').collect();
     let new_line = format!("{indent}middle = wc.add_joint(5, 6 if corners else 7)\n");
     let new = [&lines[..at], &[new_line.as_str()], &lines[at + 1..]]

@@ -46,7 +46,7 @@ pub struct Applied {
 pub struct Place {
     /// The old text's line, from 1, at which the hunk begins.
     pub line: usize,
-    /// How far that is from where its header and the hunks before it said; 0 for a bare header.
+    /// How far that is from where its header said; 0 for a bare header.
     pub offset: isize,
     /// How many context lines were dropped at most at each end: 0, 1 or 2.
     pub fuzz: usize,
@@ -73,7 +73,8 @@ impl Diff {
     /// - A hunk without old lines adds at the expected line.
     /// - Context keeps the text's own lines, also those that fuzz dropped.
     ///
-    /// Ours, since patch has no such hunk: one with a bare `@@` stands at the first place after all lines of the hunk
+    /// Ours: where the expected line lies before the lines allowed, patch may give up, and here the first place allowed is
+    /// the nearest; a last line without line feed gets one where something is added behind it. And a hunk with a bare `@@`, which patch does not know, stands at the first place after all lines of the hunk
     /// before, with the least fuzz that gives one.
     ///
     /// Takes time in proportion to the lines of the diff times those of the text, at worst.

@@ -157,9 +157,7 @@ impl State {
 
     /// At the beginning of a line: the earliest place that leaves a valid file, and the file.
     fn ending(&self, job: &Job) -> Option<(usize, String)> {
-        if self.hunk.unchanged.is_none() {
-            return None;
-        }
+        self.hunk.unchanged?; // or nothing changed yet
         let new = std::str::from_utf8(&self.hunk.new).ok()?;
         self.hunk.places.iter().enumerate().find_map(|(i, place)| {
             let between = job.lines[self.base.next..place.first].concat();
