@@ -224,7 +224,11 @@ impl Search<'_> {
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Progress, Error> {
         let ended = self.search(seed, stop, observe);
-        let kept = self.keep();
+        // A store that would not take some children must not be given those that follow them.
+        let kept = match ended {
+            Err(Error::Database { .. }) => Ok(()),
+            _ => self.keep(),
+        };
         ended.and(kept)?;
         let progress = self.progress();
         observe(&progress);

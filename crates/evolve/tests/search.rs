@@ -9,7 +9,7 @@ use evolve::domain::{Domain, Evaluation, Evaluator, Outcome};
 use evolve::operator::{Active, Cost, Operator, Proposal, Request};
 use evolve::search::{Progress, run_with};
 use evolve::settings::Settings;
-use evolve::store::{Child, Store};
+use evolve::store::{Child, DATABASE, Store};
 use evolve::{Error, Reason};
 use qd::Axis;
 use rand::RngExt;
@@ -151,9 +151,11 @@ fn pair(one: Box<dyn Operator>, other: Box<dyn Operator>) -> Vec<Active> {
 }
 
 fn settings(threads: usize) -> Settings {
-    let mut settings = Settings::default();
-    settings.evaluations = 200;
-    settings.threads = threads;
+    let mut settings = Settings {
+        evaluations: 200,
+        threads,
+        ..Settings::default()
+    };
     settings.search.replicas = 6;
     settings.search.batch = 4;
     settings
@@ -366,7 +368,8 @@ fn children_are_written_while_an_operator_is_at_work() {
 #[test]
 fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
     type Answer = Result<Vec<Vec<Proposal>>, Error>;
-    let failures: [(fn(Answer) -> Answer, &[&str]); 5] = [
+    type Failure = (fn(Answer) -> Answer, &'static [&'static str]);
+    let failures: [Failure; 5] = [
         (|_| panic!("boom"), &["other", "panicked: boom", "kept"]),
         (
             |_| {
@@ -451,4 +454,32 @@ fn an_evaluator_that_panics_ends_the_run() {
     );
     let there = content(&store);
     assert_eq!(there, whole()[..there.len()]);
+}
+
+#[test]
+fn a_store_that_refuses_a_child_gets_none_of_those_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut store = create(&path, &settings(2));
+    let sql = |text: &str| {
+        let db = rusqlite::Connection::open(path.join(DATABASE)).unwrap();
+        db.execute_batch(text).unwrap();
+    };
+    sql("CREATE TRIGGER full BEFORE INSERT ON child WHEN new.id = 24
+         BEGIN SELECT RAISE(ABORT, 'no more'); END");
+    let never = AtomicBool::new(false);
+    // The second iteration is on its way when the first one's last child is refused.
+    let operators = || pair(letters(0), letters(0));
+    let error = search(&mut store, operators(), &never, &mut |_| {
+        std::thread::sleep(Duration::from_millis(20));
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(error.contains("no more"), "{error}");
+    let there = content(&store);
+    assert!(there.len() < 24);
+    assert_eq!(there, whole()[..there.len()]);
+    sql("DROP TRIGGER full");
+    search(&mut store, operators(), &never, &mut |_| {}).unwrap();
+    assert_eq!(content(&store), whole());
 }
