@@ -74,7 +74,7 @@ fn complete(prefix: &Prefix, text: &[u8], words: &[&str], rng: &mut Rng) -> Opti
                 // only where a word must go on: letters elsewhere lead away from the end
                 let word = text.last().is_some_and(u8::is_ascii_alphanumeric);
                 let any = |t: &&str| now.clone().push_all(t.as_bytes());
-                if word || !CLOSERS.iter().chain(MIDDLES).any(|t| any(t)) {
+                if word || !CLOSERS.iter().chain(MIDDLES).any(any) {
                     take(&mut now, &mut text, &letter);
                 }
             }
