@@ -273,7 +273,7 @@ fn operators(rows: &[OperatorRow]) -> Markup {
             h2 { "Cost of proposing" }
             table {
                 thead { tr {
-                    th { "Operator" } th { "A child" } th { "An accepted one" } th { "Tokens in" } th { "Tokens out" } th { "A second" }
+                    th { "Operator" } th { "Time a child" } th { "An accepted one" } th { "Tokens in" } th { "Tokens out" } th { "Tokens/s" }
                     @if priced { th { "Dollars" } }
                 } }
                 tbody {
