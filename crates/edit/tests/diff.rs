@@ -158,7 +158,7 @@ fn is_there(program: &str) -> bool {
     found
 }
 
-/// 1,500 texts and diffs of which most need an offset or fuzz or are to be refused.
+/// 800 texts and diffs of which most need an offset or fuzz or are to be refused.
 #[test]
 fn agrees_with_gnu_patch() {
     if !is_there("patch") {
@@ -167,7 +167,7 @@ fn agrees_with_gnu_patch() {
     let dir = tempdir("patch");
     let mut runner = TestRunner::deterministic();
     let (mut applied, mut fuzzy, mut refused) = (0, 0, 0);
-    while applied + refused < 1500 {
+    while applied + refused < 800 {
         let (text, diff) = damaged().new_tree(&mut runner).unwrap().current();
         if diff.is_empty() || !is_in_order(&diff) {
             continue;
@@ -201,7 +201,7 @@ fn agrees_with_gnu_patch() {
         }
     }
     eprintln!("{applied} applied, {fuzzy} of them with an offset or fuzz; {refused} refused");
-    assert!(fuzzy > 300 && refused > 100, "{applied} {fuzzy} {refused}");
+    assert!(fuzzy > 150 && refused > 50, "{applied} {fuzzy} {refused}");
     fs::remove_dir_all(dir).unwrap();
 }
 
