@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode, header};
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::Progress;
@@ -30,9 +30,15 @@ pub struct Client {
 impl Client {
     /// A client that trusts the system's certificates; `token` goes to the first host only, not where it redirects.
     pub fn new(token: Option<&str>) -> Self {
+        // Where there are none, a connection over TLS fails and says so; one without needs none.
+        let found = rustls_native_certs::load_native_certs().certs;
+        let roots: Vec<_> = found
+            .iter()
+            .map(|c| Certificate::from_der(c).to_owned())
+            .collect();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
+            .root_certs(RootCerts::new_with_certs(&roots))
             .unversioned_rustls_crypto_provider(provider)
             .build();
         let agent = Agent::config_builder()
