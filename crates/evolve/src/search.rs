@@ -8,9 +8,9 @@
 //! depend on how many there are. Every replica of every iteration has random streams of its own, derived from
 //! the run's number, so a run taken up again needs nothing but what the store holds.
 //!
-//! Every operator proposes in a thread of its own ([`propose`]), children are evaluated by as many threads as the
-//! settings say ([`evaluate`]), and the caller's thread hands out the tasks, places the children
-//! and writes them ([`place`]).
+//! Every operator proposes in a thread of its own (`propose`), children are evaluated by as many threads as the
+//! settings say (`evaluate`), and the caller's thread hands out the tasks, places the children
+//! and writes them (`place`).
 
 use std::any::Any;
 use std::collections::BTreeMap;
