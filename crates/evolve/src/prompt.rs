@@ -234,10 +234,12 @@ mod tests {
     use super::*;
 
     fn operator(change: impl Fn(&mut Settings)) -> Prompt {
-        let mut settings = Settings::default();
-        settings.endpoint = "http://127.0.0.1:9".into();
-        settings.model = "m".into();
-        settings.key_env = String::new();
+        let mut settings = Settings {
+            endpoint: "http://127.0.0.1:9".into(),
+            model: "m".into(),
+            key_env: String::new(),
+            ..Settings::default()
+        };
         change(&mut settings);
         Prompt::new(settings).unwrap()
     }

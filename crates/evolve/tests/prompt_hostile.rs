@@ -3,7 +3,7 @@
 mod prompt_mock;
 
 use std::io::Write;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::sleep;
@@ -288,6 +288,22 @@ fn redirections_are_not_followed() {
     assert_eq!(reason.code, "endpoint-status");
     assert!(reason.message.contains(&other.url), "{}", reason.message);
     assert!(other.seen().is_empty());
+}
+
+#[test]
+fn a_server_without_tls_is_no_https() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let _ = stream
+                .unwrap()
+                .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+        }
+    });
+    let mut operator = Mock::new(|_, _, _| {}).operator(|s| s.endpoint = url);
+    let proposal = children(&mut operator, 1).remove(0);
+    assert_eq!(code(&proposal), "endpoint-unreachable", "{proposal:?}");
 }
 
 #[test]

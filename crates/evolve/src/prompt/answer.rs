@@ -376,9 +376,13 @@ mod tests {
         ];
         let read = move || {
             for text in texts {
-                for form in [Answer::Program, Answer::Diff, Answer::Replace] {
-                    let _ = of_chat(&text, false, form, PARENT);
-                    let _ = of_chat(&text, true, form, PARENT);
+                for (form, cut) in [
+                    (Answer::Program, false),
+                    (Answer::Program, true),
+                    (Answer::Diff, false),
+                    (Answer::Replace, false),
+                ] {
+                    let _ = of_chat(&text, cut, form, PARENT);
                 }
             }
         };

@@ -195,10 +195,11 @@ mod tests {
     use super::*;
 
     fn good() -> Settings {
-        let mut settings = Settings::default();
-        settings.endpoint = "http://localhost:8000".into();
-        settings.model = "some".into();
-        settings
+        Settings {
+            endpoint: "http://localhost:8000".into(),
+            model: "some".into(),
+            ..Settings::default()
+        }
     }
 
     #[test]
@@ -224,7 +225,8 @@ mod tests {
 
     #[test]
     fn errors_name_field_and_mend() {
-        let cases: [(&str, fn(&mut Settings)); 9] = [
+        type Spoil = fn(&mut Settings);
+        let cases: [(&str, Spoil); 9] = [
             (
                 "prompt.crossover: 2 is out of range; give a number from 0 to 1",
                 |s| s.crossover = 2.0,
