@@ -43,6 +43,45 @@ pub enum Command {
     /// Measure operators beside published results.
     #[command(subcommand)]
     Bench(Bench),
+    /// Fetch, list and describe language models.
+    #[command(subcommand)]
+    Model(Model),
+}
+
+#[derive(Subcommand)]
+pub enum Model {
+    /// Fetch a model into the cache and print where it lies.
+    ///
+    /// An interrupted download goes on where it stopped. The cache is $SAMARA_CACHE, else $XDG_CACHE_HOME/samara, else
+    /// ~/.cache/samara. HF_TOKEN is the token for a hub's closed models, HF_ENDPOINT another hub's address.
+    Pull(ModelPullArgs),
+    /// Print the models of the cache, and those that can be fetched by name.
+    List(ModelListArgs),
+    /// Print what a model is made of.
+    Info(ModelInfoArgs),
+}
+
+#[derive(Args)]
+pub struct ModelPullArgs {
+    /// smollm2-135m, hf:ORG/NAME (safetensors) or hf:ORG/NAME:FILE.gguf.
+    pub name: String,
+}
+
+#[derive(Args)]
+pub struct ModelListArgs {
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ModelInfoArgs {
+    /// The name of a model that was pulled, a .gguf file, a .safetensors file or a folder.
+    #[arg(value_name = "NAME|PATH")]
+    pub model: String,
+    /// Print JSON.
+    #[arg(long)]
+    pub json: bool,
 }
 
 #[derive(Subcommand)]

@@ -9,6 +9,7 @@ use cli::{Cli, Command};
 mod bench;
 mod cli;
 pub mod figures;
+mod model;
 mod progress;
 mod run;
 mod show;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Some(Command::Report(args)) => study::report(&args),
         Some(Command::Export(args)) => study::export(&args),
         Some(Command::Bench(what)) => bench::bench(&what),
+        Some(Command::Model(what)) => model::model(&what),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,193 @@
+//! `samara model`: language models fetched, listed and described.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lm::{Checkpoint, pull};
+use serde_json::json;
+
+use crate::cli::{Model, ModelInfoArgs, ModelListArgs, ModelPullArgs};
+use crate::{Done, Failure, say};
+
+/// Between two lines where no terminal watches.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Does what a `samara model` command says.
+pub fn model(what: &Model) -> Done {
+    match what {
+        Model::Pull(args) => fetch(args),
+        Model::List(args) => list(args),
+        Model::Info(args) => info(args),
+    }
+}
+
+/// Fetches a model and prints where it lies.
+fn fetch(args: &ModelPullArgs) -> Done {
+    let cache = pull::cache_folder()?;
+    let mut display = Display::new();
+    let path = pull::pull(&args.name, &cache, &mut |done, total| {
+        display.update(done, total)
+    });
+    display.finish();
+    let path = path?;
+    if std::io::stdout().is_terminal() {
+        say!("{}", path.display())?;
+    } else {
+        say!(
+            "{}",
+            json!({"event": "done", "name": args.name, "path": path})
+        )?;
+    }
+    Ok(())
+}
+
+/// Prints the models of the cache, and those that can be fetched by name.
+fn list(args: &ModelListArgs) -> Done {
+    let cache = pull::cache_folder()?;
+    let cached = pull::list(&cache)?;
+    let missing = || {
+        pull::KNOWN
+            .iter()
+            .filter(|known| cached.iter().all(|c| c.name != known.name))
+    };
+    if args.json {
+        let there: Vec<_> = cached
+            .iter()
+            .map(|m| json!({"name": m.name, "path": m.path, "bytes": m.bytes}))
+            .collect();
+        let others: Vec<_> = missing()
+            .map(|m| json!({"name": m.name, "about": m.about}))
+            .collect();
+        return Ok(say!(
+            "{}",
+            json!({"cache": cache, "models": there, "available": others})
+        )?);
+    }
+    for model in &cached {
+        say!(
+            "{:<24} {:>9}  {}",
+            model.name,
+            size(model.bytes),
+            model.path.display()
+        )?;
+    }
+    for known in missing() {
+        say!(
+            "{:<24} {:>9}  `samara model pull {}` fetches {}",
+            known.name,
+            "-",
+            known.name,
+            known.about
+        )?;
+    }
+    Ok(())
+}
+
+/// Describes a model.
+fn info(args: &ModelInfoArgs) -> Done {
+    let path = pull::resolve(&args.model, &pull::cache_folder()?)?;
+    let model = Checkpoint::open(&path)?;
+    let (summary, config) = (model.summary(), &model.config);
+    if args.json {
+        let kinds: serde_json::Map<_, _> = summary
+            .kinds
+            .iter()
+            .map(|(kind, (tensors, bytes))| {
+                (kind.clone(), json!({"tensors": tensors, "bytes": bytes}))
+            })
+            .collect();
+        let line = json!({
+            "path": model.path(), "format": summary.format, "parameters": summary.parameters,
+            "bytes": summary.bytes, "tensors": kinds, "config": config, "tokens": model.tokenizer.vocab_size(),
+        });
+        return Ok(say!("{line}")?);
+    }
+    say!("file        {}", model.path().display())?;
+    say!("format      {}", summary.format)?;
+    say!("parameters  {}", summary.parameters)?;
+    say!("size        {}", size(summary.bytes))?;
+    for (kind, (tensors, bytes)) in &summary.kinds {
+        say!("            {kind}: {tensors} tensors, {}", size(*bytes))?;
+    }
+    say!("layers      {}", config.num_hidden_layers)?;
+    say!(
+        "width       {}, {} inside the feed-forward layers",
+        config.hidden_size,
+        config.intermediate_size
+    )?;
+    let (heads, kv) = (config.num_attention_heads, config.num_key_value_heads);
+    say!(
+        "heads       {heads} of {}, {kv} for keys and values",
+        config.head_dim
+    )?;
+    say!("context     {} tokens", config.max_position_embeddings)?;
+    say!("vocabulary  {} tokens", model.tokenizer.vocab_size())?;
+    let tied = if config.tie_word_embeddings {
+        "the embedding"
+    } else {
+        "its own"
+    };
+    say!("output      {tied}")?;
+    Ok(())
+}
+
+/// Bytes as people say them.
+fn size(bytes: u64) -> String {
+    match bytes {
+        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        0..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
+        _ => format!("{:.2} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// A bar on a terminal, lines of JSON elsewhere.
+struct Display {
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+}
+
+impl Display {
+    fn new() -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let template = "{bar:30.green} {percent:>3}%  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+            let style = ProgressStyle::with_template(template).expect("a valid template");
+            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
+        });
+        Self {
+            bar,
+            last_line: Instant::now(),
+        }
+    }
+
+    fn update(&mut self, done: u64, total: Option<u64>) {
+        if let Some(bar) = &self.bar {
+            if let Some(total) = total {
+                bar.set_length(total);
+            }
+            bar.set_position(done);
+        } else if !std::io::stdout().is_terminal() && self.last_line.elapsed() >= QUIET {
+            self.last_line = Instant::now();
+            // Whoever reads may have gone; the download goes on.
+            let _ = say!(
+                "{}",
+                json!({"event": "progress", "bytes": done, "total": total})
+            );
+        }
+    }
+
+    fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+impl From<lm::Error> for Failure {
+    fn from(error: lm::Error) -> Self {
+        match error {
+            lm::Error::Missing(_) => Self::usage(error),
+            other => anyhow::Error::from(other).into(),
+        }
+    }
+}

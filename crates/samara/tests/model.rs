@@ -1,0 +1,105 @@
+//! `samara model` through the real binary.
+
+mod common;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use common::SAMARA;
+use serde_json::Value;
+
+fn tiny(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../lm/tests/tiny")
+        .join(name)
+}
+
+fn model(cache: &Path, args: &[&str]) -> Output {
+    Command::new(SAMARA)
+        .arg("model")
+        .args(args)
+        .env("SAMARA_CACHE", cache)
+        .output()
+        .expect("samara starts")
+}
+
+fn ok(cache: &Path, args: &[&str]) -> String {
+    let output = model(cache, args);
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn fails(cache: &Path, args: &[&str], code: i32, words: &[&str]) {
+    let output = model(cache, args);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+    for word in words {
+        assert!(said.contains(word), "{args:?} did not say {word:?}: {said}");
+    }
+}
+
+#[test]
+fn models_are_listed_and_described() {
+    let cache = tempfile::tempdir().unwrap();
+    let c = cache.path();
+    assert!(ok(c, &["list"]).contains("samara model pull smollm2-135m"));
+    let folder = c.join("models/hf--org--tiny");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::copy(tiny("llama-q8_0.gguf"), folder.join("q.gguf")).unwrap();
+
+    let listed: Value = serde_json::from_str(&ok(c, &["list", "--json"])).unwrap();
+    assert_eq!(listed["models"][0]["name"], "hf:org/tiny:q.gguf");
+    assert_eq!(listed["available"][0]["name"], "smollm2-135m");
+    assert!(ok(c, &["list"]).contains("hf:org/tiny:q.gguf"));
+
+    let info: Value =
+        serde_json::from_str(&ok(c, &["info", "hf:org/tiny:q.gguf", "--json"])).unwrap();
+    assert_eq!(info["parameters"], 94_528);
+    assert_eq!(info["config"]["hidden_size"], 64);
+    assert_eq!(info["tensors"]["Q8_0"]["tensors"], 15);
+    let text = ok(c, &["info", tiny("qwen2").to_str().unwrap()]);
+    assert!(
+        text.contains("safetensors") && text.contains("BF16: 33 tensors"),
+        "{text}"
+    );
+
+    // What is there is not fetched again.
+    let line: Value = serde_json::from_str(&ok(c, &["pull", "hf:org/tiny:q.gguf"])).unwrap();
+    assert_eq!(line["event"], "done");
+    assert_eq!(line["path"], folder.join("q.gguf").to_str().unwrap());
+}
+
+#[test]
+fn models_that_are_not_there() {
+    let cache = tempfile::tempdir().unwrap();
+    let c = cache.path();
+    fails(
+        c,
+        &["info", "smollm2-135m"],
+        2,
+        &["smollm2-135m", "samara model pull smollm2-135m"],
+    );
+    fails(
+        c,
+        &["info", "no/such.gguf"],
+        2,
+        &["no/such.gguf", "hf:ORG/NAME"],
+    );
+    fails(
+        c,
+        &["pull", "gpt-5"],
+        2,
+        &["gpt-5", "smollm2-135m", "hf:ORG/NAME"],
+    );
+    std::fs::write(c.join("x.gguf"), "GGUF").unwrap();
+    fails(
+        c,
+        &["info", c.join("x.gguf").to_str().unwrap()],
+        1,
+        &["x.gguf", "fetch or write the file again"],
+    );
+}
