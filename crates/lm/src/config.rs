@@ -165,7 +165,7 @@ impl Config {
                 format!("a divisor of num_attention_heads, {heads}"),
             );
         }
-        if self.head_dim % 2 != 0 {
+        if !self.head_dim.is_multiple_of(2) {
             return fault("head_dim", &self.head_dim, "even".to_owned());
         }
         if heads * self.head_dim > MOST {

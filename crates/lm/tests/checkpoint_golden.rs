@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use lm::{Checkpoint, Tokenizer};
+use lm::{Checkpoint, Tokenizer, pull};
 use serde::Deserialize;
 
 fn golden(name: &str) -> PathBuf {
@@ -85,9 +85,10 @@ fn splits_texts_like_sentence_piece() {
 #[test]
 #[ignore = "needs SmolLM2, 93 MB"]
 fn smollm2() {
-    let path = std::env::var_os("SAMARA_MODEL")
-        .map(PathBuf::from)
-        .expect("SAMARA_MODEL is set");
+    let path = std::env::var_os("SAMARA_MODEL").map_or_else(
+        || pull::resolve("smollm2-135m", &pull::cache_folder().unwrap()).unwrap(),
+        PathBuf::from,
+    );
     let model = Checkpoint::open(&path).unwrap();
     assert_eq!(model.config.parameters(), 134_515_008);
     assert_eq!(model.config.eos_token_ids, [2, 0]);
