@@ -11,6 +11,7 @@ pub mod bugs;
 pub mod domain;
 pub mod export;
 pub mod gp;
+pub mod model;
 pub mod operator;
 pub mod prompt;
 pub mod search;
@@ -68,6 +69,9 @@ pub enum Error {
         /// What became of it.
         reason: Reason,
     },
+    /// A language model that cannot be loaded; says which file and what to do.
+    #[error("{0}")]
+    Model(String),
     /// An evaluator that cannot work at all.
     #[error("the evaluator cannot work: {0}")]
     Evaluator(String),

@@ -1,5 +1,6 @@
 //! Mutation operators: they propose changed programs, and know nothing of what becomes of them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rand::{RngExt, SeedableRng};
@@ -7,6 +8,8 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::gp::{Gp, GpError};
+use crate::model::{Diff, Line, Writer};
+use crate::prompt::Prompt;
 use crate::settings::Settings;
 use crate::{Error, Reason};
 
@@ -86,6 +89,12 @@ pub trait Operator: Send {
 pub struct Weights {
     /// Typed node mutation on the syntax tree ([`Gp`]).
     pub gp: f64,
+    /// Lines rewritten by a language model of our own ([`Line`]).
+    pub line: f64,
+    /// Unified diffs by the same ([`Diff`]).
+    pub diff: f64,
+    /// A language model behind an endpoint ([`Prompt`]).
+    pub prompt: f64,
 }
 
 /// An operator ready to run.
@@ -99,8 +108,13 @@ pub struct Active {
 }
 
 impl Weights {
-    fn by_name(&mut self) -> [(&'static str, &mut f64); 1] {
-        [("gp", &mut self.gp)]
+    fn by_name(&mut self) -> [(&'static str, &mut f64); 4] {
+        [
+            ("gp", &mut self.gp),
+            ("line", &mut self.line),
+            ("diff", &mut self.diff),
+            ("prompt", &mut self.prompt),
+        ]
     }
 
     /// Keeps only the named operators, with the weights given.
@@ -126,12 +140,13 @@ impl Weights {
         Ok(())
     }
 
-    /// Makes the operators whose weight is above 0.
+    /// Checks the weights and the settings of the operators whose weight is above 0, without making them.
     ///
     /// # Errors
     /// A setting out of its range, or no operator with a weight above 0.
-    pub fn build(settings: &Settings) -> Result<Vec<Active>, Error> {
+    pub fn check(settings: &Settings) -> Result<(), Error> {
         let mut weights = settings.operators.clone();
+        let mut some = false;
         for (name, weight) in weights.by_name() {
             if !(weight.is_finite() && *weight >= 0.0) {
                 return Err(Error::setting(
@@ -140,26 +155,81 @@ impl Weights {
                     "give a number of 0 or more",
                 ));
             }
+            some |= *weight > 0.0;
         }
-        let mut active = Vec::new();
-        if weights.gp > 0.0 {
-            let gp = Gp::new(settings.gp.clone())
-                .map_err(|e| Error::setting("gp", e.to_string(), "mend it in the settings"))?;
-            active.push(Active {
-                name: "gp",
-                weight: weights.gp,
-                operator: Box::new(gp),
-            });
-        }
-        if active.is_empty() {
+        if !some {
             return Err(Error::setting(
                 "operators",
                 "no operator has a weight above 0",
                 "give one, e.g. --operator gp",
             ));
         }
+        if weights.gp > 0.0 {
+            gp(settings)?;
+        }
+        if weights.line > 0.0 {
+            settings.line.check()?;
+        }
+        if weights.diff > 0.0 {
+            settings.diff.check()?;
+        }
+        if weights.line + weights.diff > 0.0 {
+            settings.model.check()?;
+        }
+        if weights.prompt > 0.0 {
+            settings.prompt.check()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the operators whose weight is above 0: loads the model that one needs, asks the endpoint that one needs.
+    ///
+    /// # Errors
+    /// As [`Weights::check`], and what keeps an operator from working at all.
+    pub fn build(settings: &Settings) -> Result<Vec<Active>, Error> {
+        Self::check(settings)?;
+        let weights = &settings.operators;
+        let writer = match weights.line + weights.diff > 0.0 {
+            true => Some(Arc::new(Writer::load(&settings.model)?)),
+            false => None,
+        };
+        let mut active = Vec::new();
+        let mut add = |name, weight, operator| {
+            active.push(Active {
+                name,
+                weight,
+                operator,
+            });
+        };
+        if weights.gp > 0.0 {
+            add(
+                "gp",
+                weights.gp,
+                Box::new(gp(settings)?) as Box<dyn Operator>,
+            );
+        }
+        if let Some(writer) = writer {
+            if weights.line > 0.0 {
+                let line = Line::new(settings.line.clone(), writer.clone())?;
+                add("line", weights.line, Box::new(line));
+            }
+            if weights.diff > 0.0 {
+                let diff = Diff::new(settings.diff.clone(), writer)?;
+                add("diff", weights.diff, Box::new(diff));
+            }
+        }
+        if weights.prompt > 0.0 {
+            let prompt = Prompt::new(settings.prompt.clone())?;
+            prompt.probe()?;
+            add("prompt", weights.prompt, Box::new(prompt));
+        }
         Ok(active)
     }
+}
+
+fn gp(settings: &Settings) -> Result<Gp, Error> {
+    Gp::new(settings.gp.clone())
+        .map_err(|e| Error::setting("gp", e.to_string(), "mend it in the settings"))
 }
 
 impl Operator for Gp {

@@ -9,10 +9,16 @@ use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
 use crate::operator::Weights;
-use crate::{Error, gp};
+use crate::{Error, gp, model, prompt};
 
 /// The commented configuration with all defaults; [`Settings::default`] is read from it.
-pub const COMMENTED: &str = include_str!("settings.toml");
+pub const COMMENTED: &str = concat!(
+    include_str!("settings.toml"),
+    "\n",
+    include_str!("model/settings.toml"),
+    "\n",
+    include_str!("prompt/settings.toml"),
+);
 
 /// All settings of a search. The comments in [`COMMENTED`] say what each means.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +33,10 @@ pub struct Settings {
     pub search: Search,
     pub operators: Weights,
     pub gp: gp::Settings,
+    pub model: model::settings::Model,
+    pub line: model::settings::Line,
+    pub diff: model::settings::Diff,
+    pub prompt: prompt::Settings,
     pub sodarace: Sodarace,
     pub map: Map,
     pub python: Python,
@@ -212,8 +222,7 @@ impl Settings {
         }
         GridArchive::<()>::new(self.axes().into())
             .map_err(|e| Error::setting("map", e.to_string(), "mend the range of that axis"))?;
-        Weights::build(self)?;
-        Ok(())
+        Weights::check(self)
     }
 }
 

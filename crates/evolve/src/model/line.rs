@@ -1,0 +1,111 @@
+//! Rewriting drawn lines in place.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use edit::guide::{LineGuide, LineOptions, Rules};
+use lm::{End, Sampling, Task};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::settings;
+use super::writer::{HOST_NAMES, Writer, failure, refused, rules, weighted};
+use crate::operator::{Operator, Proposal, Request};
+use crate::{Error, Reason};
+
+/// Rewrites one to a few successive lines in place. The model reads the program, and then the program again up to the
+/// first of the lines; it sees what stood there and writes what stands there now.
+///
+/// All children of a parent, whatever their lines, go on from places in the same text, which is read once.
+pub struct Line {
+    settings: settings::Line,
+    writer: Arc<Writer>,
+}
+
+const ORIGINAL: &str = "# The original program:\n\n";
+const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
+
+impl Line {
+    /// An operator that writes with `writer`.
+    ///
+    /// # Errors
+    /// A setting out of its range.
+    pub fn new(settings: settings::Line, writer: Arc<Writer>) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(Self { settings, writer })
+    }
+
+    fn tasks(&self, request: &mut Request<'_>) -> Vec<Result<Task<LineGuide>, Reason>> {
+        let Request {
+            parent, count, rng, ..
+        } = request;
+        let settings = &self.settings;
+        let text = [ORIGINAL, parent, CHANGED, parent].concat();
+        let beginning = match self.writer.read(&text, settings.max_tokens) {
+            Ok(beginning) => beginning,
+            Err(reason) => return refused(reason, *count),
+        };
+        let options = LineOptions {
+            rules: match settings.constrained {
+                true => rules(parent, settings.known_names, HOST_NAMES),
+                false => Rules::any(),
+            },
+            ..LineOptions::default()
+        };
+        let lines: Vec<&str> = parent.split_inclusive('\n').collect();
+        let places: Vec<Vec<usize>> = settings
+            .lines
+            .iter()
+            .map(|lines_| {
+                let mut places = LineGuide::places(parent, lines_.count, &options.rules);
+                places.retain(|first| !lines[*first].trim().is_empty());
+                places
+            })
+            .collect();
+        (0..*count)
+            .map(|_| {
+                let mut rng = ChaCha8Rng::seed_from_u64(rng.random());
+                let drawn = weighted(settings.lines.iter().map(|lines| lines.weight), &mut rng);
+                let places = &places[drawn];
+                if places.is_empty() {
+                    return Err(Reason::new("no-place", "no line can be rewritten"));
+                }
+                let first = places[rng.random_range(0..places.len())];
+                let guide =
+                    LineGuide::new(parent, first, settings.lines[drawn].count, options.clone())
+                        .map_err(|e| Reason::new("no-place", e.to_string()))?;
+                let before: usize = lines[..first].iter().map(|line| line.len()).sum();
+                let place = beginning.len() - parent.len() + before;
+                Ok(beginning.task(place, "", guide, settings.max_tokens, rng))
+            })
+            .collect()
+    }
+}
+
+impl Operator for Line {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        stop: &AtomicBool,
+    ) -> Result<Vec<Vec<Proposal>>, Error> {
+        let tasks = requests
+            .iter_mut()
+            .flat_map(|request| self.tasks(request))
+            .collect();
+        let sampling = Sampling {
+            temperature: self.settings.temperature as f32,
+            min_p: self.settings.min_p as f32,
+        };
+        let written = self.writer.write(tasks, sampling, stop, |_, written| {
+            match (written.end, written.guide.result()) {
+                (End::Done, Some(program)) => Ok(program).into(),
+                (end, _) => Err(failure(end)).into(),
+            }
+        });
+        let mut written = written.into_iter();
+        Ok(requests
+            .iter()
+            .map(|request| written.by_ref().take(request.count).collect())
+            .collect())
+    }
+}
