@@ -5,6 +5,7 @@
 //! failure. The model's own chance is the server's: the run's streams decide what is asked and the seed that is sent,
 //! and the answers stand in the store.
 
+mod address;
 mod answer;
 mod ask;
 mod client;

@@ -10,6 +10,7 @@ use ureq::http::{HeaderMap, Response, Uri, header};
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body, Timeout};
 
+use super::address::{base_url, is_local};
 use super::key::Key;
 use super::settings::{Settings, setting};
 use crate::{Error, Reason};
@@ -325,60 +326,6 @@ impl Client {
     }
 }
 
-/// The endpoint's URL up to and including its version, without a slash at its end.
-///
-/// # Errors
-/// Names what is wrong with it.
-pub(super) fn base_url(endpoint: &str) -> Result<String, Error> {
-    let wrong = |why: &str| {
-        setting(
-            "endpoint",
-            why,
-            "give its URL, e.g. --endpoint http://localhost:8000/v1",
-        )
-    };
-    let text = endpoint.trim();
-    if text.is_empty() {
-        return Err(wrong("no endpoint is named"));
-    }
-    let mut text = text.trim_end_matches('/');
-    for tail in ["/chat/completions", "/completions", "/models"] {
-        text = text.strip_suffix(tail).unwrap_or(text);
-    }
-    let uri: Uri = text.parse().map_err(|_| wrong("it is not a URL"))?;
-    if !matches!(uri.scheme_str(), Some("http" | "https")) {
-        return Err(wrong("it starts with neither http:// nor https://"));
-    }
-    let Some(authority) = uri.authority().filter(|x| !x.host().is_empty()) else {
-        return Err(wrong("it names no host"));
-    };
-    if authority.as_str().contains('@') {
-        return Err(setting(
-            "endpoint",
-            "it holds a user name or password",
-            "leave them out; a key comes from the environment variable that key_env names",
-        ));
-    }
-    if uri.query().is_some() || text.contains('#') {
-        return Err(wrong("it has a part after ? or #"));
-    }
-    let bare = matches!(uri.path(), "" | "/");
-    let text = text.trim_end_matches('/');
-    Ok(if bare {
-        format!("{text}/v1")
-    } else {
-        text.to_owned()
-    })
-}
-
-fn is_local(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 /// TLS with the certificates that this machine trusts.
 fn tls(needed: bool) -> Result<TlsConfig, Error> {
     let mut roots = Vec::new();
@@ -446,50 +393,6 @@ fn nap(length: Duration, stop: &AtomicBool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn endpoints_are_taken_with_and_without_version_and_path() {
-        for (given, base) in [
-            ("http://localhost:8000", "http://localhost:8000/v1"),
-            ("http://localhost:8000/", "http://localhost:8000/v1"),
-            ("http://localhost:8000/v1/", "http://localhost:8000/v1"),
-            (
-                "https://host/api/v1/chat/completions",
-                "https://host/api/v1",
-            ),
-            ("http://[::1]:8000/v1/completions", "http://[::1]:8000/v1"),
-        ] {
-            assert_eq!(base_url(given).unwrap(), base);
-        }
-        for bad in [
-            "",
-            "localhost",
-            "ftp://x/v1",
-            "http://",
-            "http://u:p@h/v1",
-            "http://h/v1?k=1",
-            "http://h h",
-        ] {
-            let error = base_url(bad).unwrap_err().to_string();
-            assert!(error.starts_with("prompt.endpoint: "), "{error}");
-        }
-        assert!(
-            !base_url("http://u:secret@h/")
-                .unwrap_err()
-                .to_string()
-                .contains("secret")
-        );
-    }
-
-    #[test]
-    fn only_this_machine_is_local() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"] {
-            assert!(is_local(host), "{host}");
-        }
-        for host in ["localhost.example", "10.0.0.1", "127.0.0.1.example", ""] {
-            assert!(!is_local(host), "{host}");
-        }
-    }
 
     #[test]
     fn explanations_come_from_the_usual_shapes() {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::client;
+use super::address::base_url;
 use crate::Error;
 
 /// Settings of the [operator](super::Prompt).
@@ -86,7 +86,7 @@ impl Settings {
     /// # Errors
     /// Names the first setting that cannot be, and the mend.
     pub fn check(&self) -> Result<(), Error> {
-        client::base_url(&self.endpoint)?;
+        base_url(&self.endpoint)?;
         if self.model.trim().is_empty() {
             return Err(setting(
                 "model",
