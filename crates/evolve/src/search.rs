@@ -223,7 +223,10 @@ impl Search<'_> {
         stop: &AtomicBool,
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Progress, Error> {
-        let ended = self.search(seed, stop, observe);
+        if self.stored == 0 {
+            self.plant(seed)?;
+        }
+        let ended = self.search(stop, observe);
         // A store that would not take some children must not be given those that follow them.
         let kept = match ended {
             Err(Error::Database { .. }) => Ok(()),
@@ -237,15 +240,11 @@ impl Search<'_> {
 
     fn search(
         &mut self,
-        seed: &str,
         stop: &AtomicBool,
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<(), Error> {
         let target = self.settings.evaluations;
         let delay = u64::from(self.settings.search.delay);
-        if self.stored == 0 {
-            self.plant(seed)?;
-        }
         // The first iteration that is not wholly in the store, and the state of the map it was proposed from.
         let unfinished = (self.stored - 1) / self.settings.iteration_size() + 1;
         self.placed = unfinished.saturating_sub(1 + delay);
