@@ -34,7 +34,7 @@ pub const PAPER_GP: &str = "paper-gp";
 pub const MESSAGE: &str = "Fixed bugs.";
 
 /// Children asked for at a time.
-const BATCH: u64 = 256;
+const BATCH: u64 = 128;
 
 /// What to measure.
 #[derive(Clone, Debug)]

@@ -377,3 +377,15 @@ fn a_full_program_does_not_grow_by_whole_parts() {
         assert!(!child.kinds.iter().any(grows), "{:?}", child.kinds);
     }
 }
+
+#[test]
+fn a_name_bound_nowhere_becomes_one_that_is() {
+    let gp = only(|w| w.name = 1.0);
+    let source = "def g():\n    return 1\n\ndef f(a, b):\n    n = [a]\n    return a + c\n";
+    let children = children(&gp, source, 300);
+    for name in ["a", "b", "n"] {
+        let mended = source.replace("+ c", &format!("+ {name}"));
+        assert!(children.contains(&mended), "{name}: {children:?}");
+    }
+    assert!(!children.contains(&source.replace("+ c", "+ g")));
+}

@@ -23,6 +23,13 @@ pub fn bench(what: &Bench) -> Done {
 
 fn bugs(args: &BugsArgs) -> Done {
     let plan = plan(args)?;
+    // Before the measurement, which may take hours.
+    std::fs::create_dir_all(&args.output).with_context(|| {
+        format!(
+            "{}: cannot be made a folder; give another with --output",
+            args.output.display()
+        )
+    })?;
     let stop = Arc::new(AtomicBool::new(false));
     let flag = stop.clone();
     ctrlc::set_handler(move || {
@@ -114,12 +121,6 @@ fn write(
     tallies: &[Tally],
     result: &Value,
 ) -> anyhow::Result<Vec<PathBuf>> {
-    std::fs::create_dir_all(folder).with_context(|| {
-        format!(
-            "{}: cannot be made a folder; give another with --output",
-            folder.display()
-        )
-    })?;
     let svg = figures::bugs::bugs(&panels(tasks, tallies));
     let mut files = Vec::new();
     for (name, bytes) in [
@@ -215,20 +216,20 @@ fn table(task: &Task, tallies: &[Tally]) -> std::io::Result<()> {
     let heading = |what: &str| {
         let numbers: String = (1..=task.bugs())
             .map(|bugs| match bugs {
-                1 => format!("{:>24}", "1 bug"),
-                n => format!("{:>24}", format!("{n} bugs")),
+                1 => format!("{:>28}", "1 bug"),
+                n => format!("{:>28}", format!("{n} bugs")),
             })
             .collect();
         format!(
-            "{:<26}{:>9}{numbers}",
+            "{:<34}{:>9}{numbers}",
             format!("{}: {what}", task.name),
             "trials"
         )
     };
     let line = |name: &str, trials: Option<u64>, cells: Vec<String>| {
         let trials = trials.map_or(String::new(), |n| n.to_string());
-        let cells: String = cells.iter().map(|cell| format!("{cell:>24}")).collect();
-        format!("{name:<26}{trials:>9}{cells}")
+        let cells: String = cells.iter().map(|cell| format!("{cell:>28}")).collect();
+        format!("{name:<34}{trials:>9}{cells}")
     };
     say!("{}", heading("success, %"))?;
     for (operator, row) in &rows {

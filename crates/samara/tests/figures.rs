@@ -1,6 +1,7 @@
 //! Figures are well-formed, survive odd data, and never let a program's text through unescaped.
 
 use roxmltree::{Document, Node};
+use samara::figures::bugs::{Family, Line, Panel, Point, bugs};
 use samara::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
 use samara::figures::{Axis, Cell, Labels, Report, Series, curves, map_slices, report};
 
@@ -291,4 +292,97 @@ fn an_empty_report_is_a_page() {
     let page = report(&Report::default());
     assert!(page.starts_with("<!DOCTYPE html>") && page.ends_with("</html>"));
     assert!(!page.contains("<table"));
+}
+
+fn bug_line(name: &str, quoted: bool, shares: &[f64]) -> Line {
+    let points = shares.iter().map(|share| Point {
+        share: *share,
+        low: share / 2.0,
+        high: share * 2.0 + 0.004,
+    });
+    Line {
+        name: name.into(),
+        family: Family::Diff,
+        quoted,
+        points: points.collect(),
+    }
+}
+
+#[test]
+fn the_chart_of_bugs_shows_nothing_as_nothing() {
+    let panel = Panel {
+        title: "4-Parity <1>".into(),
+        bugs: 3,
+        lines: vec![
+            bug_line("as reported & quoted", true, &[10.0, 0.1, 0.0]),
+            bug_line("ours", false, &[9.0, 0.0, 0.0]),
+        ],
+    };
+    let svg = bugs(&[
+        panel.clone(),
+        Panel {
+            bugs: 2,
+            lines: Vec::new(),
+            ..panel
+        },
+    ]);
+    let xml = Document::parse(&svg).unwrap();
+    let paths = |class: &str| -> Vec<&str> {
+        let of = |n: &Node| n.attribute("class") == Some(class);
+        xml.descendants()
+            .filter(of)
+            .map(|n| n.attribute("d").unwrap())
+            .collect()
+    };
+    let heights = |d: &str| -> Vec<f64> {
+        d.split(['M', 'L'])
+            .skip(1)
+            .map(|p| p.split(' ').nth(1).unwrap().parse().unwrap())
+            .collect()
+    };
+    let (quoted, measured) = (heights(paths("quoted")[0]), heights(paths("measured")[0]));
+    // The three quoted points: two decades apart, then 0 below all decades, where ours are too.
+    assert!(quoted[0] < quoted[1] && quoted[1] < quoted[2]);
+    assert_eq!(quoted[2], measured[1]);
+    assert_eq!(measured[1], measured[2]);
+    assert!(measured[0] > quoted[0] && measured[0] < quoted[1]);
+    assert_eq!(
+        paths("interval").len(),
+        1,
+        "only what is measured has intervals"
+    );
+    let texts = texts(&svg);
+    for text in [
+        "4-Parity <1>",
+        "ours",
+        "as reported & quoted",
+        "100",
+        "0.1",
+        "0",
+        "3",
+    ] {
+        assert!(texts.iter().any(|t| t == text), "{text} in {texts:?}");
+    }
+    sodarace::render::png(&svg, 1.0).unwrap();
+}
+
+#[test]
+fn odd_numbers_of_bugs_are_drawn() {
+    let nan = f64::NAN;
+    for shares in [
+        vec![],
+        vec![nan, nan],
+        vec![f64::INFINITY],
+        vec![1e-300, 100.0, 1e9],
+    ] {
+        let panel = Panel {
+            bugs: 500,
+            lines: vec![bug_line("x", false, &shares)],
+            ..Panel::default()
+        };
+        let svg = bugs(&[panel]);
+        Document::parse(&svg).unwrap();
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
+    }
+    Document::parse(&bugs(&[])).unwrap();
 }

@@ -230,38 +230,71 @@ mod tests {
             && tail == "\n    return (total % 2)\n"
     }
 
-    /// k misspelt names of seven nodes are mended in k! orders, each of probability (p/7)^k (1-p)^(7-k).
+    /// The probability that up to four misspelt names are mended. Of the seven nodes three stay (`%` and its sides);
+    /// the four bits may end up in any order, each in its own place by staying there unless it was misspelt.
+    fn parity_share(p: f64, bugs: usize) -> f64 {
+        let digits = |n: usize| [n / 64 % 4, n / 16 % 4, n / 4 % 4, n % 4];
+        let orders = (0..256)
+            .map(digits)
+            .filter(|order| (0..4).all(|bit| order.contains(&bit)));
+        let order = |order: [usize; 4]| -> f64 {
+            let place = |(i, bit)| {
+                if i == bit && i >= bugs {
+                    1.0 - p
+                } else {
+                    p / 7.0
+                }
+            };
+            order.into_iter().enumerate().map(place).product()
+        };
+        orders.map(order).sum::<f64>() * (1.0 - p).powi(3)
+    }
+
+    /// The probability that one or two wrong signs of eleven nodes are mended, each of three others it may become.
+    fn quadratic_share(p: f64, bugs: usize) -> f64 {
+        (p / 3.0).powi(bugs as i32) * (1.0 - p).powi(11 - bugs as i32)
+    }
+
     #[test]
-    fn parity_is_mended_as_often_as_computed() {
-        let parity = Task::by_name("parity").unwrap();
-        let (p, trials): (f64, usize) = (0.3, 60_000);
-        let mut orders = 1.0;
+    fn bugs_are_mended_as_often_as_computed() {
+        let [parity, quadratic] = ["parity", "quadratic"].map(|name| Task::by_name(name).unwrap());
+        let right = |child: &str| child.ends_with("return (((a * (x ** 2)) + (b * x)) + c)\n");
+        let trials = 60_000;
         for bugs in 1..=2 {
-            orders *= bugs as f64;
-            let expected = orders * (p / 7.0).powi(bugs) * (1.0 - p).powi(7 - bugs) * trials as f64;
-            let children = children(parity, p, bugs as usize, trials);
-            let mended = children.iter().filter(|c| has_parity(c)).count() as f64;
-            assert!(
-                (mended - expected).abs() < 4.0 * expected.sqrt(),
-                "{bugs} bugs: {mended}, not {expected}"
-            );
+            for (task, share, mended) in [
+                (
+                    parity,
+                    parity_share as fn(f64, usize) -> f64,
+                    has_parity as fn(&str) -> bool,
+                ),
+                (quadratic, quadratic_share, right),
+            ] {
+                let expected = share(task.primitives.rate, bugs) * trials as f64;
+                let children = children(task, task.primitives.rate, bugs, trials);
+                let found = children.iter().filter(|child| mended(child)).count() as f64;
+                assert!(
+                    (found - expected).abs() < 3.0 * expected.sqrt(),
+                    "{}, {bugs} bugs: {found}, not {expected}",
+                    task.name
+                );
+            }
         }
     }
 
-    /// k wrong signs of eleven nodes, each with three other operators to become.
     #[test]
-    fn the_quadratic_is_mended_as_often_as_computed() {
-        let quadratic = Task::by_name("quadratic").unwrap();
-        let (p, trials): (f64, usize) = (0.15, 60_000);
-        for bugs in 1..=2 {
-            let expected = (p / 3.0).powi(bugs) * (1.0 - p).powi(11 - bugs) * trials as f64;
-            let right = "return (((a * (x ** 2)) + (b * x)) + c)\n";
-            let children = children(quadratic, p, bugs as usize, trials);
-            let mended = children.iter().filter(|c| c.ends_with(right)).count() as f64;
-            assert!(
-                (mended - expected).abs() < 4.0 * expected.sqrt(),
-                "{bugs} bugs: {mended}, not {expected}"
-            );
+    fn the_rates_are_the_best_ones() {
+        for (name, share, bugs) in [
+            ("parity", parity_share as fn(f64, usize) -> f64, 4),
+            ("quadratic", quadratic_share, 2),
+        ] {
+            let product = |rate: f64| (1..=bugs).map(|bugs| share(rate, bugs)).product::<f64>();
+            let own = Task::by_name(name).unwrap().primitives.rate;
+            for other in (1..100).map(|percent| f64::from(percent) / 100.0) {
+                assert!(
+                    product(other) <= product(own),
+                    "{name}: {other} is better than {own}"
+                );
+            }
         }
     }
 

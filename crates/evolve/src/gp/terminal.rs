@@ -58,7 +58,12 @@ impl<'a> Mutator<'_, 'a> {
             let new = self.names.type_of_name(scope, other);
             // Two names of unknown kind, say two parameters, may well hold the same.
             let unknown = scope != 0 && home == Some(scope) && !new.is_known() && new == old;
-            if unknown || self.fits(new, old, node) && self.same_arity(scope, other, home, name) {
+            // A name that is bound nowhere has no kind to keep: any value may mend the program.
+            let stray = home.is_none() && !matches!(new.base, Base::Function | Base::Module);
+            if unknown
+                || stray
+                || self.fits(new, old, node) && self.same_arity(scope, other, home, name)
+            {
                 candidates.push(other);
             }
         }
