@@ -35,13 +35,13 @@ fn both_tasks_with_both_kinds_of_genetic_programming() {
         "--operator",
         "paper-gp",
         "--trials",
-        "600",
+        "1500",
     ];
     let result = measure(f, &[&args[..], &["--threads", "1", "-o", "one"]].concat());
     assert_eq!(result["results"].as_array().unwrap().len(), 2 * (5 + 2));
     for row in result["results"].as_array().unwrap() {
         let n = |name: &str| row[name].as_u64().unwrap();
-        assert_eq!((n("trials"), n("valid")), (600, 600), "{row}");
+        assert_eq!((n("trials"), n("valid")), (1500, 1500), "{row}");
         assert!(
             n("success") <= n("runnable") && n("runnable") < n("valid"),
             "{row}"
@@ -55,7 +55,7 @@ fn both_tasks_with_both_kinds_of_genetic_programming() {
         assert_eq!(failures + n("runnable"), n("trials"), "{row}");
         assert!(n("distinct") > 10 && n("distinct") <= n("valid"), "{row}");
         let share = |name: &str| row[name].as_f64().unwrap();
-        let percent = 100.0 * n("success") as f64 / 600.0;
+        let percent = 100.0 * n("success") as f64 / 1500.0;
         assert!((share("success_percent") - percent).abs() < 1e-9, "{row}");
         assert!(share("low_percent") <= share("success_percent"));
         assert!(share("success_percent") < share("high_percent"));

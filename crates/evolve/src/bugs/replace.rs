@@ -99,7 +99,7 @@ impl NodeReplacement {
     fn around(&self, expr: &Expr, parts: &[&Expr], source: &str, rng: &mut impl Rng) -> String {
         let (mut text, mut at) = (String::new(), span(expr).start);
         for part in parts {
-            let Range { start, end } = span(*part);
+            let Range { start, end } = span(part);
             text.push_str(&source[at..start]);
             text.push_str(&self.replaced(part, source, rng));
             at = end;
