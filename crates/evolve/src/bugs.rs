@@ -11,9 +11,10 @@ use crossbeam_channel::{Receiver, Sender};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::Error;
+use crate::model::settings::Message;
 use crate::operator::{Active, Operator, Proposal, Request, Weights};
 use crate::settings::Settings;
+use crate::{Error, prompt};
 
 mod judge;
 mod paper;
@@ -31,7 +32,7 @@ pub use task::{Primitives, TASKS, Task, UnitTest};
 pub const PAPER_GP: &str = "paper-gp";
 
 /// The commit message that operators are given, where they read one.
-pub const MESSAGE: &str = "Fixed bugs.";
+pub const MESSAGE: &str = prompt::FIX_BUGS;
 
 /// Children asked for at a time.
 const BATCH: u64 = 128;
@@ -151,11 +152,26 @@ pub fn run(
     Ok(tallies)
 }
 
-/// The operators of a plan, set for a task.
-fn operators(plan: &Plan, task: &Task) -> Result<Vec<Active>, Error> {
-    let mut settings = plan.settings.clone();
+/// The settings of operators as a task wants them: what they are told, and which names they may write.
+fn told(settings: &Settings, task: &Task) -> Settings {
+    let mut settings = settings.clone();
     let misspelt = task.misspelt.iter().map(|name| (*name).to_owned());
     settings.gp.extra_names.extend(misspelt);
+    settings.diff.file_name = format!("{}.py", task.name);
+    settings.diff.messages = vec![Message {
+        message: MESSAGE.to_owned(),
+        weight: 1.0,
+    }];
+    settings.prompt.instructions = vec![prompt::Instruction {
+        message: MESSAGE.to_owned(),
+        weight: 1.0,
+    }];
+    settings
+}
+
+/// The operators of a plan, set for a task.
+fn operators(plan: &Plan, task: &Task) -> Result<Vec<Active>, Error> {
+    let mut settings = told(&plan.settings, task);
     let (own, others): (Vec<_>, Vec<_>) = plan.operators.iter().partition(|n| *n == PAPER_GP);
     let mut operators = Vec::new();
     if !own.is_empty() || plan.operators.is_empty() {
@@ -370,6 +386,23 @@ mod tests {
             error.contains("magic") && error.contains("gp, ") && error.contains(PAPER_GP),
             "{error}"
         );
+    }
+
+    #[test]
+    fn models_are_told_one_thing() {
+        let settings = told(&Settings::default(), &TASKS[1]);
+        let said = |messages: Vec<&String>| assert_eq!(messages, ["Fixed bugs."]);
+        said(settings.diff.messages.iter().map(|m| &m.message).collect());
+        said(
+            settings
+                .prompt
+                .instructions
+                .iter()
+                .map(|m| &m.message)
+                .collect(),
+        );
+        assert_eq!(settings.diff.file_name, "quadratic.py");
+        assert!(settings.gp.extra_names.is_empty());
     }
 
     /// The alphabet holds the misspelt names, else no child could have one.

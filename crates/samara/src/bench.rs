@@ -88,6 +88,7 @@ fn bugs(args: &BugsArgs) -> Done {
 /// What the command line asks for, as far as it can be checked at once.
 fn plan(args: &BugsArgs) -> Result<Plan, Failure> {
     let mut settings = args.common.settings().map_err(Failure::usage)?;
+    args.models.apply(&mut settings);
     if let Some(rng) = args.rng {
         settings.rng = rng;
     }

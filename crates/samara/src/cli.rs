@@ -120,6 +120,8 @@ pub struct BugsArgs {
     #[arg(long)]
     pub json: bool,
     #[command(flatten)]
+    pub models: ModelArgs,
+    #[command(flatten)]
     pub common: Common,
 }
 
@@ -147,7 +149,37 @@ pub struct EvolveArgs {
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
     #[command(flatten)]
+    pub models: ModelArgs,
+    #[command(flatten)]
     pub common: Common,
+}
+
+/// The language models that operators use.
+#[derive(Args)]
+pub struct ModelArgs {
+    /// The model for the operators line and diff (a name or a path, see `samara model`); with --endpoint, the model's
+    /// name there.
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<String>,
+    /// An OpenAI-compatible server for the operator prompt; its key comes from the environment only.
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// Where a model of our own computes: cpu; cuda, vulkan or metal in a build with that feature.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+}
+
+impl ModelArgs {
+    /// Writes what was typed over the settings.
+    pub fn apply(&self, settings: &mut Settings) {
+        let model = match self.endpoint {
+            Some(_) => &mut settings.prompt.model,
+            None => &mut settings.model.path,
+        };
+        overwrite(model, &self.model);
+        overwrite(&mut settings.prompt.endpoint, &self.endpoint);
+        overwrite(&mut settings.model.device, &self.device);
+    }
 }
 
 /// Settings that every command takes which runs programs.
@@ -294,6 +326,7 @@ impl EvolveArgs {
     /// A setting that cannot be.
     pub fn settings(&self) -> Result<Settings, evolve::Error> {
         let mut settings = self.common.settings()?;
+        self.models.apply(&mut settings);
         if !self.operators.is_empty() {
             settings.operators.select(&self.operators)?;
         }
