@@ -189,7 +189,7 @@ impl Job {
 
     /// Takes a byte; `false`: it is not admitted, and the state is of no use any more.
     fn step(&self, state: &mut State, byte: u8) -> bool {
-        if state.done {
+        if state.done || !self.options.rules.takes(byte) {
             return false;
         }
         if self.options.force_indent {

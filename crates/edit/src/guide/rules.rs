@@ -12,6 +12,8 @@ pub type Accept = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Rules {
     /// How a file starts: [`Prefix::new`] for Python, or one that allows certain names only; `None`: any text will do.
     pub start: Option<Prefix>,
+    /// Whether new lines may have comments; without, no `#` is admitted, in strings neither.
+    pub comments: bool,
     /// Asked of every file that an edit would leave, after the prefix found it valid; a real parser, for instance.
     pub accept: Option<Accept>,
 }
@@ -21,6 +23,7 @@ impl Default for Rules {
     fn default() -> Self {
         Rules {
             start: Some(Prefix::new()),
+            comments: true,
             accept: None,
         }
     }
@@ -31,6 +34,7 @@ impl Rules {
     pub fn any() -> Self {
         Rules {
             start: None,
+            comments: true,
             accept: None,
         }
     }
@@ -45,6 +49,11 @@ impl Rules {
 
     pub(super) fn read(&self) -> Reading {
         Reading(self.start.clone())
+    }
+
+    /// Whether a new line may hold this byte.
+    pub(super) fn takes(&self, byte: u8) -> bool {
+        self.comments || byte != b'#'
     }
 
     pub(super) fn accepts(&self, file: &str) -> bool {

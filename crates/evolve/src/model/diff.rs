@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::settings;
-use super::writer::{HOST_NAMES, Writer, failure, refused, rules, weighted};
+use super::writer::{Writer, failure, refused, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -107,7 +107,7 @@ impl Diff {
             None => (*parent).to_owned(),
         };
         let options = DiffOptions {
-            rules: rules(&names, settings.known_names, HOST_NAMES),
+            rules: rules(&names, settings.known_names, settings.comments),
             ..DiffOptions::default()
         };
         let tasks = (0..*count)

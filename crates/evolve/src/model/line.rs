@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::settings;
-use super::writer::{HOST_NAMES, Writer, failure, refused, rules, weighted};
+use super::writer::{Writer, failure, refused, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -24,6 +24,16 @@ pub struct Line {
 
 const ORIGINAL: &str = "# The original program:\n\n";
 const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
+
+/// Bytes of a new line.
+const MAX_LINE: usize = 120;
+
+/// Blank lines, comments, docstrings and imports do nothing that could be done otherwise.
+fn is_worth_changing(line: &str) -> bool {
+    let line = line.trim_start();
+    let idle = ["#", "\"\"\"", "'''", "import ", "from "];
+    !line.is_empty() && !idle.iter().any(|start| line.starts_with(start))
+}
 
 impl Line {
     /// An operator that writes with `writer`.
@@ -47,9 +57,10 @@ impl Line {
         };
         let options = LineOptions {
             rules: match settings.constrained {
-                true => rules(parent, settings.known_names, HOST_NAMES),
+                true => rules(parent, settings.known_names, settings.comments),
                 false => Rules::any(),
             },
+            max_line: MAX_LINE,
             ..LineOptions::default()
         };
         let lines: Vec<&str> = parent.split_inclusive('\n').collect();
@@ -58,7 +69,7 @@ impl Line {
             .iter()
             .map(|lines_| {
                 let mut places = LineGuide::places(parent, lines_.count, &options.rules);
-                places.retain(|first| !lines[*first].trim().is_empty());
+                places.retain(|first| is_worth_changing(lines[*first]));
                 places
             })
             .collect();

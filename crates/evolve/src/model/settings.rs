@@ -32,6 +32,7 @@ pub struct Line {
     pub max_tokens: usize,
     pub constrained: bool,
     pub known_names: bool,
+    pub comments: bool,
 }
 
 /// How many lines are rewritten, and how often.
@@ -56,6 +57,7 @@ pub struct Diff {
     pub max_tokens: usize,
     pub constrained: bool,
     pub known_names: bool,
+    pub comments: bool,
 }
 
 /// A commit message, and how often it is drawn.

@@ -183,13 +183,14 @@ impl Beginning {
 }
 
 /// What a changed program must be.
-pub(super) fn rules(program: &str, known_names: bool, extra: &[&str]) -> Rules {
+pub(super) fn rules(program: &str, known_names: bool, comments: bool) -> Rules {
     let start = match known_names {
-        true => Prefix::with_names(Arc::new(Names::of(program, extra))),
+        true => Prefix::with_names(Arc::new(Names::of(program, HOST_NAMES))),
         false => Prefix::new(),
     };
     Rules {
         start: Some(start),
+        comments,
         accept: Some(Arc::new(|file| {
             ruff_python_parser::parse_module(file).is_ok()
         })),
@@ -232,7 +233,7 @@ pub(super) fn weighted(weights: impl Iterator<Item = f64> + Clone, rng: &mut Cha
 }
 
 /// Names of the host that programs may use without having done so before.
-pub(super) const HOST_NAMES: &[&str] = &[
+const HOST_NAMES: &[&str] = &[
     "walk_creator",
     "walker_creator",
     "wc",
