@@ -101,7 +101,21 @@ struct Row<G, C> {
 }
 
 impl<G: Guide, C> Row<G, C> {
-    /// Draws the next token and whatever must follow it, or says why there is none.
+    /// Why nothing more is written, if that is so.
+    fn over(&self, config: &Config) -> Option<End> {
+        let written = self.drawn + self.forced;
+        if self.task.guide.must_end() {
+            Some(End::Done)
+        } else if written >= self.task.most
+            || self.task.seen + written >= config.max_position_embeddings
+        {
+            Some(End::Length)
+        } else {
+            None
+        }
+    }
+
+    /// Draws the next token and takes whatever must follow it; says why the text ends, if it does.
     fn step(
         &mut self,
         logits: &mut [f32],
@@ -111,13 +125,6 @@ impl<G: Guide, C> Row<G, C> {
     ) -> Option<End> {
         self.pending.clear();
         let guide = &self.task.guide;
-        if guide.must_end() {
-            return Some(End::Done);
-        }
-        let written = self.drawn + self.forced;
-        if written >= self.task.most || self.task.seen + written >= config.max_position_embeddings {
-            return Some(End::Length);
-        }
         let ends = |token: u32| config.eos_token_ids.contains(&token);
         let may_end = guide.may_end();
         let token = draw(logits, sampling, &mut self.task.rng, |token| {
@@ -138,7 +145,7 @@ impl<G: Guide, C> Row<G, C> {
         self.pending.push(token);
         self.take(tokenizer.bytes(token));
         self.force(tokenizer, &[]);
-        self.task.guide.must_end().then_some(End::Done)
+        self.over(config)
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -228,7 +235,11 @@ impl<E: Engine> Generator<E> {
                 let Some((index, task)) = waiting.next() else {
                     break;
                 };
-                rows.push(self.begin(index, task, stopped));
+                let row = self.begin(index, task, stopped);
+                match row.over(self.engine.config()) {
+                    Some(end) => finish(row, end),
+                    None => rows.push(row),
+                }
             }
             if rows.is_empty() {
                 break;
@@ -307,7 +318,8 @@ impl<E: Engine> Generator<E> {
             return (cache, 0);
         }
         let mut cache = self.engine.cache();
-        for chunk in tokens.chunks(CHUNK) {
+        let most = self.engine.config().max_position_embeddings;
+        for chunk in tokens[..tokens.len().min(most)].chunks(CHUNK) {
             if stopped() {
                 return (Arc::new(cache), 0);
             }

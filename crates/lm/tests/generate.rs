@@ -1,0 +1,316 @@
+//! Writing with a tiny model whose weights are random: what comes is held to the guides all the same, and does not
+//! depend on what is written beside it.
+
+use std::cell::Cell;
+use std::path::Path;
+use std::sync::Arc;
+
+use edit::diff::Diff;
+use edit::guide::{DiffGuide, DiffOptions, Guide, LineGuide, LineOptions};
+use edit::python::Prefix;
+use lm::cpu::{Decoder, Precision};
+use lm::engine::Engine;
+use lm::{Checkpoint, End, Free, Generator, Limits, Sampling, Task, Written};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+const PROGRAM: &str = "def make(wc):\n    a = wc.add_joint(0, 0)\n    b = wc.add_joint(0, 5)\n    for k in range(2):\n        wc.add_muscle(a, b, k)\n    return wc\n";
+
+/// What the tiny model can read.
+const CONTEXT: usize = 256;
+
+const LIKELY: Sampling = Sampling {
+    temperature: 1.0,
+    min_p: 0.0,
+};
+
+fn checkpoint() -> Checkpoint {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/tiny/llama");
+    Checkpoint::open(&folder).unwrap()
+}
+
+fn writer(precision: Precision, batch: usize, memory: usize) -> Generator<Decoder> {
+    let checkpoint = checkpoint();
+    let decoder = Decoder::load(&checkpoint, precision).unwrap();
+    let tokenizer = Arc::new(checkpoint.tokenizer);
+    Generator::new(decoder, tokenizer, Limits { batch, memory })
+}
+
+/// A task that goes on after the first bytes of a text, which is the beginning of all with the same text.
+fn task<G, E: Engine>(
+    writer: &Generator<E>,
+    text: &str,
+    place: usize,
+    lead: &str,
+    guide: G,
+    seed: u64,
+) -> Task<G> {
+    let beginning: Arc<[u32]> = writer.tokenizer().encode(text).into();
+    let (mut seen, mut end) = (0, 0);
+    for token in &*beginning {
+        let next = end + writer.tokenizer().bytes(*token).len();
+        if next > place {
+            break;
+        }
+        (seen, end) = (seen + 1, next);
+    }
+    assert!(seen > 0);
+    Task {
+        beginning,
+        seen,
+        lead: [&text.as_bytes()[end..place], lead.as_bytes()].concat(),
+        guide,
+        most: 60,
+        rng: ChaCha8Rng::seed_from_u64(seed),
+    }
+}
+
+/// Rewrites of each of the program's lines but the first, thrice.
+fn lines<E: Engine>(writer: &Generator<E>) -> Vec<(usize, Task<LineGuide>)> {
+    let lengths: Vec<usize> = PROGRAM.split_inclusive('\n').map(str::len).collect();
+    let options = LineOptions {
+        max_line: 40,
+        ..LineOptions::default()
+    };
+    let all = (1..lengths.len()).flat_map(|first| (0..3).map(move |seed| (first, seed)));
+    all.map(|(first, seed)| {
+        let guide = LineGuide::new(PROGRAM, first, 1, options.clone()).unwrap();
+        let place = PROGRAM.len() + lengths[..first].iter().sum::<usize>();
+        let text = [PROGRAM, PROGRAM].concat();
+        let task = task(writer, &text, place, "", guide, seed);
+        (first, task)
+    })
+    .collect()
+}
+
+fn diffs<E: Engine>(writer: &Generator<E>, count: u64) -> Vec<Task<DiffGuide>> {
+    let options = DiffOptions {
+        max_hunks: 1,
+        max_added: 2,
+        max_line: 20,
+        ..DiffOptions::default()
+    };
+    (0..count)
+        .map(|seed| {
+            let guide = DiffGuide::new("walker.py", PROGRAM, options.clone());
+            task(writer, PROGRAM, PROGRAM.len(), "\n# Diff:\n", guide, seed)
+        })
+        .collect()
+}
+
+fn is_python(text: &str) -> bool {
+    let mut prefix = Prefix::new();
+    prefix.push_all(text.as_bytes()) && prefix.is_complete()
+}
+
+/// What a text came to, without what depends on which was the first to read a beginning.
+fn outcome<G>(written: Vec<Written<G>>) -> Vec<(Vec<u8>, End, usize, usize)> {
+    let all = written.into_iter();
+    all.map(|w| (w.text, w.end, w.drawn, w.forced)).collect()
+}
+
+#[test]
+fn lines_are_valid_edits_or_end_for_a_reason() {
+    let mut writer = writer(Precision::Int8, 16, 1 << 30);
+    let (firsts, tasks): (Vec<_>, Vec<_>) = lines(&writer).into_iter().unzip();
+    let mut done = 0;
+    for (first, written) in firsts
+        .into_iter()
+        .zip(writer.write(tasks, LIKELY, &|| false))
+    {
+        assert_eq!(written.text, written.guide.text());
+        assert!(written.drawn > 0);
+        match written.end {
+            End::Done => {
+                done += 1;
+                let program = written.guide.result().unwrap();
+                let text = std::str::from_utf8(&written.text).unwrap();
+                let lines: Vec<&str> = PROGRAM.split_inclusive('\n').collect();
+                let right = [&lines[..first].concat(), text, &lines[first + 1..].concat()].concat();
+                assert_eq!(program, right);
+                assert_ne!(program, PROGRAM);
+                assert!(is_python(&program), "{program}");
+            }
+            End::Length => assert!(written.drawn + written.forced >= 60),
+            End::Stuck => assert!(written.drawn + written.forced < 60),
+            End::Stopped => panic!("nobody stopped it"),
+        }
+    }
+    assert!(done >= 5, "{done}");
+}
+
+#[test]
+fn diffs_apply() {
+    let mut writer = writer(Precision::Int8, 4, 1 << 30);
+    let tasks = diffs(&writer, 24);
+    let mut complete = 0;
+    for written in writer.write(tasks, LIKELY, &|| false) {
+        assert!(
+            written
+                .text
+                .starts_with(b"--- a/walker.py\n+++ b/walker.py\n@@\n")
+        );
+        assert!(
+            written.forced > 20,
+            "the lead and the diff's head are not drawn"
+        );
+        if written.end == End::Done {
+            assert!(written.guide.result().is_some());
+        }
+        if let Some((diff, program)) = written.guide.last_complete() {
+            complete += 1;
+            assert_eq!(Diff::parse(&diff).unwrap().apply(PROGRAM).unwrap(), program);
+            assert_ne!(program, PROGRAM);
+            assert!(is_python(&program), "{program}");
+        }
+    }
+    assert!(complete >= 3, "{complete}");
+}
+
+#[test]
+fn a_text_is_a_function_of_its_task_alone() {
+    for precision in [Precision::Int8, Precision::F32] {
+        let mut writer_ = writer(precision, 15, 1 << 30);
+        let all = |writer: &Generator<Decoder>| -> Vec<Task<LineGuide>> {
+            lines(writer).into_iter().map(|(_, task)| task).collect()
+        };
+        let tasks = all(&writer_);
+        let right = outcome(writer_.write(tasks, LIKELY, &|| false));
+        for (batch, threads) in [(1, 1), (4, 2), (7, 3)] {
+            let mut writer = writer(precision, batch, 0);
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
+            let mut tasks = all(&writer);
+            tasks.reverse();
+            let mut got = outcome(pool.install(|| writer.write(tasks, LIKELY, &|| false)));
+            got.reverse();
+            assert_eq!(got, right, "{precision:?} {batch} {threads}");
+        }
+        let few: Vec<_> = all(&writer_).into_iter().step_by(4).collect();
+        let got = outcome(writer_.write(few, LIKELY, &|| false));
+        let right: Vec<_> = right.into_iter().step_by(4).collect();
+        assert_eq!(got, right);
+    }
+}
+
+#[test]
+fn beginnings_are_read_once_while_there_is_room() {
+    let read = |writer: &mut Generator<Decoder>, text: &str| -> Vec<usize> {
+        let tasks = (0..3)
+            .map(|seed| Task {
+                most: 2,
+                ..task(writer, text, text.len() - seed as usize, "", Free, seed)
+            })
+            .collect();
+        let written = writer.write(tasks, LIKELY, &|| false);
+        written.iter().map(|written| written.read).collect()
+    };
+    let (one, two) = (PROGRAM, &PROGRAM[..40]);
+    let mut roomy = writer(Precision::Int8, 2, 1 << 30);
+    let length = |text: &str| roomy.tokenizer().encode(text).len();
+    let (first, second) = (length(one), length(two));
+    assert_eq!(read(&mut roomy, one), [first, 0, 0]);
+    assert_eq!(read(&mut roomy, two), [second, 0, 0]);
+    assert_eq!(read(&mut roomy, one), [0, 0, 0]);
+    assert_eq!(read(&mut roomy, two), [0, 0, 0]);
+    let mut tight = writer(Precision::Int8, 2, 1);
+    assert_eq!(read(&mut tight, one), [first, 0, 0]);
+    assert_eq!(read(&mut tight, one), [0, 0, 0]);
+    assert_eq!(read(&mut tight, two), [second, 0, 0]);
+    assert_eq!(read(&mut tight, one), [first, 0, 0]);
+}
+
+/// Any text, without an end.
+#[derive(Default)]
+struct Endless;
+
+impl Guide for Endless {
+    fn admits(&self, _: &[u8]) -> bool {
+        true
+    }
+
+    fn advance(&mut self, _: &[u8]) {}
+
+    fn forced(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+
+    fn must_end(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn a_stop_ends_every_text() {
+    let mut writer = writer(Precision::Int8, 2, 1 << 30);
+    for steps in [0usize, 1, 3] {
+        let tasks = (0..5)
+            .map(|seed| task(&writer, PROGRAM, 30, "", Endless, seed))
+            .collect();
+        // Asked once for the beginning's only chunk, where it is not read yet, and then before every step.
+        let left = Cell::new(steps);
+        let stopped = || left.replace(left.get().saturating_sub(1)) == 0;
+        let written = writer.write(tasks, LIKELY, &stopped);
+        assert_eq!(written.len(), 5);
+        for (index, written) in written.iter().enumerate() {
+            assert_eq!(written.end, End::Stopped);
+            let running = index < 2;
+            assert_eq!(written.drawn > 0, running && steps > 1, "{steps} {index}");
+            assert_eq!(written.text.is_empty(), written.drawn == 0);
+        }
+    }
+}
+
+#[test]
+fn a_text_ends_with_what_the_model_can_read() {
+    let mut writer = writer(Precision::Int8, 3, 1 << 30);
+    let ids: Vec<u32> = (0..400).map(|i| 3 + i * 7 % 500).collect();
+    let mut write = |length: usize, seen: usize, lead: &str, most: usize| {
+        let task = Task {
+            beginning: ids[..length].into(),
+            seen,
+            lead: lead.into(),
+            guide: Endless,
+            most,
+            rng: ChaCha8Rng::seed_from_u64(1),
+        };
+        let written = writer.write(vec![task], LIKELY, &|| false).remove(0);
+        assert_eq!(written.end, End::Length);
+        (written.drawn, written.forced)
+    };
+    assert_eq!(write(10, 10, "", 5), (5, 0));
+    assert_eq!(write(10, 10, "", 0), (0, 0));
+    assert_eq!(write(250, 250, "", 100), (CONTEXT - 250, 0));
+    assert_eq!(write(CONTEXT, CONTEXT, "", 100), (0, 0));
+    // Too long to be read; as much as is seen may still do.
+    assert_eq!(write(400, 400, "", 100), (0, 0));
+    assert_eq!(write(400, 250, "", 100), (CONTEXT - 250, 0));
+    let (drawn, forced) = write(250, 250, &"x = 1\n".repeat(20), 300);
+    assert!(drawn == 0 && forced > 20);
+}
+
+#[test]
+fn a_likely_end_is_taken_where_the_guide_allows() {
+    let mut writer = writer(Precision::F32, 8, 1 << 30);
+    let tasks = (0..40)
+        .map(|seed| task(&writer, PROGRAM, PROGRAM.len(), "", Free, seed))
+        .collect();
+    let hot = Sampling {
+        temperature: 50.0,
+        min_p: 0.0,
+    };
+    let written = writer.write(tasks, hot, &|| false);
+    // One token of 512 ends the text, all are about as likely, and up to 60 are drawn: about 4 of 40 end so.
+    let done = written.iter().filter(|w| w.end == End::Done).count();
+    assert!((1..15).contains(&done), "{done}");
+    for written in &written {
+        assert!(written.end == End::Done || (written.end, written.drawn) == (End::Length, 60));
+        assert_eq!(written.forced, 0);
+    }
+}
