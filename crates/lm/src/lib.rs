@@ -16,6 +16,8 @@ pub mod engine;
 pub mod error;
 pub mod generate;
 mod gguf;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod pull;
 mod safetensors;
 pub mod tokenizer;

@@ -257,3 +257,73 @@ fn other_tokens_give_other_logits() {
         assert!(error(&[got.clone()], &[right.clone()]) > 1e-2);
     }
 }
+
+#[cfg(feature = "flex")]
+mod burn {
+    use lm::gpu::{DEVICES, Decoder};
+
+    use super::*;
+
+    fn flex(name: &str) -> Decoder {
+        Decoder::load(&Checkpoint::open(&tiny(name)).unwrap(), "flex").unwrap()
+    }
+
+    #[test]
+    fn the_logits_are_those_of_llama_cpp() {
+        for name in MODELS {
+            let worst = worst(&mut flex(name), name);
+            assert!(worst < 1e-3, "{name}: {worst}");
+        }
+    }
+
+    #[test]
+    fn neighbours_hardly_show() {
+        for name in MODELS {
+            let right = play(&mut cpu(name, Precision::F32), &groupings()[0]);
+            let mut engine = flex(name);
+            for groups in groupings() {
+                for (got, right) in play(&mut engine, &groups).iter().zip(&right) {
+                    let error = error(got, right);
+                    assert!(error < 1e-3, "{name} {groups:?}: {error}");
+                }
+            }
+        }
+    }
+
+    /// More tokens than the pool has room for at first, then as many again where the first were.
+    #[test]
+    fn the_pool_grows_and_is_used_again() {
+        let (ids, right) = (ids(), reference("llama"));
+        let mut engine = flex("llama");
+        for _ in 0..2 {
+            let mut caches: Vec<_> = (0..60).map(|_| engine.cache()).collect();
+            for (from, to) in [(0, 25), (25, 40)] {
+                let mut feeds: Vec<_> = caches
+                    .iter_mut()
+                    .map(|own| Feed {
+                        tokens: &ids[from..to],
+                        shared: None,
+                        own,
+                        logits: 1,
+                    })
+                    .collect();
+                for logits in engine.forward(&mut feeds) {
+                    assert!(error(&[logits], &right[to - 1..to]) < 1e-3);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn devices_that_are_not_there_are_refused() {
+        assert!(DEVICES.contains(&"flex"));
+        let checkpoint = Checkpoint::open(&tiny("llama")).unwrap();
+        for device in ["cpu", "abacus"] {
+            let error = Decoder::load(&checkpoint, device)
+                .err()
+                .unwrap()
+                .to_string();
+            assert!(error.contains(device) && error.contains("flex"), "{error}");
+        }
+    }
+}

@@ -109,9 +109,7 @@ fn outcome<G>(written: Vec<Written<G>>) -> Vec<(Vec<u8>, End, usize, usize)> {
     all.map(|w| (w.text, w.end, w.drawn, w.forced)).collect()
 }
 
-#[test]
-fn lines_are_valid_edits_or_end_for_a_reason() {
-    let mut writer = writer(Precision::Int8, 16, 1 << 30);
+fn check_lines<E: Engine>(mut writer: Generator<E>) {
     let (firsts, tasks): (Vec<_>, Vec<_>) = lines(&writer).into_iter().unzip();
     let mut done = 0;
     for (first, written) in firsts
@@ -137,6 +135,27 @@ fn lines_are_valid_edits_or_end_for_a_reason() {
         }
     }
     assert!(done >= 5, "{done}");
+}
+
+#[test]
+fn lines_are_valid_edits_or_end_for_a_reason() {
+    check_lines(writer(Precision::Int8, 16, 1 << 30));
+}
+
+#[cfg(feature = "flex")]
+#[test]
+fn so_are_those_written_with_burn() {
+    let checkpoint = checkpoint();
+    let decoder = lm::gpu::Decoder::load(&checkpoint, "flex").unwrap();
+    let limits = Limits {
+        batch: 16,
+        memory: 1 << 30,
+    };
+    check_lines(Generator::new(
+        decoder,
+        Arc::new(checkpoint.tokenizer),
+        limits,
+    ));
 }
 
 #[test]

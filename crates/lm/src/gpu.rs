@@ -1,0 +1,434 @@
+//! The decoder on tensors of Burn, for GPUs; with the feature `flex` on the processor too, where [`crate::cpu`] is
+//! faster.
+//!
+//! Keys and values of all sequences lie in one pool, a row per token; a cache is the list of its rows. So a step takes
+//! as many operations for a large batch as for a small one: linear layers over all tokens at once, attention over the
+//! rows each sequence sees, padded to the longest. Unlike on the processor, the last bits of a sequence's logits may
+//! depend on the sequences beside it, since the device's kernels differ by size.
+
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use burn::Tensor;
+use burn::tensor::activation::{silu, softmax};
+use burn::tensor::{Device, IndexingUpdateOp, Int, TensorData};
+
+use crate::checkpoint::Checkpoint;
+use crate::config::Config;
+use crate::engine::{Engine, Feed};
+use crate::error::{Error, Fault};
+
+/// The devices that this build can compute on, by the names that [`Decoder::load`] takes.
+pub const DEVICES: &[&str] = &[
+    #[cfg(feature = "cuda")]
+    "cuda",
+    #[cfg(feature = "vulkan")]
+    "vulkan",
+    #[cfg(feature = "metal")]
+    "metal",
+    #[cfg(feature = "flex")]
+    "flex",
+];
+
+/// Rows that the pool has at first.
+const ROWS: usize = 1024;
+
+/// What hides a token from attention: its weight becomes 0.
+const UNSEEN: f32 = -1e9;
+
+/// A model in the memory of a device, with 32-bit weights.
+pub struct Decoder {
+    config: Config,
+    device: Device,
+    /// Cosine and sine of every pair of a head at every position.
+    rope: (Tensor<2>, Tensor<2>),
+    embedding: Tensor<2>,
+    layers: Vec<Layer>,
+    norm: Tensor<2>,
+    head: Tensor<2>,
+    pool: Pool,
+}
+
+/// Matrices are `[in, out]`, vectors `[1, size]`.
+struct Layer {
+    attention_norm: Tensor<2>,
+    /// Queries, keys and values in one matrix.
+    qkv: Tensor<2>,
+    qkv_bias: Option<Tensor<2>>,
+    output: Tensor<2>,
+    mlp_norm: Tensor<2>,
+    /// Gate and up in one matrix.
+    gate_up: Tensor<2>,
+    down: Tensor<2>,
+}
+
+/// Keys and values by layer, `[rows, kv_heads * head_dim]`.
+struct Pool {
+    layers: Vec<(Tensor<2>, Tensor<2>)>,
+    rows: usize,
+    free: Arc<Mutex<Vec<u32>>>,
+}
+
+/// The rows of the pool that hold a sequence's keys and values, in order; they are free again when it is dropped.
+pub struct Cache {
+    rows: Vec<u32>,
+    free: Arc<Mutex<Vec<u32>>>,
+}
+
+impl Drop for Cache {
+    fn drop(&mut self) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.append(&mut self.rows);
+    }
+}
+
+impl Pool {
+    fn new(config: &Config, device: &Device) -> Self {
+        let width = config.num_key_value_heads * config.head_dim;
+        let layer = |_| {
+            let zeros = || Tensor::zeros([ROWS, width], device);
+            (zeros(), zeros())
+        };
+        Self {
+            layers: (0..config.num_hidden_layers).map(layer).collect(),
+            rows: ROWS,
+            free: Arc::new(Mutex::new((0..ROWS as u32).rev().collect())),
+        }
+    }
+
+    /// Adds `count` rows to a cache.
+    fn extend(&mut self, cache: &mut Cache, count: usize) {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        if free.len() < count {
+            let more = (count - free.len()).max(self.rows / 2);
+            for (keys, values) in &mut self.layers {
+                for half in [keys, values] {
+                    let zeros = Tensor::zeros([more, half.dims()[1]], &half.device());
+                    half.inplace(|held| Tensor::cat(vec![held, zeros], 0));
+                }
+            }
+            free.extend((self.rows as u32..(self.rows + more) as u32).rev());
+            self.rows += more;
+        }
+        let start = free.len() - count;
+        cache.rows.extend(free.drain(start..).rev());
+    }
+
+    /// Writes a layer's keys and values of new tokens.
+    fn write(&mut self, layer: usize, rows: &Tensor<1, Int>, keys: Tensor<2>, values: Tensor<2>) {
+        let assign = |held: Tensor<2>, new| {
+            held.select_assign(0, rows.clone(), new, IndexingUpdateOp::Assign)
+        };
+        let layer = &mut self.layers[layer];
+        layer.0.inplace(|held| assign(held, keys));
+        layer.1.inplace(|held| assign(held, values));
+    }
+}
+
+/// Where the tokens of a step lie: `n` of them in a row, for attention as `[sequences, longest]`.
+struct Batch {
+    sequences: usize,
+    /// Most new tokens of a sequence.
+    longest: usize,
+    /// Most tokens that a sequence sees.
+    context: usize,
+    positions: Tensor<1, Int>,
+    /// Where the new tokens' keys and values go.
+    written: Tensor<1, Int>,
+    /// For every place in `[sequences, longest]` the token, and the way back.
+    padded: Tensor<1, Int>,
+    flat: Tensor<1, Int>,
+    /// The rows that each sequence sees, `[sequences, context]`.
+    seen: Tensor<1, Int>,
+    /// 0 where a token sees another, else [`UNSEEN`]: `[sequences, 1, 1, longest, context]`.
+    mask: Tensor<5>,
+}
+
+fn ints(values: Vec<usize>, device: &Device) -> Tensor<1, Int> {
+    let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+impl Batch {
+    /// After the feeds' caches got rows for the new tokens.
+    fn new(feeds: &[Feed<'_, Cache>], device: &Device) -> Self {
+        let shared = |feed: &Feed<'_, Cache>| feed.shared.map_or(0, |(_, seen)| seen);
+        let length = |feed: &Feed<'_, Cache>| shared(feed) + feed.own.rows.len();
+        let longest = feeds.iter().map(|f| f.tokens.len()).max().unwrap_or(0);
+        let context = feeds.iter().map(length).max().unwrap_or(0);
+        let (mut positions, mut written) = (Vec::new(), Vec::new());
+        let (mut padded, mut flat, mut seen) = (Vec::new(), Vec::new(), Vec::new());
+        let mut mask = vec![UNSEEN; feeds.len() * longest * context];
+        for (sequence, feed) in feeds.iter().enumerate() {
+            let (count, end) = (feed.tokens.len(), length(feed));
+            let start = positions.len();
+            positions.extend(end - count..end);
+            let own = feed.own.rows.iter().map(|row| *row as usize);
+            written.extend(own.clone().skip(feed.own.rows.len() - count));
+            padded.extend((0..longest).map(|token| start + token.min(count - 1)));
+            flat.extend(sequence * longest..sequence * longest + count);
+            if let Some((cache, shared)) = feed.shared {
+                seen.extend(cache.rows[..shared].iter().map(|row| *row as usize));
+            }
+            seen.extend(own);
+            // Any row does where it is hidden.
+            seen.resize((sequence + 1) * context, 0);
+            for token in 0..longest {
+                let row = &mut mask[(sequence * longest + token) * context..][..context];
+                row[..end - count + token.min(count - 1) + 1].fill(0.0);
+            }
+        }
+        let mask = TensorData::new(mask, [feeds.len(), 1, 1, longest, context]);
+        Self {
+            sequences: feeds.len(),
+            longest,
+            context,
+            positions: ints(positions, device),
+            written: ints(written, device),
+            padded: ints(padded, device),
+            flat: ints(flat, device),
+            seen: ints(seen, device),
+            mask: Tensor::from_data(mask, device),
+        }
+    }
+}
+
+/// Opens a device by name.
+fn open(name: &str) -> Option<Device> {
+    match name {
+        #[cfg(feature = "cuda")]
+        "cuda" => Some(Device::cuda(0)),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Some(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "metal")]
+        "metal" => Some(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+        #[cfg(feature = "flex")]
+        "flex" => Some(Device::flex()),
+        _ => None,
+    }
+}
+
+impl Decoder {
+    /// Reads a model's weights into the memory of a device, one of [`DEVICES`].
+    ///
+    /// # Errors
+    /// `Error::Unsupported` for a device that this build does not know or that the machine lacks; a tensor is missing.
+    pub fn load(checkpoint: &Checkpoint, device: &str) -> Result<Self, Error> {
+        let fault = |problem: String| {
+            let mend = format!(
+                "choose one that works: cpu, or of this build: {}",
+                DEVICES.join(", ")
+            );
+            let field = format!("device {device}");
+            Error::Unsupported(Fault::new(checkpoint.path(), field, problem, mend))
+        };
+        // Without a driver or a card Burn panics at the first use.
+        let opened = catch_unwind(|| {
+            let device = open(device)?;
+            Tensor::<1>::zeros([1], &device).try_into_data().ok()?;
+            Some(device)
+        });
+        match opened {
+            Ok(Some(device)) => Self::upload(checkpoint, device),
+            Ok(None) if !DEVICES.contains(&device) => {
+                Err(fault("this build does not compute on it".to_owned()))
+            }
+            _ => Err(fault("has no driver or no card here".to_owned())),
+        }
+    }
+
+    fn upload(checkpoint: &Checkpoint, device: Device) -> Result<Self, Error> {
+        let config = checkpoint.config.clone();
+        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+        // Several stacked, each `[out, in]`.
+        let stacked = |names: &[String], inputs: usize| {
+            let mut all = Vec::new();
+            for name in names {
+                all.extend(checkpoint.tensor(name)?.data);
+            }
+            let outputs = all.len() / inputs;
+            let data = TensorData::new(all, [outputs, inputs]);
+            Ok::<_, Error>(Tensor::<2>::from_data(data, &device))
+        };
+        let matrix = |names: &[String], inputs| Ok::<_, Error>(stacked(names, inputs)?.transpose());
+        let vector = |names: &[String]| matrix(names, 1);
+        let layers = (0..config.num_hidden_layers)
+            .map(|index| {
+                let name = |part: &str| format!("model.layers.{index}.{part}");
+                let qkv = |kind: &str| {
+                    ["q", "k", "v"].map(|p| name(&format!("self_attn.{p}_proj.{kind}")))
+                };
+                let gate_up = ["gate", "up"].map(|p| name(&format!("mlp.{p}_proj.weight")));
+                let heads = config.num_attention_heads * config.head_dim;
+                Ok(Layer {
+                    attention_norm: vector(&[name("input_layernorm.weight")])?,
+                    qkv: matrix(&qkv("weight"), hidden)?,
+                    qkv_bias: match config.attention_bias {
+                        true => Some(vector(&qkv("bias"))?),
+                        false => None,
+                    },
+                    output: matrix(&[name("self_attn.o_proj.weight")], heads)?,
+                    mlp_norm: vector(&[name("post_attention_layernorm.weight")])?,
+                    gate_up: matrix(&gate_up, hidden)?,
+                    down: matrix(&[name("mlp.down_proj.weight")], inner)?,
+                })
+            })
+            .collect::<Result<_, Error>>()?;
+        let embedding = stacked(&["model.embed_tokens.weight".to_owned()], hidden)?;
+        let head = match config.tie_word_embeddings {
+            true => embedding.clone().transpose(),
+            false => matrix(&["lm_head.weight".to_owned()], hidden)?,
+        };
+        Ok(Self {
+            rope: rope(&config, &device),
+            embedding,
+            layers,
+            norm: vector(&["model.norm.weight".to_owned()])?,
+            head,
+            pool: Pool::new(&config, &device),
+            config,
+            device,
+        })
+    }
+
+    /// RMSNorm (Zhang and Sennrich 2019).
+    fn normed(&self, x: &Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
+        let mean = x.clone().square().mean_dim(1);
+        x.clone() / (mean + self.config.rms_norm_eps).sqrt() * weight.clone()
+    }
+
+    /// Rotary positions (Su et al. 2021), the halves of each head as pairs.
+    fn turned(&self, x: Tensor<2>, positions: &Tensor<1, Int>) -> Tensor<2> {
+        let [tokens, width] = x.dims();
+        let (dim, half) = (self.config.head_dim, self.config.head_dim / 2);
+        let x = x.reshape([tokens, width / dim, dim]);
+        let at = |table: &Tensor<2>| {
+            let rows = table.clone().select(0, positions.clone());
+            rows.reshape([tokens, 1, half])
+        };
+        let (cos, sin) = (at(&self.rope.0), at(&self.rope.1));
+        let (low, high) = (x.clone().narrow(2, 0, half), x.narrow(2, half, half));
+        let first = low.clone() * cos.clone() - high.clone() * sin.clone();
+        let second = high * cos + low * sin;
+        Tensor::cat(vec![first, second], 2).reshape([tokens, width])
+    }
+
+    /// Grouped-query attention of a layer, for a row of all query heads per token.
+    fn attended(&self, layer: usize, batch: &Batch, queries: Tensor<2>) -> Tensor<2> {
+        let Config {
+            num_attention_heads: heads,
+            num_key_value_heads: kv_heads,
+            head_dim: dim,
+            ..
+        } = self.config;
+        let (group, n) = (heads / kv_heads, batch.sequences);
+        let queries = queries
+            .select(0, batch.padded.clone())
+            .reshape([n, batch.longest, kv_heads, group, dim])
+            .permute([0, 2, 3, 1, 4])
+            .reshape([n, kv_heads, group * batch.longest, dim]);
+        let rows = |held: &Tensor<2>| {
+            held.clone()
+                .select(0, batch.seen.clone())
+                .reshape([n, batch.context, kv_heads, dim])
+                .swap_dims(1, 2)
+        };
+        let (keys, values) = &self.pool.layers[layer];
+        let scores = queries.matmul(rows(keys).swap_dims(2, 3)) / (dim as f32).sqrt();
+        let scores = scores.reshape([n, kv_heads, group, batch.longest, batch.context]);
+        let weights = softmax(scores + batch.mask.clone(), 4);
+        weights
+            .reshape([n, kv_heads, group * batch.longest, batch.context])
+            .matmul(rows(values))
+            .reshape([n, kv_heads, group, batch.longest, dim])
+            .permute([0, 3, 1, 2, 4])
+            .reshape([n * batch.longest, heads * dim])
+            .select(0, batch.flat.clone())
+    }
+}
+
+/// Cosine and sine tables, `[positions, head_dim / 2]`.
+fn rope(config: &Config, device: &Device) -> (Tensor<2>, Tensor<2>) {
+    let (positions, half) = (config.max_position_embeddings, config.head_dim / 2);
+    let table = |f: fn(f64) -> f64| {
+        let mut values = Vec::with_capacity(positions * half);
+        for position in 0..positions {
+            for pair in 0..half {
+                let exponent = -2.0 * pair as f64 / config.head_dim as f64;
+                let angle = position as f64 * libm::pow(config.rope_theta, exponent);
+                values.push(f(angle) as f32);
+            }
+        }
+        Tensor::from_data(TensorData::new(values, [positions, half]), device)
+    };
+    (table(libm::cos), table(libm::sin))
+}
+
+impl Engine for Decoder {
+    type Cache = Cache;
+
+    fn config(&self) -> &Config {
+        &self.config
+    }
+
+    fn bytes(&self) -> usize {
+        4 * self.config.parameters() as usize
+    }
+
+    fn cache(&self) -> Cache {
+        Cache {
+            rows: Vec::new(),
+            free: self.pool.free.clone(),
+        }
+    }
+
+    fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
+        let (mut tokens, mut wanted) = (Vec::new(), Vec::new());
+        for feed in feeds.iter_mut() {
+            self.pool.extend(feed.own, feed.tokens.len());
+            tokens.extend(feed.tokens.iter().map(|token| *token as usize));
+            wanted.extend(tokens.len() - feed.logits..tokens.len());
+        }
+        let batch = Batch::new(feeds, &self.device);
+        let heads = self.config.num_attention_heads * self.config.head_dim;
+        let keys = self.config.num_key_value_heads * self.config.head_dim;
+        let inner = self.config.intermediate_size;
+        let mut x = (self.embedding.clone()).select(0, ints(tokens, &self.device));
+        for index in 0..self.layers.len() {
+            let layer = &self.layers[index];
+            let mut qkv = self
+                .normed(&x, &layer.attention_norm)
+                .matmul(layer.qkv.clone());
+            if let Some(bias) = &layer.qkv_bias {
+                qkv = qkv + bias.clone();
+            }
+            let turned = qkv.clone().narrow(1, 0, heads + keys);
+            let turned = self.turned(turned, &batch.positions);
+            let values = qkv.narrow(1, heads + keys, keys);
+            let new = turned.clone().narrow(1, heads, keys);
+            self.pool.write(index, &batch.written, new, values);
+            let attended = self.attended(index, &batch, turned.narrow(1, 0, heads));
+            let layer = &self.layers[index];
+            x = x + attended.matmul(layer.output.clone());
+            let middle = self
+                .normed(&x, &layer.mlp_norm)
+                .matmul(layer.gate_up.clone());
+            let (gate, up) = (
+                middle.clone().narrow(1, 0, inner),
+                middle.narrow(1, inner, inner),
+            );
+            x = x + (silu(gate) * up).matmul(layer.down.clone());
+        }
+        if wanted.is_empty() {
+            return Vec::new();
+        }
+        let last = x.select(0, ints(wanted, &self.device));
+        let logits = self.normed(&last, &self.norm).matmul(self.head.clone());
+        let logits = logits.into_data_as::<f32>();
+        let rows = logits.as_slice::<f32>().expect("just made of this kind");
+        rows.chunks_exact(self.config.vocab_size)
+            .map(<[f32]>::to_vec)
+            .collect()
+    }
+}
