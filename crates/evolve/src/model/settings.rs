@@ -102,7 +102,7 @@ impl Model {
     /// # Errors
     /// Names the setting that cannot be.
     pub fn check(&self) -> Result<(), Error> {
-        let devices = ["cpu", "cuda", "vulkan", "metal"];
+        let devices = ["cpu", "cuda", "vulkan", "metal", "flex"];
         if !devices.contains(&self.device.as_str()) {
             return Err(Error::setting(
                 "model.device",

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use edit::guide::{Guide, Rules};
 use edit::python::{Names, Prefix};
-use lm::cpu::Decoder;
+#[cfg(feature = "gpu")]
+use lm::gpu::DEVICES;
 use lm::{Checkpoint, End, Generator, Limits, Sampling, Task, Tokenizer, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -15,13 +16,39 @@ use super::settings::Model;
 use crate::operator::{Cost, Proposal};
 use crate::{Error, Reason};
 
+/// The devices that this build computes on besides the cpu.
+#[cfg(not(feature = "gpu"))]
+const DEVICES: &[&str] = &[];
+
 /// A language model ready to write.
 pub struct Writer {
-    generator: Mutex<Generator<Decoder>>,
+    generator: Mutex<Engine>,
     tokenizer: Arc<Tokenizer>,
     threads: rayon::ThreadPool,
     /// Tokens it can read and write in one text.
     context: usize,
+}
+
+/// A generator, by where it computes.
+enum Engine {
+    Cpu(Generator<lm::cpu::Decoder>),
+    #[cfg(feature = "gpu")]
+    Gpu(Generator<lm::gpu::Decoder>),
+}
+
+impl Engine {
+    fn write<G: Guide>(
+        &mut self,
+        tasks: Vec<Task<G>>,
+        sampling: Sampling,
+        stopped: &dyn Fn() -> bool,
+    ) -> Vec<Written<G>> {
+        match self {
+            Self::Cpu(generator) => generator.write(tasks, sampling, stopped),
+            #[cfg(feature = "gpu")]
+            Self::Gpu(generator) => generator.write(tasks, sampling, stopped),
+        }
+    }
 }
 
 impl Writer {
@@ -32,11 +59,12 @@ impl Writer {
     pub fn load(settings: &Model) -> Result<Self, Error> {
         let failed = |e: lm::Error| Error::Model(e.to_string());
         settings.check()?;
-        if settings.device != "cpu" {
+        let device = settings.device.as_str();
+        if device != "cpu" && !DEVICES.contains(&device) {
             return Err(Error::setting(
                 "model.device",
-                format!("this build does not compute on {}", settings.device),
-                format!("build with --features {}, or choose cpu", settings.device),
+                format!("this build does not compute on {device}"),
+                format!("build with --features {device}, or choose cpu"),
             ));
         }
         let cache = lm::pull::cache_folder().map_err(failed)?;
@@ -47,17 +75,29 @@ impl Writer {
             .thread_name(|index| format!("model {index}"))
             .build()
             .map_err(|e| Error::setting("model.threads", e.to_string(), "give fewer"))?;
-        let decoder = threads
-            .install(|| Decoder::load(&checkpoint, settings.precision))
-            .map_err(failed)?;
-        let context = checkpoint.config.max_position_embeddings;
-        let tokenizer = Arc::new(checkpoint.tokenizer);
         let limits = Limits {
             batch: settings.batch,
             memory: settings.cache_mb << 20,
         };
+        let context = checkpoint.config.max_position_embeddings;
+        let (tokenizer, generator) = match device {
+            #[cfg(feature = "gpu")]
+            device if device != "cpu" => {
+                let decoder = lm::gpu::Decoder::load(&checkpoint, device).map_err(failed)?;
+                let tokenizer = Arc::new(checkpoint.tokenizer);
+                let generator = Generator::new(decoder, tokenizer.clone(), limits);
+                (tokenizer, Engine::Gpu(generator))
+            }
+            _ => {
+                let load = || lm::cpu::Decoder::load(&checkpoint, settings.precision);
+                let decoder = threads.install(load).map_err(failed)?;
+                let tokenizer = Arc::new(checkpoint.tokenizer);
+                let generator = Generator::new(decoder, tokenizer.clone(), limits);
+                (tokenizer, Engine::Cpu(generator))
+            }
+        };
         Ok(Self {
-            generator: Mutex::new(Generator::new(decoder, tokenizer.clone(), limits)),
+            generator: Mutex::new(generator),
             tokenizer,
             threads,
             context,
@@ -91,6 +131,25 @@ impl Writer {
             tokens: tokens.into(),
             ends,
         })
+    }
+
+    /// A place between tokens within a line, after its indentation and at the latest before its end; not within a
+    /// name, which may have no other known continuation.
+    pub(super) fn place_within(&self, line: &str, rng: &mut ChaCha8Rng) -> usize {
+        let body = line.trim_start();
+        let mut end = line.len() - body.len();
+        let mut places = Vec::new();
+        for token in self.tokenizer.encode(body.trim_end()) {
+            places.push(end);
+            end += self.tokenizer.bytes(token).len();
+        }
+        places.push(end);
+        let word = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+        let bytes = line.as_bytes();
+        places.retain(|at| {
+            *at == 0 || !(word(bytes[at - 1]) && bytes.get(*at).is_some_and(|b| word(*b)))
+        });
+        places[rng.random_range(0..places.len())]
     }
 
     /// Writes the children of a call: for each the task, or why there is none, becomes a proposal by `finish`.
@@ -202,17 +261,16 @@ pub(super) fn refused<T>(reason: Reason, count: usize) -> Vec<Result<T, Reason>>
     (0..count).map(|_| Err(reason.clone())).collect()
 }
 
-/// Why a text came to no change.
-pub(super) fn failure(end: End) -> Reason {
-    match end {
-        End::Length => Reason::new(
-            "unfinished",
-            "the change was not complete after the tokens allowed",
-        ),
-        End::Stuck => Reason::new("stuck", "no token could follow"),
-        End::Stopped => Reason::new("stopped", "the run was interrupted"),
-        End::Done => Reason::new("unchanged", "the model changed nothing"),
-    }
+/// Why a text came to no change, with the text.
+pub(super) fn failure<G>(written: &Written<G>) -> Reason {
+    let (code, why) = match written.end {
+        End::Length => ("unfinished", "not complete after the tokens allowed"),
+        End::Stuck => ("stuck", "no token could follow"),
+        End::Stopped => ("stopped", "the run was interrupted"),
+        End::Done => ("unchanged", "the model changed nothing"),
+    };
+    let text = String::from_utf8_lossy(&written.text);
+    Reason::new(code, format!("{why}: {}", text.trim_end()))
 }
 
 /// Draws an index by weight.
