@@ -14,6 +14,9 @@ pub struct LineOptions {
     pub rules: Rules,
     /// The first new line begins with exactly the blanks that the first old one begins with.
     pub force_indent: bool,
+    /// Bytes of the old lines that stay; the first thing written after them (the first token, to a sampler) is not
+    /// what stood there. 0 leaves open where the new lines begin to differ.
+    pub keep: usize,
     /// How many lines may be written beyond the number of old ones, while the file is not valid yet.
     pub extra_lines: usize,
     /// Bytes in a line, without its line feed.
@@ -25,6 +28,7 @@ impl Default for LineOptions {
         LineOptions {
             rules: Rules::default(),
             force_indent: true,
+            keep: 0,
             extra_lines: 3,
             max_line: 200,
         }
@@ -76,7 +80,8 @@ struct Job {
     /// The file's last line lacks its line feed.
     open_end: bool,
     count: usize,
-    indent: Vec<u8>,
+    /// What the new lines begin with: the blanks or more of the old ones.
+    start: Vec<u8>,
     options: LineOptions,
 }
 
@@ -115,16 +120,21 @@ impl LineGuide {
         if !reading.push(before.as_bytes()) {
             return Err(LineError::Before { lines: first });
         }
-        let indent = lines[first]
-            .bytes()
-            .take_while(|b| options.force_indent && matches!(b, b' ' | b'\t'));
+        let old = lines[first..end].concat();
+        let blanks = old.bytes().take_while(|b| matches!(b, b' ' | b'\t'));
+        let indent = if options.force_indent {
+            blanks.count()
+        } else {
+            0
+        };
+        let start = old.as_bytes()[..options.keep.clamp(indent, old.len())].to_vec();
         let job = Job {
             before,
-            old: lines[first..end].concat(),
+            old,
             after: lines[end..].concat(),
             open_end: !source.ends_with('\n'),
             count,
-            indent: indent.collect(),
+            start,
             options,
         };
         let state = State {
@@ -189,17 +199,22 @@ impl Job {
 
     /// Takes a byte; `false`: it is not admitted, and the state is of no use any more.
     fn step(&self, state: &mut State, byte: u8) -> bool {
-        if state.done || !self.options.rules.takes(byte) {
+        if state.done {
+            // Tokens reach over the end of a line, into the indentation of the next; nothing is made of it.
+            return byte.is_ascii_whitespace();
+        }
+        if !self.options.rules.takes(&state.text[state.line..], byte) {
             return false;
         }
-        if self.options.force_indent {
-            match self.indent.get(state.text.len()) {
-                Some(b) if *b != byte => return false,
-                None if state.text.len() == self.indent.len() && matches!(byte, b' ' | b'\t') => {
+        match self.start.get(state.text.len()) {
+            Some(b) if *b != byte => return false,
+            None if self.options.force_indent && matches!(byte, b' ' | b'\t') => {
+                let blank = |b: &u8| matches!(b, b' ' | b'\t');
+                if state.text.len() == self.start.len() && self.start.iter().all(blank) {
                     return false;
                 }
-                _ => {}
             }
+            _ => {}
         }
         state.text.push(byte);
         if !is_text(&state.text[state.line..]) || !state.reading.push(&[byte]) {
@@ -214,6 +229,16 @@ impl Job {
         state.done || state.lines < self.count + self.options.extra_lines
     }
 
+    /// Whether bytes that come after `written` others go on beyond what is to stay with what stood there.
+    fn repeats(&self, written: usize, bytes: &[u8]) -> bool {
+        let keep = self.start.len();
+        if self.options.keep == 0 || written > keep || written + bytes.len() <= keep {
+            return false;
+        }
+        let (stood, new) = (&self.old.as_bytes()[keep..], &bytes[keep - written..]);
+        stood.starts_with(new) || new.starts_with(stood)
+    }
+
     fn is_valid(&self, state: &State) -> bool {
         std::str::from_utf8(&state.text).is_ok_and(|new| differ(new, &self.old))
             && state.reading.ends_with(self.after.as_bytes())
@@ -223,6 +248,9 @@ impl Job {
 
 impl Guide for LineGuide {
     fn admits(&self, bytes: &[u8]) -> bool {
+        if self.job.repeats(self.state.text.len(), bytes) {
+            return false;
+        }
         let mut state = self.state.clone();
         bytes.iter().all(|b| self.job.step(&mut state, *b))
     }
@@ -235,7 +263,7 @@ impl Guide for LineGuide {
 
     fn forced(&self) -> Vec<u8> {
         self.job
-            .indent
+            .start
             .get(self.state.text.len()..)
             .unwrap_or_default()
             .to_vec()

@@ -12,7 +12,8 @@ pub type Accept = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Rules {
     /// How a file starts: [`Prefix::new`] for Python, or one that allows certain names only; `None`: any text will do.
     pub start: Option<Prefix>,
-    /// Whether new lines may have comments; without, no `#` is admitted, in strings neither.
+    /// Whether new lines may have comments; without, no `#` is admitted, nor two blanks in a row after the indentation
+    /// (which is how a comment begins), in strings neither.
     pub comments: bool,
     /// Asked of every file that an edit would leave, after the prefix found it valid; a real parser, for instance.
     pub accept: Option<Accept>,
@@ -51,9 +52,10 @@ impl Rules {
         Reading(self.start.clone())
     }
 
-    /// Whether a new line may hold this byte.
-    pub(super) fn takes(&self, byte: u8) -> bool {
-        self.comments || byte != b'#'
+    /// Whether a new line may go on with this byte.
+    pub(super) fn takes(&self, line: &[u8], byte: u8) -> bool {
+        let trailing = line.last() == Some(&b' ') && line.iter().any(|b| *b != b' ');
+        self.comments || !(byte == b'#' || byte == b' ' && trailing)
     }
 
     pub(super) fn accepts(&self, file: &str) -> bool {

@@ -138,11 +138,11 @@ fn changed(parent: &str, written: &Written<Writing>) -> Result<String, Reason> {
     match &written.guide {
         Writing::Held(guide) => match guide.result().or_else(|| guide.last_complete()) {
             Some((_, program)) => Ok(program),
-            None => Err(failure(written.end)),
+            None => Err(failure(written)),
         },
         Writing::Free(text) => {
             if written.end != End::Done {
-                return Err(failure(written.end));
+                return Err(failure(written));
             }
             let text = String::from_utf8_lossy(text);
             let diff = edit::diff::Diff::parse(&text)
@@ -151,7 +151,7 @@ fn changed(parent: &str, written: &Written<Writing>) -> Result<String, Reason> {
                 .apply(parent)
                 .map_err(|e| Reason::new("does-not-apply", e.to_string()))?;
             match applied == parent {
-                true => Err(failure(End::Done)),
+                true => Err(failure(written)),
                 false => Ok(applied),
             }
         }

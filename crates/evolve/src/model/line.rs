@@ -13,8 +13,9 @@ use super::writer::{Writer, failure, refused, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
-/// Rewrites one to a few successive lines in place. The model reads the program, and then the program again up to the
-/// first of the lines; it sees what stood there and writes what stands there now.
+/// Rewrites one to a few successive lines in place, from a drawn place within the first of them. The model reads the
+/// program, and then the program again up to that place; it sees what stood there and writes what stands there now,
+/// which begins with another token.
 ///
 /// All children of a parent, whatever their lines, go on from places in the same text, which is read once.
 pub struct Line {
@@ -82,9 +83,12 @@ impl Line {
                     return Err(Reason::new("no-place", "no line can be rewritten"));
                 }
                 let first = places[rng.random_range(0..places.len())];
-                let guide =
-                    LineGuide::new(parent, first, settings.lines[drawn].count, options.clone())
-                        .map_err(|e| Reason::new("no-place", e.to_string()))?;
+                let options = LineOptions {
+                    keep: self.writer.place_within(lines[first], &mut rng),
+                    ..options.clone()
+                };
+                let guide = LineGuide::new(parent, first, settings.lines[drawn].count, options)
+                    .map_err(|e| Reason::new("no-place", e.to_string()))?;
                 let before: usize = lines[..first].iter().map(|line| line.len()).sum();
                 let place = beginning.len() - parent.len() + before;
                 Ok(beginning.task(place, "", guide, settings.max_tokens, rng))
@@ -110,7 +114,7 @@ impl Operator for Line {
         let written = self.writer.write(tasks, sampling, stop, |_, written| {
             match (written.end, written.guide.result()) {
                 (End::Done, Some(program)) => Ok(program).into(),
-                (end, _) => Err(failure(end)).into(),
+                _ => Err(failure(&written)).into(),
             }
         });
         let mut written = written.into_iter();

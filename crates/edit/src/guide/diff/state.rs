@@ -353,7 +353,10 @@ impl State {
     fn added_byte(&mut self, job: &Job, byte: u8) -> bool {
         let line = &self.hunk.line;
         let length = line.len() - usize::from(byte == b'\n');
-        if length > job.options.max_line || !is_text(line) || !job.options.rules.takes(byte) {
+        if length > job.options.max_line
+            || !is_text(line)
+            || !job.options.rules.takes(&line[..line.len() - 1], byte)
+        {
             return false;
         }
         let again = self.hunk.last == Some(Tag::Removed)
