@@ -37,7 +37,8 @@
 //!
 //! # Names
 //! With [`Prefix::with_names`] an identifier that is *read* must be one of [`Names`] or one bound further up in the text,
-//! wherever that was; so must an attribute after a dot and a keyword argument's name. New names may stand where they are
+//! wherever that was; so must a keyword argument's name. An attribute after a dot must
+//! stand after one in the text that the names are of, or be one of the extra names: of the builtins none is one. New names may stand where they are
 //! bound: assignment, `for`, `with`, `except`, `import`, `def`, `class`, parameters, comprehensions and patterns. At the
 //! start of a statement a new name is admitted as long as what follows makes it a target: not before a dot, a bracket, an
 //! operator or the line's end. New names right of the first `=` of a chain, left of `:=`, and read in a comprehension
@@ -83,6 +84,8 @@ pub struct Prefix {
     continued_indent: bool,
     /// The last byte was a carriage return, after a backslash.
     after_cr: bool,
+    /// The last token was a dot: an attribute follows.
+    after_dot: bool,
     /// The line's indentation so far: with tabs to multiples of eight, and with tabs of one column.
     indent: (u16, u16),
     utf8: Utf8,
@@ -126,6 +129,7 @@ impl Prefix {
             begun: false,
             continued_indent: false,
             after_cr: false,
+            after_dot: false,
             indent: (0, 0),
             utf8: Utf8::default(),
             kind: WordKind::default(),

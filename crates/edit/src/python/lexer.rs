@@ -39,6 +39,8 @@ pub(super) struct WordKind {
     /// A name that may be read; a name that may be bound.
     pub name: bool,
     pub new: bool,
+    /// Whether the name is an attribute's.
+    pub attribute: bool,
     /// A string's prefix.
     pub string: bool,
     /// Keywords, bits into the table.
@@ -260,6 +262,7 @@ impl Prefix {
         let mut kind = WordKind {
             name,
             new: named && self.accepts(Tok::NewName),
+            attribute: std::mem::take(&mut self.after_dot),
             string: false,
             keywords: 0,
         };
@@ -286,11 +289,14 @@ impl Prefix {
         let Some(names) = &self.names else {
             return kind.name || self.keyword_viable();
         };
-        kind.new
-            || kind.name
-                && (names.has_prefix(&self.word)
-                    || Bound::iter(&self.bound).any(|n| n.starts_with(&self.word)))
-            || self.keyword_viable()
+        let known = match kind.attribute {
+            true => names.has_attribute_prefix(&self.word),
+            false => {
+                names.has_prefix(&self.word)
+                    || Bound::iter(&self.bound).any(|n| n.starts_with(&self.word))
+            }
+        };
+        kind.new || kind.name && known || self.keyword_viable()
     }
 
     fn keyword_viable(&mut self) -> bool {
@@ -329,6 +335,7 @@ impl Prefix {
                 _ => None,
             };
             let known = match &self.names {
+                Some(names) if self.kind.attribute => names.has_attribute(&word),
                 Some(names) => {
                     names.contains(&word) || Bound::iter(&self.bound).any(|n| n == &word[..])
                 }
@@ -391,6 +398,7 @@ impl Prefix {
 
     /// Gives the parser a token.
     pub(super) fn feed(&mut self, tok: Tok) -> bool {
+        self.after_dot = tok == Tok::Dot;
         if self.others.is_empty() {
             return self.parser.feed(tok);
         }

@@ -8,10 +8,12 @@ use super::token::{HARD_KEYWORDS, KEYWORDS};
 #[derive(Debug, Default)]
 pub struct Names {
     sorted: Vec<String>,
+    attributes: Vec<String>,
 }
 
 impl Names {
     /// The identifiers that occur anywhere in the source, in its comments and strings too; Python's builtins; and `extra`.
+    /// After a dot may stand those that do so in the source, and `extra`.
     pub fn of(source: &str, extra: &[&str]) -> Self {
         let words = source.split(|c: char| !(c.is_alphanumeric() || c == '_' || !c.is_ascii()));
         let names = words.filter(|w| !w.is_empty() && !w.as_bytes()[0].is_ascii_digit());
@@ -24,7 +26,20 @@ impl Names {
             .collect();
         sorted.sort_unstable();
         sorted.dedup();
-        Names { sorted }
+        let mut attributes: Vec<String> = source
+            .split('.')
+            .skip(1)
+            .map(|rest| {
+                let end = |c: char| !(c.is_alphanumeric() || c == '_' || !c.is_ascii());
+                rest.split(end).next().unwrap_or_default()
+            })
+            .chain(extra.iter().copied())
+            .filter(|w| !w.is_empty() && !w.as_bytes()[0].is_ascii_digit())
+            .map(str::to_owned)
+            .collect();
+        attributes.sort_unstable();
+        attributes.dedup();
+        Names { sorted, attributes }
     }
 
     /// Whether the name is in the set.
@@ -41,11 +56,28 @@ impl Names {
 
     /// Whether a name in the set starts so.
     pub fn has_prefix(&self, prefix: &[u8]) -> bool {
-        let at = self.sorted.partition_point(|n| n.as_bytes() < prefix);
-        self.sorted
-            .get(at)
-            .is_some_and(|n| n.as_bytes().starts_with(prefix))
+        starts_one(&self.sorted, prefix)
     }
+
+    /// Whether the name may stand after a dot.
+    pub fn has_attribute(&self, name: &[u8]) -> bool {
+        self.attributes
+            .binary_search_by(|n| n.as_bytes().cmp(name))
+            .is_ok()
+    }
+
+    /// Whether a name that may stand after a dot starts so.
+    pub fn has_attribute_prefix(&self, prefix: &[u8]) -> bool {
+        starts_one(&self.attributes, prefix)
+    }
+}
+
+/// Whether one of the words, which are in order, starts so.
+fn starts_one(words: &[String], prefix: &[u8]) -> bool {
+    let at = words.partition_point(|n| n.as_bytes() < prefix);
+    words
+        .get(at)
+        .is_some_and(|n| n.as_bytes().starts_with(prefix))
 }
 
 pub(super) fn is_keyword(word: &[u8]) -> bool {
