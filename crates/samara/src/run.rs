@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, anyhow};
+use evolve::operator::{Active, Weights};
 use evolve::search::{self, Progress};
 use evolve::store::Store;
 use evolve::walkers::{self, Walkers};
@@ -23,8 +24,10 @@ pub fn evolve(args: &EvolveArgs) -> Done {
         Some(folder) => folder.clone(),
         None => free_folder(&settings.seed),
     };
+    // A model that cannot be loaded or an endpoint that is down leaves no run behind.
+    let operators = Weights::build(&settings).map_err(Failure::usage)?;
     let store = Store::create(&folder, &settings, &terrain)?;
-    drive(store, &program)
+    drive(store, operators, &program)
 }
 
 /// Goes on with a run.
@@ -47,10 +50,11 @@ pub fn resume(args: &ResumeArgs) -> Done {
         Some(seed) => seed.program,
         None => walkers::program(&store.settings().seed)?,
     };
-    drive(store, &program)
+    let operators = Weights::build(store.settings())?;
+    drive(store, operators, &program)
 }
 
-fn drive(mut store: Store, program: &str) -> Done {
+fn drive(mut store: Store, operators: Vec<Active>, program: &str) -> Done {
     let folder = store.folder().to_owned();
     let domain = Walkers::new(store.settings(), store.terrain().clone());
     let niches = store
@@ -78,7 +82,7 @@ fn drive(mut store: Store, program: &str) -> Done {
         }
     })
     .context("cannot watch for interrupts")?;
-    let result = search::run(&mut store, &domain, program, &stop, &mut |p| {
+    let result = search::run_with(operators, &mut store, &domain, program, &stop, &mut |p| {
         display.update(p);
     });
     display.finish();

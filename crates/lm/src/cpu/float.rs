@@ -52,6 +52,7 @@ pub fn product(
 }
 
 #[inline(always)]
+#[allow(clippy::needless_range_loop, reason = "indices of registers")]
 fn tile<const R: usize>(
     a: Rows<'_>,
     b: Rows<'_>,

@@ -146,7 +146,7 @@ impl Activations {
         let rows = x.len() / inputs;
         let mut data = vec![0; rows * blocks * BLOCK];
         let mut scales = vec![0.0; rows * blocks];
-        if inputs % BLOCK == 0 {
+        if inputs.is_multiple_of(BLOCK) {
             round(x, &mut data, &mut scales);
         } else {
             let mut padded = vec![0.0; blocks * BLOCK];
@@ -207,6 +207,7 @@ impl Tile<'_> {
     /// As [`Tile::plain`], for the first `R` rows.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
+    #[allow(clippy::needless_range_loop, reason = "indices of registers")]
     fn avx2<const R: usize>(&self, sums: &mut [[f32; PANEL]; TILE]) {
         use std::arch::x86_64::*;
         let ones = _mm256_set1_epi16(1);

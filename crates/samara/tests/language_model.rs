@@ -1,0 +1,157 @@
+//! The operators with a language model of our own, through the real binary. The model is tiny and its weights are
+//! random: what is tested is that whatever a model draws becomes a change that applies and parses.
+
+mod common;
+
+use std::path::Path;
+
+use common::{content, fails, ok, same};
+use rusqlite::Connection;
+
+const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/tiny/llama");
+
+fn config(folder: &Path, more: &str) {
+    let text = format!(
+        "pictures = false\nevaluations = 48\n[search]\nreplicas = 2\nbatch = 8\n[sodarace]\nseconds = 0.5\n\
+         [model]\npath = {TINY:?}\n{more}"
+    );
+    std::fs::write(folder.join("tiny.toml"), text).unwrap();
+}
+
+/// A program short enough for the tiny model to read twice.
+const SHORT: &str = "def make_walker():
+    wc = walker_creator()
+    a = wc.add_joint(0, 0)
+    b = wc.add_joint(9, 0)
+    c = wc.add_joint(4, 7)
+    wc.add_muscle(a, b)
+    wc.add_muscle(b, c, False, 1.0, 0.5)
+    wc.add_muscle(c, a)
+    return wc.get_walker()
+";
+
+#[test]
+fn whatever_a_model_draws_parses_and_does_not_depend_on_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("short.py"), SHORT).unwrap();
+    for operator in ["line", "diff"] {
+        config(f, &format!("threads = 1\n[{operator}]\nmax_tokens = 48\n"));
+        let run = |out: &str| {
+            ok(
+                f,
+                &[
+                    "evolve",
+                    "--config",
+                    "tiny.toml",
+                    "--seed",
+                    "short.py",
+                    "--operator",
+                    operator,
+                    "--out",
+                    out,
+                ],
+            );
+            content(&f.join(out))
+        };
+        let one = format!("{operator}-1");
+        let first = run(&one);
+        config(
+            f,
+            &format!("threads = 3\nbatch = 5\n[{operator}]\nmax_tokens = 48\n"),
+        );
+        same(
+            &first,
+            &run(&format!("{operator}-3")),
+            "the model's threads and batch",
+        );
+
+        let db = Connection::open(f.join(one).join("run.sqlite")).unwrap();
+        let count = |query: &str| db.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+        assert_eq!(count("SELECT count(*) FROM child WHERE id > 0"), 48);
+        assert_eq!(
+            count("SELECT count(*) FROM child WHERE reason = 'syntax'"),
+            0,
+            "{operator}"
+        );
+        assert!(count("SELECT sum(tokens) FROM child") > 48, "{operator}");
+        assert!(
+            count("SELECT sum(prompt_tokens) FROM child") > 48,
+            "{operator}"
+        );
+    }
+}
+
+#[test]
+fn an_interrupted_run_with_a_model_ends_as_if_it_had_not_been() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("short.py"), SHORT).unwrap();
+    config(f, "[line]\nmax_tokens = 32\n");
+    let evolve = |out: &str, evaluations: &str| {
+        ok(
+            f,
+            &[
+                "evolve",
+                "--config",
+                "tiny.toml",
+                "--seed",
+                "short.py",
+                "--operator",
+                "line",
+                "--operator",
+                "gp",
+                "--evaluations",
+                evaluations,
+                "--out",
+                out,
+            ],
+        );
+    };
+    evolve("whole", "64");
+    evolve("parts", "32");
+    ok(f, &["resume", "parts", "--evaluations", "64"]);
+    same(
+        &content(&f.join("whole")),
+        &content(&f.join("parts")),
+        "resumed",
+    );
+}
+
+#[test]
+fn a_model_that_cannot_be_loaded_is_named_before_the_run_starts() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    let evolve = ["evolve", "--operator", "line", "--out", "run", "--model"];
+    fails(
+        f,
+        &[&evolve[..], &["nowhere.gguf"]].concat(),
+        2,
+        &["nowhere.gguf"],
+    );
+    std::fs::write(f.join("cut.gguf"), b"GGUF\x03\0\0\0").unwrap();
+    fails(f, &[&evolve[..], &["cut.gguf"]].concat(), 2, &["cut.gguf"]);
+    fails(
+        f,
+        &[&evolve[..], &[TINY, "--device", "abacus"]].concat(),
+        2,
+        &["model.device", "abacus", "cpu"],
+    );
+    let endpoint = [
+        "evolve",
+        "--operator",
+        "prompt",
+        "--out",
+        "run",
+        "--model",
+        "m",
+        "--endpoint",
+    ];
+    fails(
+        f,
+        &[&endpoint[..], &["http://127.0.0.1:1"]].concat(),
+        2,
+        &["127.0.0.1:1"],
+    );
+    assert!(!f.join("run").exists());
+}
