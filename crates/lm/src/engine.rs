@@ -16,7 +16,8 @@ pub struct Feed<'a, C> {
 
 /// A decoder with its weights.
 ///
-/// What it computes for a sequence does not depend on the sequences beside it in a batch.
+/// What it computes for a sequence does not depend on the sequences beside it in a batch; on other devices than the
+/// processor the last bits may.
 pub trait Engine: Send {
     /// Keys and values of tokens already read.
     type Cache: Send + Sync;

@@ -2,6 +2,7 @@
 //! a shared beginning, beside other sequences, on several threads.
 
 use std::path::{Path, PathBuf};
+use std::slice::from_ref;
 
 use lm::Checkpoint;
 use lm::cpu::{Decoder, Precision};
@@ -254,24 +255,25 @@ fn other_tokens_give_other_logits() {
     let got = read(&mut engine, &ids, 10, 30);
     assert_eq!(got[..3], right[..3]);
     for (got, right) in got.iter().zip(&right).skip(3) {
-        assert!(error(&[got.clone()], &[right.clone()]) > 1e-2);
+        assert!(error(from_ref(got), from_ref(right)) > 1e-2);
     }
 }
 
-#[cfg(feature = "flex")]
-mod burn {
+/// On the first device of the build: `flex`, or a GPU where that is asked for.
+#[cfg(feature = "gpu")]
+mod gpu {
     use lm::gpu::{DEVICES, Decoder};
 
     use super::*;
 
-    fn flex(name: &str) -> Decoder {
-        Decoder::load(&Checkpoint::open(&tiny(name)).unwrap(), "flex").unwrap()
+    fn gpu(name: &str) -> Decoder {
+        Decoder::load(&Checkpoint::open(&tiny(name)).unwrap(), DEVICES[0]).unwrap()
     }
 
     #[test]
     fn the_logits_are_those_of_llama_cpp() {
         for name in MODELS {
-            let worst = worst(&mut flex(name), name);
+            let worst = worst(&mut gpu(name), name);
             assert!(worst < 1e-3, "{name}: {worst}");
         }
     }
@@ -280,7 +282,7 @@ mod burn {
     fn neighbours_hardly_show() {
         for name in MODELS {
             let right = play(&mut cpu(name, Precision::F32), &groupings()[0]);
-            let mut engine = flex(name);
+            let mut engine = gpu(name);
             for groups in groupings() {
                 for (got, right) in play(&mut engine, &groups).iter().zip(&right) {
                     let error = error(got, right);
@@ -294,7 +296,7 @@ mod burn {
     #[test]
     fn the_pool_grows_and_is_used_again() {
         let (ids, right) = (ids(), reference("llama"));
-        let mut engine = flex("llama");
+        let mut engine = gpu("llama");
         for _ in 0..2 {
             let mut caches: Vec<_> = (0..60).map(|_| engine.cache()).collect();
             for (from, to) in [(0, 25), (25, 40)] {
@@ -316,14 +318,16 @@ mod burn {
 
     #[test]
     fn devices_that_are_not_there_are_refused() {
-        assert!(DEVICES.contains(&"flex"));
         let checkpoint = Checkpoint::open(&tiny("llama")).unwrap();
         for device in ["cpu", "abacus"] {
             let error = Decoder::load(&checkpoint, device)
                 .err()
                 .unwrap()
                 .to_string();
-            assert!(error.contains(device) && error.contains("flex"), "{error}");
+            assert!(
+                error.contains(device) && error.contains(DEVICES[0]),
+                "{error}"
+            );
         }
     }
 }

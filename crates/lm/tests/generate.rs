@@ -116,16 +116,23 @@ fn check_lines<E: Engine>(mut writer: Generator<E>) {
         .into_iter()
         .zip(writer.write(tasks, LIKELY, &|| false))
     {
-        assert_eq!(written.text, written.guide.text());
+        // The last token may reach over the end of the line, into blanks.
+        let text = written.guide.text();
+        let over = written.text.strip_prefix(text).unwrap();
+        assert!(over.iter().all(u8::is_ascii_whitespace));
         assert!(written.drawn > 0);
         match written.end {
             End::Done => {
                 done += 1;
                 let program = written.guide.result().unwrap();
-                let text = std::str::from_utf8(&written.text).unwrap();
                 let lines: Vec<&str> = PROGRAM.split_inclusive('\n').collect();
-                let right = [&lines[..first].concat(), text, &lines[first + 1..].concat()].concat();
-                assert_eq!(program, right);
+                let right = [
+                    lines[..first].concat().as_bytes(),
+                    text,
+                    lines[first + 1..].concat().as_bytes(),
+                ]
+                .concat();
+                assert_eq!(program.as_bytes(), right);
                 assert_ne!(program, PROGRAM);
                 assert!(is_python(&program), "{program}");
             }
@@ -142,11 +149,11 @@ fn lines_are_valid_edits_or_end_for_a_reason() {
     check_lines(writer(Precision::Int8, 16, 1 << 30));
 }
 
-#[cfg(feature = "flex")]
+#[cfg(feature = "gpu")]
 #[test]
-fn so_are_those_written_with_burn() {
+fn so_are_those_written_on_another_device() {
     let checkpoint = checkpoint();
-    let decoder = lm::gpu::Decoder::load(&checkpoint, "flex").unwrap();
+    let decoder = lm::gpu::Decoder::load(&checkpoint, lm::gpu::DEVICES[0]).unwrap();
     let limits = Limits {
         batch: 16,
         memory: 1 << 30,

@@ -33,7 +33,7 @@ pub struct Writer {
 enum Engine {
     Cpu(Generator<lm::cpu::Decoder>),
     #[cfg(feature = "gpu")]
-    Gpu(Generator<lm::gpu::Decoder>),
+    Gpu(Box<Generator<lm::gpu::Decoder>>),
 }
 
 impl Engine {
@@ -86,7 +86,7 @@ impl Writer {
                 let decoder = lm::gpu::Decoder::load(&checkpoint, device).map_err(failed)?;
                 let tokenizer = Arc::new(checkpoint.tokenizer);
                 let generator = Generator::new(decoder, tokenizer.clone(), limits);
-                (tokenizer, Engine::Gpu(generator))
+                (tokenizer, Engine::Gpu(Box::new(generator)))
             }
             _ => {
                 let load = || lm::cpu::Decoder::load(&checkpoint, settings.precision);
