@@ -40,7 +40,7 @@ pub struct Proposal {
 /// What a proposal took. Sums over children are meant: what several share is spread over them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
-    /// Tokens read: of prompts that were computed for it, not taken from a cache.
+    /// Tokens of its prompt; one shared by children of a call counts for the first of them.
     pub prompt_tokens: u32,
     /// Tokens written.
     pub tokens: u32,

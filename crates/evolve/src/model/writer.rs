@@ -1,5 +1,6 @@
 //! A model loaded once, shared by the operators that write with it.
 
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -166,6 +167,16 @@ impl Writer {
             .into_iter()
             .map(|task| task.map(|task| ready.push(task)).err())
             .collect();
+        // Counted once a call, whether or not an earlier one had it read: a resumed run counts the same.
+        let mut seen = HashSet::new();
+        let prompt_tokens: Vec<u32> = ready
+            .iter()
+            .map(|task| match seen.insert(task.beginning.clone()) {
+                true => task.beginning.len() as u32,
+                false => 0,
+            })
+            .collect();
+        let mut prompt_tokens = prompt_tokens.into_iter();
         let count = ready.len().max(1);
         let written = self.threads.install(|| {
             let mut generator = self
@@ -184,7 +195,7 @@ impl Writer {
                 None => {
                     let written = written.next().expect("one per task");
                     let cost = Cost {
-                        prompt_tokens: written.read as u32,
+                        prompt_tokens: prompt_tokens.next().expect("one per task"),
                         tokens: (written.drawn + written.forced) as u32,
                         seconds,
                         dollars: 0.0,
