@@ -15,7 +15,7 @@ pub struct Sampling {
 
 /// Weights summed together, so that a draw need not add up all of them.
 const BLOCK: usize = 256;
-/// After so many refusals the whole vocabulary is asked for at once.
+/// After so many refusals, first among the likely and then among all, the whole vocabulary is asked for at once.
 const PATIENCE: usize = 64;
 
 /// Draws a token that `admits` takes: as drawing from the distribution with all others left out, since what is
@@ -30,26 +30,22 @@ pub fn draw(
         return likeliest(logits, admits);
     }
     weigh(logits, sampling.temperature);
-    let mut urn = Urn::new(logits, sampling.min_p);
-    for _ in 0..PATIENCE {
-        let Some(token) = urn.draw(rng) else { break };
-        if admits(token as u32) {
-            return Some(token as u32);
-        }
-        urn.discard(token);
-    }
     for least in [sampling.min_p, 0.0] {
-        for (token, weight) in urn.weights.iter_mut().enumerate() {
-            if *weight >= least && *weight > 0.0 && !admits(token as u32) {
-                *weight = 0.0;
+        let mut urn = Urn::new(logits, least);
+        for _ in 0..PATIENCE {
+            let Some(token) = urn.draw(rng) else { break };
+            if admits(token as u32) {
+                return Some(token as u32);
             }
-        }
-        let mut urn = Urn::new(urn.weights, least);
-        if let Some(token) = urn.draw(rng) {
-            return Some(token as u32);
+            urn.discard(token);
         }
     }
-    None
+    for (token, weight) in logits.iter_mut().enumerate() {
+        if *weight > 0.0 && !admits(token as u32) {
+            *weight = 0.0;
+        }
+    }
+    Urn::new(logits, 0.0).draw(rng).map(|token| token as u32)
 }
 
 fn likeliest(logits: &mut [f32], admits: impl Fn(u32) -> bool) -> Option<u32> {
