@@ -437,3 +437,46 @@ fn what_new_lines_may_be() {
     assert!(guide(4, 1).is_err() && guide(2, 0).is_err() && guide(usize::MAX, 2).is_err());
     assert!(LineGuide::new(")\nx\n", 1, 1, LineOptions::default()).is_err());
 }
+
+#[test]
+fn what_is_kept_of_a_line_is_forced_and_then_something_else_comes() {
+    let source = "def f(x):\n    return x + 1\n\nf(2)\n";
+    let options = LineOptions {
+        keep: "    return ".len(),
+        ..LineOptions::default()
+    };
+    let mut guide = LineGuide::new(source, 1, 1, options).unwrap();
+    assert_eq!(guide.forced(), b"    return ");
+    assert!(!guide.admits(b"    pass"));
+    guide.advance(b"    return");
+    // The token with the blank that is still to come: not what stood there, nor a part of it, nor more than it.
+    assert!(!guide.admits(b" x") && !guide.admits(b" x + 1\n") && guide.admits(b" y"));
+    guide.advance(b" y");
+    // What follows the line's end within a token is not part of it.
+    assert!(guide.admits(b"\n\n") && guide.admits(b"\n    ") && !guide.admits(b"\n\nx"));
+    guide.advance(b"\n\n");
+    assert!(guide.must_end());
+    assert_eq!(guide.result().unwrap(), "def f(x):\n    return y\n\nf(2)\n");
+}
+
+#[test]
+fn without_comments_none_is_begun() {
+    let rules = Rules {
+        comments: false,
+        ..Rules::default()
+    };
+    let options = LineOptions {
+        rules: rules.clone(),
+        ..LineOptions::default()
+    };
+    let mut guide = LineGuide::new("if x:\n    y = 1\n", 1, 1, options).unwrap();
+    guide.advance(b"    y = 2");
+    assert!(!guide.admits(b"#") && !guide.admits(b"  ") && guide.admits(b" + 3"));
+    let options = DiffOptions {
+        rules,
+        ..DiffOptions::default()
+    };
+    let mut guide = DiffGuide::new("t", "x = 1\n", options);
+    guide.advance(b"--- a/t\n+++ b/t\n@@\n-x = 1\n+x = 2");
+    assert!(!guide.admits(b" # two") && guide.admits(b" + 2\n"));
+}

@@ -155,6 +155,8 @@ fn names_are_held_to_those_known() {
     for marked in [
         "x = foo⟂",
         "x = wc.ad_⟂",
+        "x = wc.⟂print",
+        "x = math.w⟂alk",
         "new⟂(1)",
         "new⟂.x = 1",
         "new⟂\n",
