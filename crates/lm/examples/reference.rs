@@ -16,13 +16,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         other => return Err(format!("{other:?}: give int8 or f32").into()),
     };
     let request: Value = serde_json::from_reader(std::io::stdin())?;
-    let tokens = |value: &Value| -> Result<Vec<u32>, serde_json::Error> { serde_json::from_value(value.clone()) };
+    let tokens = |value: &Value| -> Result<Vec<u32>, serde_json::Error> {
+        serde_json::from_value(value.clone())
+    };
     let checkpoint = lm::Checkpoint::open(path.as_ref())?;
     let mut decoder = Decoder::load(&checkpoint, precision)?;
 
     let text = tokens(&request["text"])?;
     let mut cache = decoder.cache();
-    let feed = Feed { tokens: &text, shared: None, own: &mut cache, logits: text.len() };
+    let feed = Feed {
+        tokens: &text,
+        shared: None,
+        own: &mut cache,
+        logits: text.len(),
+    };
     let logits = decoder.forward(&mut [feed]);
 
     let count = request["tokens"].as_u64().ok_or("no number of tokens")?;
@@ -32,11 +39,23 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut cache = decoder.cache();
         let mut written = Vec::new();
         for _ in 0..count {
-            let feed = Feed { tokens: &next, shared: None, own: &mut cache, logits: 1 };
+            let feed = Feed {
+                tokens: &next,
+                shared: None,
+                own: &mut cache,
+                logits: 1,
+            };
             let logits = decoder.forward(&mut [feed]).remove(0);
-            let best = logits.iter().enumerate().fold((0, f32::MIN), |best, (token, logit)| {
-                if *logit > best.1 { (token as u32, *logit) } else { best }
-            });
+            let best = logits
+                .iter()
+                .enumerate()
+                .fold((0, f32::MIN), |best, (token, logit)| {
+                    if *logit > best.1 {
+                        (token as u32, *logit)
+                    } else {
+                        best
+                    }
+                });
             written.push(best.0);
             next = vec![best.0];
         }
