@@ -1,8 +1,7 @@
 //! `samara bench`: operators measured against what is published.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Bench, BugsArgs};
 use crate::figures::bugs::{Family, Line, Panel, Point};
-use crate::{Done, Failure, figures, say};
+use crate::{Done, Failure, figures, interrupts, say};
 
 /// Does what was asked for.
 pub fn bench(what: &Bench) -> Done {
@@ -30,14 +29,7 @@ fn bugs(args: &BugsArgs) -> Done {
             args.output.display()
         )
     })?;
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot watch for interrupts")?;
+    let stop = interrupts()?;
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5))
         .with_style(
             ProgressStyle::with_template("{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}")

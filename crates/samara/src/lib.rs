@@ -2,7 +2,10 @@
 
 use std::io::ErrorKind;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use anyhow::Context;
 use clap::Parser;
 use cli::{Cli, Command};
 
@@ -98,6 +101,19 @@ impl From<evolve::Error> for Failure {
 
 /// How a command ends.
 type Done = Result<(), Failure>;
+
+/// A flag that the first interrupt sets; the second ends the process.
+fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    })
+    .context("cannot watch for interrupts")?;
+    Ok(stop)
+}
 
 /// Prints a line to standard output; a reader that went away is an error to pass up.
 macro_rules! say {

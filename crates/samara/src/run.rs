@@ -2,10 +2,8 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use evolve::operator::{Active, Weights};
 use evolve::search::{self, Progress};
 use evolve::store::Store;
@@ -13,7 +11,7 @@ use evolve::walkers::{self, Walkers};
 
 use crate::cli::{EvolveArgs, ResumeArgs};
 use crate::progress::{Display, tokens_per_second};
-use crate::{Done, Failure, say, study};
+use crate::{Done, Failure, interrupts, say, study};
 
 /// Starts a new run.
 pub fn evolve(args: &EvolveArgs) -> Done {
@@ -74,14 +72,7 @@ fn drive(mut store: Store, operators: Vec<Active>, program: &str) -> Done {
             folder.display()
         )?;
     }
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-    })
-    .context("cannot watch for interrupts")?;
+    let stop = interrupts()?;
     let result = search::run_with(operators, &mut store, &domain, program, &stop, &mut |p| {
         display.update(p);
     });

@@ -9,7 +9,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::settings;
-use super::writer::{Writer, failure, refused, rules, weighted};
+use super::writer::{Writer, deal, failure, refused, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -117,10 +117,6 @@ impl Operator for Line {
                 _ => Err(failure(&written)).into(),
             }
         });
-        let mut written = written.into_iter();
-        Ok(requests
-            .iter()
-            .map(|request| written.by_ref().take(request.count).collect())
-            .collect())
+        Ok(deal(requests, written))
     }
 }

@@ -5,9 +5,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
-/// The sections as users see them, with all defaults.
-pub const COMMENTED: &str = include_str!("settings.toml");
-
 /// Which model, and how it computes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -14,7 +14,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::settings::Model;
-use crate::operator::{Cost, Proposal};
+use crate::operator::{Cost, Proposal, Request};
 use crate::{Error, Reason};
 
 /// The devices that this build computes on besides the cpu.
@@ -265,6 +265,15 @@ pub(super) fn rules(program: &str, known_names: bool, comments: bool) -> Rules {
             ruff_python_parser::parse_module(file).is_ok()
         })),
     }
+}
+
+/// Proposals of a call, by request.
+pub(super) fn deal(requests: &[Request<'_>], proposals: Vec<Proposal>) -> Vec<Vec<Proposal>> {
+    let mut proposals = proposals.into_iter();
+    requests
+        .iter()
+        .map(|request| proposals.by_ref().take(request.count).collect())
+        .collect()
 }
 
 /// The same reason for all of a request's children.
