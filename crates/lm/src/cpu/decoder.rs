@@ -57,13 +57,16 @@ impl Decoder {
             head_dim,
             ..
         } = config;
-        if !head_dim.is_multiple_of(TILE) {
-            return Err(Error::Unsupported(Fault::new(
-                checkpoint.path(),
-                "head_dim",
-                format!("is {head_dim}"),
-                format!("choose a model whose heads are a multiple of {TILE} wide"),
-            )));
+        // Rows of results are filled up to whole tiles, which must not show in these.
+        for (field, size) in [("head_dim", head_dim), ("hidden_size", hidden_size)] {
+            if !size.is_multiple_of(TILE) {
+                return Err(Error::Unsupported(Fault::new(
+                    checkpoint.path(),
+                    field,
+                    format!("is {size}"),
+                    format!("choose a model where it is a multiple of {TILE}"),
+                )));
+            }
         }
         let tensor = |name: &str, shape: &[usize]| {
             let tensor = checkpoint.tensor(name)?;
