@@ -32,7 +32,7 @@ fn main() -> std::io::Result<()> {
         .filter(|p| p.extension().is_some_and(|e| e == "py"))
     {
         let source = std::fs::read(path)?;
-        let names = Arc::new(Names::of(&String::from_utf8_lossy(&source), &[]));
+        let names = Arc::new(Names::of(&String::from_utf8_lossy(&source), ""));
         let free = best(100 * source.len(), || {
             for _ in 0..100 {
                 assert!(black_box(Prefix::new()).push_all(black_box(&source)));

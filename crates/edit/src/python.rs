@@ -36,13 +36,13 @@
 //! than UTF-8; more than 10,000 columns of indentation.
 //!
 //! # Names
-//! With [`Prefix::with_names`] an identifier that is *read* must be one of [`Names`] or one bound further up in the text,
-//! wherever that was; so must a keyword argument's name. An attribute after a dot must
-//! stand after one in the text that the names are of, or be one of the extra names: of the builtins none is one. New names may stand where they are
-//! bound: assignment, `for`, `with`, `except`, `import`, `def`, `class`, parameters, comprehensions and patterns. At the
-//! start of a statement a new name is admitted as long as what follows makes it a target: not before a dot, a bracket, an
-//! operator or the line's end. New names right of the first `=` of a chain, left of `:=`, and read in a comprehension
-//! before its `for` are refused.
+//! With [`Prefix::with_names`] an identifier that is *read* must be one that may be read anywhere by [`Names`], or one that was bound
+//! further up in the same function or class or one around it. One that names an argument, a module or what is imported, or stands after a
+//! dot must be known to the [`Names`] as such. New names may stand where they are bound: assignment, `for`, `with`, `except`, `as`,
+//! `def`, `class`, parameters, comprehensions and patterns. At the start of a statement a new name is admitted as long as what follows
+//! makes it a target: not before a dot, a bracket, an operator or the line's end. New names right of the first `=` of a
+//! chain, left of `:=`, and read in a comprehension before its `for` are refused. A call of a function by its name, or by an
+//! attribute's, has as many arguments as [`Names`] says.
 
 mod bracket;
 mod expression;
@@ -64,8 +64,8 @@ use smallvec::SmallVec;
 pub use names::Names;
 
 use lexer::{Lex, WordKind};
-use names::Bound;
-use parser::Parser;
+use names::{Asked, Bound};
+use parser::{Call, Parser};
 use text::Field;
 use utf8::Utf8;
 
@@ -80,6 +80,8 @@ pub struct Prefix {
     depth: u8,
     /// The line's first token was read.
     begun: bool,
+    /// The last token was `def` or `class`.
+    defining: bool,
     /// The indentation was cut off by a backslash.
     continued_indent: bool,
     /// The last byte was a carriage return, after a backslash.
@@ -97,6 +99,12 @@ pub struct Prefix {
     others: Vec<Parser>,
     names: Option<Arc<Names>>,
     bound: Option<Arc<Bound>>,
+    /// For each function or class around, how many blocks were open where it was defined.
+    scopes: SmallVec<[u8; 4]>,
+    /// Which attributes may be asked of what was read last, or of what stands before the dot.
+    asked: Asked,
+    /// The last token names a function whose signature is known.
+    callee: Option<Call>,
 }
 
 impl Clone for Prefix {
@@ -106,6 +114,7 @@ impl Clone for Prefix {
             fields: SmallVec::from_slice(&self.fields),
             parser: self.parser.clone(),
             others: self.others.clone(),
+            scopes: SmallVec::from_slice(&self.scopes),
             names: self.names.clone(),
             bound: self.bound.clone(),
             ..*self
@@ -127,6 +136,7 @@ impl Prefix {
             dead: false,
             depth: 0,
             begun: false,
+            defining: false,
             continued_indent: false,
             after_cr: false,
             after_dot: false,
@@ -139,10 +149,13 @@ impl Prefix {
             others: Vec::new(),
             names: None,
             bound: None,
+            scopes: SmallVec::new(),
+            asked: Asked::Anything,
+            callee: None,
         }
     }
 
-    /// The start of a file that reads no names but these and those it binds itself.
+    /// The start of a file that uses no names but these and those it binds itself.
     pub fn with_names(names: Arc<Names>) -> Self {
         Prefix {
             names: Some(names),
@@ -163,6 +176,41 @@ impl Prefix {
     /// Takes bytes, until one cannot be.
     pub fn push_all(&mut self, bytes: &[u8]) -> bool {
         bytes.iter().all(|b| self.push(*b))
+    }
+
+    /// The brackets that close those open, innermost first; `None` where one cannot be closed yet, or within a string.
+    pub fn closers(&self) -> Option<Vec<u8>> {
+        let mut end = self.clone();
+        let mut closers = Vec::new();
+        while end.depth > 0 {
+            let mut closed = b")]}".iter().map(|b| {
+                let mut closed = end.clone();
+                (closed.push(*b) && closed.depth < end.depth).then_some((*b, closed))
+            });
+            let (byte, closed) = closed.find_map(|closed| closed)?;
+            closers.push(byte);
+            end = closed;
+        }
+        Some(closers)
+    }
+
+    /// The whole word that the text to come goes on with or starts.
+    fn word_to_come(&self, text: &[u8]) -> Option<String> {
+        let is_word = |b: &&u8| b.is_ascii_alphanumeric() || **b == b'_' || !b.is_ascii();
+        let rest = text.iter().take_while(is_word);
+        let begun: &[u8] = if self.lex == Lex::Word {
+            &self.word
+        } else {
+            &[]
+        };
+        let word: Vec<u8> = begun.iter().chain(rest).copied().collect();
+        let starts = word.first().is_some_and(|b| !b.is_ascii_digit());
+        starts.then(|| String::from_utf8_lossy(&word).into_owned())
+    }
+
+    /// The readings still possible.
+    fn readings(&self) -> impl Iterator<Item = &Parser> {
+        std::iter::once(&self.parser).chain(&self.others)
     }
 
     /// Whether what was taken is a valid file as it stands.

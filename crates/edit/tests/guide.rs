@@ -240,9 +240,9 @@ fn diffs_apply_and_compile() {
             let whole = walk(&mut guide, &source, &mut draw, 300);
             (walks, ended) = (walks + 1, ended + usize::from(whole));
             if whole {
-                assert_eq!(guide.result(), guide.last_complete());
+                assert_eq!(guide.result(), guide.closed());
             }
-            let Some((diff, new)) = guide.last_complete() else {
+            let Some((diff, new)) = guide.closed() else {
                 continue;
             };
             let text = String::from_utf8_lossy(guide.text());
@@ -276,7 +276,7 @@ fn diffs_apply_and_compile() {
 #[test]
 fn lines_compile() {
     let mut draw = Draw(2);
-    let (mut files, mut walks) = (Vec::new(), 0);
+    let (mut files, mut closed, mut walks) = (Vec::new(), Vec::new(), 0);
     for source in sources().iter().filter(|s| !s.is_empty()) {
         let lines = source.split_inclusive('\n').count();
         for _ in 0..25 {
@@ -297,12 +297,75 @@ fn lines_compile() {
                 files.push(new);
             } else {
                 assert_eq!(guide.result(), None);
+                if let Some(new) = guide.closed() {
+                    assert_ne!(&new, source);
+                    closed.push(new);
+                }
             }
         }
     }
-    eprintln!("{walks} walks: {} ended", files.len());
-    assert!(files.len() * 2 > walks);
+    let (ended, left) = (files.len(), closed.len());
+    eprintln!("{walks} walks: {ended} ended, {left} more were closed");
+    assert!(ended * 2 > walks && left * 2 > walks - ended);
     compile("lines", &files);
+    compile("closed lines", &closed);
+}
+
+#[test]
+fn lines_without_an_end_are_closed() {
+    let source = "def f(a):\n    b = [a, 1]\n    c = b\n    return g(c, 2)\n";
+    let names = edit::python::Names::of(source, "def g(x, y=0): ...\n");
+    let options = LineOptions {
+        rules: Rules {
+            start: Some(edit::python::Prefix::with_names(Arc::new(names))),
+            ..Rules::default()
+        },
+        ..LineOptions::default()
+    };
+    for (first, count, text, line) in [
+        (
+            1,
+            1,
+            "    b = [a, (2, [3",
+            Some("    b = [a, (2, [3])]\n    c = b\n"),
+        ),
+        (
+            1,
+            1,
+            "    b = [a, 2 * (3 + ",
+            Some("    b = [a, 2 * (3)]\n    c = b\n"),
+        ),
+        (
+            1,
+            2,
+            "    b = 3\n    c = b +",
+            Some("    b = 3\n    c = b\n    return"),
+        ),
+        (
+            1,
+            2,
+            "    b = 3\n    c",
+            Some("    b = 3\n    c = b\n    return"),
+        ),
+        (
+            1,
+            1,
+            "    d = g(a, ",
+            Some("    d = g(a,)\n    b = [a, 1]\n    c = b\n"),
+        ),
+        (3, 1, "    return g(b, 'open", Some("    return g(b,)\n")),
+        (2, 1, "    c = b", Some("    c = b\n    c = b\n")),
+        (2, 1, "    c = ", None),
+    ] {
+        let mut guide = LineGuide::new(source, first, count, options.clone()).unwrap();
+        assert!(guide.admits(text.as_bytes()), "{text}");
+        guide.advance(text.as_bytes());
+        assert!(!guide.may_end());
+        match (guide.closed(), line) {
+            (Some(new), Some(line)) => assert!(new.contains(line), "{text}\n{new}"),
+            (new, line) => assert_eq!(new.as_deref(), line, "{text}"),
+        }
+    }
 }
 
 #[test]
@@ -378,7 +441,7 @@ fn hunks_stand_in_order_and_each_changes_something() {
             && !guide.admits(b"@@\n+")
     );
     guide.advance(b"@@\n");
-    assert!(!guide.may_end() && guide.last_complete().is_some());
+    assert!(!guide.may_end() && guide.closed().is_some());
     guide.advance(b" d = 4\n");
     assert!(!guide.may_end(), "the second hunk changes nothing yet");
     assert_eq!(guide.forced(), b"+", "there is no other line");

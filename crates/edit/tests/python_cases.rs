@@ -128,8 +128,8 @@ fn statements() {
 #[test]
 fn names_are_held_to_those_known() {
     let names = Arc::new(Names::of(
-        "import math\ndef walk(step, width): return math.sin(step)",
-        &["wc", "add_joint"],
+        "import math\nstep, width = 1, 2\ndef walk(step, width): return math.sin(step)\n",
+        "class creator:\n    def add_joint(self, x, y): ...\nwc = creator()\nwc.add_joint(1, 2)\nimport numpy\n",
     ));
     let taken = |source: &str| {
         let mut prefix = Prefix::with_names(names.clone());
@@ -145,18 +145,34 @@ fn names_are_held_to_those_known() {
         "new: int = 3\n",
         "with open('x') as file: file\n",
         "try: pass\nexcept OSError as e: e\n",
-        "walk(step=1)\n",
+        "walk(step=1, width=2)\n",
         "sum(map(lambda q: q * q, range(3)))\n",
         "if not None: pass\n",
         "x = True\n",
+        "def f(a):\n    b = a\n    def g(c): return b + c\n    return g(b)\nx = f(1)\n",
+        "class A:\n    def f(self, own):\n        return own\nA\n",
+        "wc.add_joint(1, 2,)\nwc.add_joint(x=1, y=len(step))\nwc.add_joint(*step)\n",
+        "range(3)\nrange(1, 2, 3)\nwalk(1, width=2)\nwc.add_joint(range(3), (1, 2))\n",
+        "from math import sin\nsin(1)\n",
     ] {
         assert_eq!(taken(source), source.len(), "{source:?}");
     }
     for marked in [
+        "def f(a): own = a\nprint(o⟂wn)",
+        "def f(a):\n    b = a\nprint(b⟂)",
+        "def f(a):\n    def g(own): return own\n    return o⟂wn + 1",
+        "x = a⟂dd_joint(1, 2)",
+        "wc.add_joint(1⟂)",
+        "wc.add_joint(1, 2, ⟂3)",
+        "walk(1, 2, ⟂*step)",
+        "walk(⟂)",
+        "len(step, ⟂step)",
+        "import ⟂os",
+        "from ⟂os import path",
         "x = foo⟂",
         "x = wc.ad_⟂",
         "x = wc.⟂print",
-        "x = math.w⟂alk",
+        "x = math.⟂walk",
         "new⟂(1)",
         "new⟂.x = 1",
         "new⟂\n",
@@ -174,6 +190,45 @@ fn names_are_held_to_those_known() {
         if !after.is_empty() {
             assert_eq!(taken(&source), before.len(), "{marked:?}");
         }
+    }
+}
+
+#[test]
+fn a_program_may_use_what_it_uses() {
+    for source in [
+        "x = [a for a in range(3)]\n",
+        "def f(): return g(later)\ndef g(x): return x\nlater = 1\n",
+        "def f(a, b=1): return a\nf = max\nf(1, 2, 3)\nf()\n",
+        "try:\n    unknown.thing(1)\nexcept NameError: pass\n",
+        "for i in y: i += 1\nnew.x = 1\nnew(2)\nnew += 1\n",
+        "def f(x):\n    while x:\n        if x > 2: x = z\n        z = x\n",
+        "import a.b.c as d\nfrom .e import (f, g as h,)\nd.\\\n  i(f, j=h)\n",
+        "f'{x!r:{y}} {z(1, k=2)}'\n",
+    ] {
+        let mut prefix = Prefix::with_names(Arc::new(Names::of(source, "")));
+        let taken = source.bytes().take_while(|b| prefix.push(*b)).count();
+        assert_eq!(taken, source.len(), "{source:?}");
+        assert!(prefix.is_complete(), "{source:?}");
+    }
+}
+
+#[test]
+fn open_brackets_are_closed() {
+    for (source, closers) in [
+        ("f(a, [1, {2", Some("}])")),
+        ("x", Some("")),
+        ("f(1, ", Some(")")),
+        ("f(1 + ", None),
+        ("f('a", None),
+        ("[a for a in (b, c", Some(")]")),
+        ("[a for", None),
+        ("f(x[1:", Some("])")),
+        ("{1: 2, 3", None),
+    ] {
+        let mut prefix = Prefix::new();
+        assert!(prefix.push_all(source.as_bytes()));
+        let got = prefix.closers().map(|c| String::from_utf8(c).unwrap());
+        assert_eq!(got.as_deref(), closers, "{source:?}");
     }
 }
 

@@ -26,7 +26,7 @@ const QUOTES: &[&str] = &["'", "\"", "'''", "\"\"\""];
 /// What must come before something can end.
 #[rustfmt::skip]
 const MIDDLES: &[&str] = &[
-    "(", ".x", "z9", " z9", "0", ".", ">", "=", " in ", " else ", " for ", " import ", "pass\n", "except:", "except x:", "finally:", "def ",
+    "(", "[0", ".x", "z9", " z9", "0", ".", ">", "=", " in ", " else ", " for ", " import ", "pass\n", "except:", "except x:", "finally:", "def ",
     "case ", "    ", "p", ",", "r",
 ];
 
@@ -92,9 +92,9 @@ fn carry_on(count: usize, seed: u64, held: bool) {
         // as far as a mutant is admitted, or a little less
         let mutant = mutate(&pieces[rng.below(pieces.len())], &mut rng);
         let other = String::from_utf8_lossy(&pieces[rng.below(pieces.len())]).into_owned();
-        let names = Arc::new(Names::of(&other, &["z9"]));
+        let names = Arc::new(Names::of(&other, "z9 = 0\nz9.z9\n"));
         // what a word under way may become: names given, names bound, keywords
-        let own = Names::of(&String::from_utf8_lossy(&mutant), &[]);
+        let own = Names::of(&String::from_utf8_lossy(&mutant), "");
         let words: Vec<&str> = if held {
             names
                 .iter()
@@ -195,4 +195,24 @@ fn walks_over_tokens_end_in_programs() {
 #[ignore = "minutes without optimisation"]
 fn many_walks_over_tokens_end_in_programs() {
     walk(2_000, 6);
+}
+
+#[test]
+fn real_programs_are_held_to_no_less_than_they_use() {
+    for program in programs() {
+        let source = String::from_utf8_lossy(&program);
+        let mut free = Prefix::new();
+        if !free.push_all(source.as_bytes()) {
+            continue;
+        }
+        let mut held = Prefix::with_names(Arc::new(Names::of(&source, "")));
+        let taken = source.bytes().take_while(|b| held.push(*b)).count();
+        assert_eq!(
+            taken,
+            source.len(),
+            "{}",
+            &source[..taken.min(source.len())]
+        );
+        assert_eq!(held.is_complete(), free.is_complete());
+    }
 }

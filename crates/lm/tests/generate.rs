@@ -183,7 +183,7 @@ fn diffs_apply() {
         if written.end == End::Done {
             assert!(written.guide.result().is_some());
         }
-        if let Some((diff, program)) = written.guide.last_complete() {
+        if let Some((diff, program)) = written.guide.closed() {
             complete += 1;
             assert_eq!(Diff::parse(&diff).unwrap().apply(PROGRAM).unwrap(), program);
             assert_ne!(program, PROGRAM);

@@ -5,7 +5,7 @@ mod state;
 use std::sync::Arc;
 
 use super::Guide;
-use super::rules::Rules;
+use super::rules::{Rules, is_cut};
 use crate::diff::Diff;
 use state::State;
 
@@ -53,12 +53,11 @@ impl Default for DiffOptions {
 /// - The last line that may be added must leave a valid file; after it only context, hunks and the end follow.
 ///
 /// A line begun can turn out to have no end. [`DiffOptions::max_line`] bounds what is then written; at last no byte is
-/// admitted. What was valid last is in [`last_complete`](Self::last_complete).
+/// admitted. What can be saved of it [`closed`](Self::closed) says.
 pub struct DiffGuide {
     job: Arc<Job>,
     state: State,
     text: Vec<u8>,
-    last: Option<Arc<str>>,
 }
 
 struct Job {
@@ -102,7 +101,6 @@ impl DiffGuide {
             state: State::new(&job),
             job,
             text: Vec::new(),
-            last: None,
         }
     }
 
@@ -119,9 +117,23 @@ impl DiffGuide {
             .map(|file| self.finish(&file))
     }
 
-    /// The same for the last place where the text could have ended.
-    pub fn last_complete(&self) -> Option<(String, String)> {
-        self.last.as_ref().map(|file| self.finish(file))
+    /// The same where the text has no end yet: it is cut back, as little as need be, to where it may end, or may once the
+    /// open brackets of an added line are closed.
+    pub fn closed(&self) -> Option<(String, String)> {
+        let mut state = State::new(&self.job);
+        let mut cuts = Vec::new();
+        for (at, byte) in self.text.iter().enumerate() {
+            state.step(&self.job, *byte);
+            if is_cut(&self.text, at + 1) {
+                cuts.push(state.clone());
+            }
+        }
+        let file = cuts.into_iter().rev().find_map(|mut state| {
+            let closing = state.closing().unwrap_or_default();
+            let takes = closing.iter().all(|byte| state.step(&self.job, *byte));
+            takes.then(|| state.complete(&self.job)).flatten()
+        })?;
+        Some(self.finish(&file))
     }
 
     fn finish(&self, file: &str) -> (String, String) {
@@ -139,11 +151,6 @@ impl Guide for DiffGuide {
     fn advance(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.state.step(&self.job, *byte);
-            if *byte == b'\n'
-                && let Some(file) = self.state.complete(&self.job)
-            {
-                self.last = Some(file);
-            }
         }
         self.text.extend_from_slice(bytes);
     }

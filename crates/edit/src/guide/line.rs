@@ -5,7 +5,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::Guide;
-use super::rules::{Reading, Rules, differ, is_text};
+use super::rules::{Reading, Rules, differ, is_cut, is_text};
 
 /// Bounds of a [`LineGuide`].
 #[derive(Clone)]
@@ -67,7 +67,8 @@ pub enum LineError {
 /// then must end. A text that changes nothing but blanks is refused.
 ///
 /// A line begun can turn out to have no end that suits what follows (a plain statement where an indented block comes
-/// next). [`LineOptions::max_line`] bounds what is then written; at last no byte is admitted.
+/// next). [`LineOptions::max_line`] bounds what is then written; at last no byte is admitted. What can be saved of it
+/// [`closed`](Self::closed) says.
 pub struct LineGuide {
     job: Arc<Job>,
     state: State,
@@ -151,7 +152,8 @@ impl LineGuide {
     }
 
     /// The places (values for `first`) where almost any line has an end that suits what follows: where a file with
-    /// `pass`, or `0,` in brackets, instead of the old lines is valid. Not among them are lines that open a block.
+    /// `pass`, or `0,` in brackets, instead of the old lines is valid. Not among them are lines that open a block. (With
+    /// rules that hold to names, neither are lines that bind one; new lines may bind it all the same.)
     ///
     /// Takes time in proportion to the square of the file's length.
     pub fn places(source: &str, count: usize, rules: &Rules) -> Vec<usize> {
@@ -180,6 +182,43 @@ impl LineGuide {
     /// The whole new file, once the new lines are all there.
     pub fn result(&self) -> Option<String> {
         self.state.done.then(|| self.job.file(&self.state.text))
+    }
+}
+
+impl LineGuide {
+    /// The whole new file where the new lines have no end yet: they are cut back, as little as need be, to where closing
+    /// the open brackets ends the line; the old lines that they do not replace follow, or else all of them. `None`:
+    /// nowhere does that make a valid file that is another.
+    pub fn closed(&self) -> Option<String> {
+        let job = &self.job;
+        let mut reading = job.options.rules.read();
+        reading.push(job.before.as_bytes());
+        let mut cuts = Vec::new();
+        for (at, byte) in self.state.text.iter().enumerate() {
+            reading.push(&[*byte]);
+            if at >= job.start.len() && is_cut(&self.state.text, at + 1) {
+                cuts.push((at + 1, reading.clone()));
+            }
+        }
+        let old: Vec<&str> = crate::lines(&job.old);
+        cuts.into_iter().rev().find_map(|(cut, mut reading)| {
+            let mut text = self.state.text[..cut].to_vec();
+            if text.last() != Some(&b'\n') {
+                let closing = reading.closing()?;
+                reading.push(&closing).then_some(())?;
+                text.extend(closing);
+            }
+            let lines = text.iter().filter(|b| **b == b'\n').count();
+            let mut replaced = [lines.min(old.len()), 0].into_iter();
+            replaced.find_map(|replaced| {
+                let rest = old[replaced..].concat();
+                let new = [&text, rest.as_bytes()].concat();
+                let valid = std::str::from_utf8(&new).is_ok_and(|new| differ(new, &job.old))
+                    && reading.ends_with(format!("{rest}{}", job.after).as_bytes());
+                let file = valid.then(|| job.file(&new))?;
+                job.options.rules.accepts(&file).then_some(file)
+            })
+        })
     }
 }
 

@@ -73,6 +73,12 @@ impl Reading {
         self.0.as_mut().is_none_or(|p| p.push_all(bytes))
     }
 
+    /// What closes the brackets that are open, and then the line; `None` where they cannot be closed yet.
+    pub(super) fn closing(&self) -> Option<Vec<u8>> {
+        let closers = self.0.as_ref().map_or(Some(Vec::new()), Prefix::closers)?;
+        Some([&closers[..], b"\n"].concat())
+    }
+
     pub(super) fn is_complete(&self) -> bool {
         self.0.as_ref().is_none_or(Prefix::is_complete)
     }
@@ -88,6 +94,13 @@ impl Reading {
 pub(super) fn is_text(line: &[u8]) -> bool {
     !line.contains(&0)
         && std::str::from_utf8(line).map_or_else(|e| e.error_len().is_none(), |_| true)
+}
+
+/// Whether a text cut here ends with a whole word, and not with a blank.
+pub(super) fn is_cut(text: &[u8], at: usize) -> bool {
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.') || !b.is_ascii();
+    let last = at.checked_sub(1).map_or(b' ', |last| text[last]);
+    !matches!(last, b' ' | b'\t') && !(is_word(&last) && text.get(at).is_some_and(is_word))
 }
 
 /// Whether two texts differ in more than blank lines and blanks at lines' ends.

@@ -1,6 +1,6 @@
 //! Displays, tuples, arguments, subscripts and comprehensions.
 
-use super::parser::{Frame, Level, Parser, St, Step, ctx, flag, prop, took_if};
+use super::parser::{Call, Frame, Level, Parser, St, Step, ctx, flag, prop, took_if};
 use super::token::Tok;
 
 /// What the elements of a display or tuple let the whole serve as.
@@ -239,18 +239,31 @@ impl Parser {
     /// The arguments of a call or of a class.
     fn arguments(&mut self, tok: Tok, frame: Frame, ret: u16) -> Step {
         let flags = frame.flags;
+        let n = self.calls.len() - 1;
+        let call = &mut self.calls[n];
         match (frame.st, tok) {
-            (St::CallNext, Tok::RPar) => self.close(0),
+            (_, Tok::RPar) if !matches!(frame.st, St::CallKeyword) => {
+                let last = u8::from(frame.st != St::CallNext);
+                if call.given.saturating_add(last) < call.least {
+                    return Step::Dead;
+                }
+                self.calls.pop();
+                self.close(0)
+            }
+            (St::CallNext, _) if call.given >= call.most => Step::Dead,
             (St::CallNext, Tok::Star) if flags & flag::DOUBLE_STAR == 0 => {
+                *call = Call::ANY;
                 self.goto_expression(St::CallUnpacked, Level::Expression, 0)
             }
             (St::CallNext, Tok::DoubleStar) => {
+                *call = Call::ANY;
                 self.top_mut().flags |= flag::DOUBLE_STAR | flag::KEYWORD;
                 self.goto_expression(St::CallUnpacked, Level::Expression, 0)
             }
-            (St::CallNext, _) if flags & flag::KEYWORD != 0 => {
+            (St::CallNext, _) if flags & flag::KEYWORD != 0 || tok == Tok::KeywordName => {
+                self.top_mut().flags |= flag::KEYWORD;
                 self.top_mut().st = St::CallKeyword;
-                took_if(tok == Tok::Name)
+                took_if(matches!(tok, Tok::Name | Tok::KeywordName))
             }
             (St::CallNext, _) => {
                 self.goto_expression(St::CallElement, Level::Named, 0);
@@ -270,13 +283,10 @@ impl Parser {
                 self.open_comprehension(tok, false)
             }
             (St::CallElement | St::CallKeywordValue | St::CallUnpacked, Tok::Comma) => {
+                call.given = call.given.saturating_add(1);
                 self.top_mut().flags &= !flag::FIRST;
                 self.goto(St::CallNext)
             }
-            (
-                St::CallElement | St::CallKeywordValue | St::CallUnpacked | St::CallClose,
-                Tok::RPar,
-            ) => self.close(0),
             _ => Step::Dead,
         }
     }

@@ -120,7 +120,11 @@ impl Parser {
         if frame.flags & prop::NEW == 0 {
             match tok {
                 Tok::Dot => return self.goto(St::Attribute),
-                Tok::LPar => return self.bracketed(St::CallNext, flag::FIRST),
+                Tok::LPar => {
+                    self.atom(0);
+                    self.push_call(self.callee, 0);
+                    return Step::Took;
+                }
                 Tok::LSqb => return self.bracketed(St::SubOpen, 0),
                 Tok::Str | Tok::FStr if frame.flags & prop::STR != 0 => return Step::Took,
                 Tok::FieldStart => {

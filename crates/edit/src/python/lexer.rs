@@ -1,9 +1,9 @@
 //! The lexer: bytes in, tokens out, one byte at a time.
 
 use super::Prefix;
-use super::names::Bound;
+use super::names::{Asked, Bound};
 use super::number::Number;
-use super::parser::Parser;
+use super::parser::{Call, Parser};
 use super::text::{self, Text, prefix_flags};
 use super::token::{HARD_KEYWORDS, KEYWORDS, OPERATORS, Tok};
 
@@ -39,6 +39,9 @@ pub(super) struct WordKind {
     /// A name that may be read; a name that may be bound.
     pub name: bool,
     pub new: bool,
+    /// A name that is not read: an argument's; a module's, or of what is imported from one.
+    pub keyword_name: bool,
+    pub module: bool,
     /// Whether the name is an attribute's.
     pub attribute: bool,
     /// A string's prefix.
@@ -134,6 +137,11 @@ impl Prefix {
             b'"' | b'\'' => self.open_string(b, 0),
             b'(' | b'[' | b'{' => {
                 self.depth += 1;
+                if b == b'(' {
+                    let call = self.callee.take().unwrap_or(Call::ANY);
+                    self.parser.callee = call;
+                    self.others.iter_mut().for_each(|p| p.callee = call);
+                }
                 let ambiguous = if b == b'(' { Some(Tok::LParWith) } else { None };
                 let tok = match b {
                     b'(' => Tok::LPar,
@@ -155,7 +163,9 @@ impl Prefix {
             b';' => self.feed(Tok::Semi),
             b'~' => self.feed(Tok::Tilde),
             // more than one reading: after `match`, it may be an attribute's or start an operand
-            b'.' if self.others.is_empty() && self.accepts(Tok::Dot) => self.feed(Tok::Dot),
+            b'.' if self.others.is_empty() && self.accepts(Tok::Dot) => {
+                self.asked != Asked::Nothing && self.feed(Tok::Dot)
+            }
             b'.' => {
                 self.lex = Lex::Dots(1);
                 self.accepts(Tok::Number) || self.accepts(Tok::Ellipsis) || self.accepts(Tok::Dot)
@@ -226,7 +236,11 @@ impl Prefix {
                 self.continued_indent = false;
                 self.begun = true;
                 self.lex = Lex::Between;
-                self.parser.start_line(col, alt) && self.between(b)
+                if !self.parser.start_line(col, alt) {
+                    return false;
+                }
+                self.leave_scopes();
+                self.between(b)
             }
         }
     }
@@ -262,6 +276,8 @@ impl Prefix {
         let mut kind = WordKind {
             name,
             new: named && self.accepts(Tok::NewName),
+            keyword_name: named && self.accepts(Tok::KeywordName),
+            module: named && self.accepts(Tok::ModuleName),
             attribute: std::mem::take(&mut self.after_dot),
             string: false,
             keywords: 0,
@@ -290,13 +306,14 @@ impl Prefix {
             return kind.name || self.keyword_viable();
         };
         let known = match kind.attribute {
-            true => names.has_attribute_prefix(&self.word),
+            true => names.has_attribute_prefix(self.asked, &self.word),
             false => {
                 names.has_prefix(&self.word)
                     || Bound::iter(&self.bound).any(|n| n.starts_with(&self.word))
             }
         };
-        kind.new || kind.name && known || self.keyword_viable()
+        let unread = (kind.keyword_name || kind.module) && names.has_word_prefix(&self.word);
+        kind.new || kind.name && known && !kind.module || unread || self.keyword_viable()
     }
 
     fn keyword_viable(&mut self) -> bool {
@@ -327,6 +344,7 @@ impl Prefix {
             .iter()
             .find(|(k, _)| k.as_bytes() == &word[..])
         {
+            self.defining = matches!(tok, Tok::Def | Tok::Class);
             self.feed(*tok)
         } else {
             let soft = match &word[..] {
@@ -335,21 +353,35 @@ impl Prefix {
                 _ => None,
             };
             let known = match &self.names {
-                Some(names) if self.kind.attribute => names.has_attribute(&word),
+                Some(names) if self.kind.attribute => names.has_attribute(self.asked, &word),
                 Some(names) => {
                     names.contains(&word) || Bound::iter(&self.bound).any(|n| n == &word[..])
                 }
                 None => true,
             };
-            if !known {
-                Bound::add(&mut self.bound, &word);
-            }
+            let named = self.names.as_ref().filter(|names| names.has_word(&word));
             let tok = match known {
                 _ if &word[..] == b"__debug__" => Tok::DebugName,
+                _ if self.kind.module && named.is_some() => Tok::ModuleName,
+                _ if self.kind.module => Tok::NewName,
                 true => Tok::Name,
+                false if self.kind.keyword_name && named.is_some() => Tok::KeywordName,
                 false => Tok::NewName,
             };
-            self.feed_either(tok, soft)
+            if matches!(tok, Tok::NewName | Tok::ModuleName) {
+                let scope = self.scopes.last().copied().unwrap_or(0);
+                Bound::add(&mut self.bound, &word, scope);
+            }
+            if std::mem::take(&mut self.defining) {
+                self.scopes.push(self.parser.blocks.len() as u8);
+            }
+            let callee = self.names.as_ref().and_then(|names| names.call(&word));
+            let fed = self.feed_either(tok, soft);
+            self.callee = callee.filter(|_| tok == Tok::Name);
+            if let Some(names) = &self.names {
+                self.asked = names.of_name(&word);
+            }
+            fed
         };
         fed && self.between(b)
     }
@@ -396,9 +428,22 @@ impl Prefix {
                 .any(|(op, tok)| op.starts_with(so_far) && self.accepts(*tok))
     }
 
+    /// At the start of a line: forgets the names bound in functions and classes that have ended.
+    fn leave_scopes(&mut self) {
+        let blocks = self.parser.blocks.len() as u8;
+        while self.scopes.last().is_some_and(|scope| *scope >= blocks) {
+            self.scopes.pop();
+            Bound::leave(&mut self.bound, blocks);
+        }
+    }
+
     /// Gives the parser a token.
     pub(super) fn feed(&mut self, tok: Tok) -> bool {
         self.after_dot = tok == Tok::Dot;
+        self.callee = None;
+        if !self.after_dot {
+            self.asked = self.asked_of(tok);
+        }
         if self.others.is_empty() {
             return self.parser.feed(tok);
         }
@@ -407,13 +452,29 @@ impl Prefix {
         self.settle(fed)
     }
 
+    /// What may be asked of what ends with this token.
+    fn asked_of(&self, tok: Tok) -> Asked {
+        let chain = matches!(
+            tok,
+            Tok::RPar | Tok::RSqb | Tok::RBrace | Tok::Str | Tok::FStr | Tok::Bytes
+        );
+        match &self.names {
+            Some(names) if chain => names.of_chain(),
+            _ => Asked::Anything,
+        }
+    }
+
     /// Gives the parser a token that may be read in two ways: where both are possible, both are followed.
     fn feed_either(&mut self, tok: Tok, second: Option<Tok>) -> bool {
         let Some(second) = second else {
             return self.feed(tok);
         };
-        let readings = std::iter::once(&self.parser).chain(&self.others);
-        let mut also: Vec<Parser> = readings.filter(|p| p.accepts(second)).cloned().collect();
+        self.callee = None;
+        let mut also: Vec<Parser> = self
+            .readings()
+            .filter(|p| p.accepts(second))
+            .cloned()
+            .collect();
         also.retain_mut(|p| p.feed(second));
         self.others.retain_mut(|p| p.feed(tok));
         self.others.append(&mut also);
@@ -435,7 +496,7 @@ impl Prefix {
     }
 
     pub(super) fn accepts(&self, tok: Tok) -> bool {
-        self.parser.accepts(tok) || self.others.iter().any(|p| p.accepts(tok))
+        self.readings().any(|p| p.accepts(tok))
     }
 }
 

@@ -1,75 +1,327 @@
-//! The identifiers a program may read.
+//! The identifiers a program may use.
 
 use std::sync::Arc;
 
+use super::Prefix;
+use super::lexer::Lex;
+use super::parser::{Call, St};
 use super::token::{HARD_KEYWORDS, KEYWORDS};
 
-/// A set of identifiers, in order.
-#[derive(Debug, Default)]
+/// What a program may name, and how many arguments its functions take. Each list is in order.
+#[derive(Clone, Debug, Default)]
 pub struct Names {
-    sorted: Vec<String>,
+    /// May be read anywhere.
+    readable: Vec<String>,
+    /// May stand after a dot, whatever stands before it.
     attributes: Vec<String>,
+    /// Names that attributes are asked of, each with these attributes. None: all names are, for all attributes.
+    receivers: Vec<(String, Vec<String>)>,
+    /// Whether attributes are asked of what ends with a bracket or a quote.
+    chains: bool,
+    /// May name an argument or a module.
+    words: Vec<String>,
+    signatures: Vec<Signature>,
+}
+
+/// How many arguments a function takes, by position or by name.
+#[derive(Clone, Debug)]
+struct Signature {
+    name: String,
+    least: u8,
+    most: u8,
 }
 
 impl Names {
-    /// The identifiers that occur anywhere in the source, in its comments and strings too; Python's builtins; and `extra`.
-    /// After a dot may stand those that do so in the source, and `extra`.
-    pub fn of(source: &str, extra: &[&str]) -> Self {
-        let words = source.split(|c: char| !(c.is_alphanumeric() || c == '_' || !c.is_ascii()));
-        let names = words.filter(|w| !w.is_empty() && !w.as_bytes()[0].is_ascii_digit());
-        let all = names
-            .chain(BUILTINS.split_whitespace())
-            .chain(extra.iter().copied());
-        let mut sorted: Vec<String> = all
-            .filter(|w| !is_keyword(w.as_bytes()))
-            .map(str::to_owned)
-            .collect();
-        sorted.sort_unstable();
-        sorted.dedup();
-        let mut attributes: Vec<String> = source
-            .split('.')
-            .skip(1)
-            .map(|rest| {
-                let end = |c: char| !(c.is_alphanumeric() || c == '_' || !c.is_ascii());
-                rest.split(end).next().unwrap_or_default()
-            })
-            .chain(extra.iter().copied())
-            .filter(|w| !w.is_empty() && !w.as_bytes()[0].is_ascii_digit())
-            .map(str::to_owned)
-            .collect();
-        attributes.sort_unstable();
-        attributes.dedup();
-        Names { sorted, attributes }
+    /// What a program made of `source` may name, in a host that offers what `host` defines (Python too; only its names
+    /// and signatures count).
+    ///
+    /// - To be read anywhere: Python's builtins, what the two bind at module level, and what the source reads though nothing bound it before.
+    ///   (What functions bind is theirs; a [`Prefix`] knows it from the text.)
+    /// - After a dot: what stands after one in the two, and what they define in classes and functions. After a name of the source and
+    ///   a dot only what the two ask of that name, and after a bracket and a dot nothing if they never do that.
+    /// - As an argument's or a module's name: any word of the two.
+    /// - Functions defined in the two, and some builtins, take as many arguments as they say; one that is defined
+    ///   more than once, or that the source calls otherwise, takes what any of these would.
+    pub fn of(source: &str, host: &str) -> Self {
+        let mut names = Names::default();
+        let builtins = BUILTINS.split_whitespace();
+        names.readable = builtins.map(str::to_owned).collect();
+        names.readable.sort_unstable();
+        for text in [host, source] {
+            let found = text.split(|c: char| !is_word(c));
+            names.words.extend(found.map(str::to_owned));
+            for (at, _) in text.match_indices('.') {
+                names.ask(&text[..at], first_word(&text[at + 1..]));
+            }
+        }
+        for list in [&mut names.words, &mut names.attributes] {
+            list.retain(|w| is_name(w));
+            list.sort_unstable();
+            list.dedup();
+        }
+        for (name, least, most) in FUNCTIONS {
+            names.sign(name, *least, *most);
+        }
+        for text in [host, source] {
+            names.define(text);
+        }
+        names.admit(host);
+        names.admit(source);
+        names
     }
 
-    /// Whether the name is in the set.
+    /// Notes an attribute and what it is asked of.
+    fn ask(&mut self, before: &str, attribute: &str) {
+        if !is_name(attribute) {
+            return;
+        }
+        self.attributes.push(attribute.to_owned());
+        self.chains |= before.ends_with([')', ']', '}', '"', '\'']);
+        let start = before.rfind(|c| !is_word(c));
+        let receiver = &before[start.map_or(0, |at| at + 1)..];
+        if receiver.is_empty() {
+            return;
+        }
+        let place = self
+            .receivers
+            .binary_search_by(|(name, _)| (**name).cmp(receiver));
+        let at = place.unwrap_or_else(|at| {
+            self.receivers.insert(at, (receiver.to_owned(), Vec::new()));
+            at
+        });
+        insert(&mut self.receivers[at].1, attribute);
+    }
+
+    /// Notes the functions that a text defines.
+    fn define(&mut self, text: &str) {
+        for (at, _) in text.match_indices("def ") {
+            let before = &text[..at];
+            if before.ends_with(is_word) {
+                continue;
+            }
+            let line = before.rsplit('\n').next().unwrap_or_default();
+            let rest = text[at + 4..].trim_start();
+            let name = first_word(rest);
+            let Some((least, most)) = parameters(rest[name.len()..].trim_start()) else {
+                continue;
+            };
+            if !line.is_empty() {
+                insert(&mut self.attributes, name);
+            }
+            self.sign(name, least, most);
+        }
+    }
+
+    fn sign(&mut self, name: &str, least: u8, most: u8) {
+        match self.signatures.binary_search_by(|s| (*s.name).cmp(name)) {
+            Ok(at) => {
+                let known = &mut self.signatures[at];
+                known.least = known.least.min(least);
+                known.most = known.most.max(most);
+            }
+            Err(at) => self.signatures.insert(
+                at,
+                Signature {
+                    name: name.to_owned(),
+                    least,
+                    most,
+                },
+            ),
+        }
+    }
+
+    /// Adds the names bound at the text's module level, and gives way wherever a [`Prefix`] would not take the text.
+    fn admit(&mut self, text: &str) {
+        let bytes = text.as_bytes();
+        let mut prefix = Prefix::with_names(Arc::new(self.clone()));
+        let (mut line, mut at) = ((prefix.clone(), 0), 0);
+        while at < bytes.len() {
+            if prefix.lex == Lex::Indent && at > line.1 && bytes[at - 1] == b'\n' {
+                line = (prefix.clone(), at);
+            }
+            let before = prefix.clone();
+            if prefix.push(bytes[at]) {
+                at += 1;
+                continue;
+            }
+            if !self.give_way(&before, bytes, at) {
+                return;
+            }
+            (prefix, at) = line;
+            prefix.names = Some(Arc::new(self.clone()));
+            line = (prefix.clone(), at);
+        }
+        prefix.push_all(b"\npass\n");
+        for bound in Bound::iter(&prefix.bound) {
+            insert(&mut self.readable, &String::from_utf8_lossy(bound));
+        }
+    }
+
+    /// Allows what a prefix of a text died of at a byte, if it was a matter of names.
+    fn give_way(&mut self, before: &Prefix, text: &[u8], at: usize) -> bool {
+        let argument = before
+            .readings()
+            .any(|parser| parser.top().st == St::CallKeyword);
+        let word = match argument {
+            true => last_word(&text[..at]),
+            false => before.word_to_come(&text[at..]),
+        };
+        if let Some(word) = word.filter(|w| !is_keyword(w.as_bytes())) {
+            let list = match before.after_dot || before.lex == Lex::Word && before.kind.attribute {
+                true => &mut self.attributes,
+                false => &mut self.readable,
+            };
+            if insert(list, &word) {
+                return true;
+            }
+        }
+        if before.after_dot || before.lex == Lex::Word && before.kind.attribute || text[at] == b'.'
+        {
+            let held = !self.receivers.is_empty() || !self.chains;
+            self.receivers.clear();
+            self.chains = true;
+            return held;
+        }
+        let known = self.signatures.len();
+        let calls = || before.readings().flat_map(|parser| &parser.calls);
+        let mut called: Vec<u16> = calls().filter_map(|call| call.function).collect();
+        called.sort_unstable();
+        called.dedup();
+        for function in called.into_iter().rev() {
+            self.signatures.remove(usize::from(function));
+        }
+        if self.signatures.len() < known {
+            return true;
+        }
+        let newest = Bound::iter(&before.bound).next();
+        newest.is_some_and(|name| insert(&mut self.readable, &String::from_utf8_lossy(name)))
+    }
+
+    /// Whether the name may be read anywhere.
     pub fn contains(&self, name: &[u8]) -> bool {
-        self.sorted
-            .binary_search_by(|n| n.as_bytes().cmp(name))
-            .is_ok()
+        has(&self.readable, name)
     }
 
-    /// The names, in order.
+    /// All names that may be used in one way or another; some more than once.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
-        self.sorted.iter().map(String::as_str)
+        let lists = [&self.readable, &self.attributes, &self.words];
+        lists.into_iter().flatten().map(String::as_str)
     }
 
-    /// Whether a name in the set starts so.
+    /// Whether a name that may be read anywhere starts so.
     pub fn has_prefix(&self, prefix: &[u8]) -> bool {
-        starts_one(&self.sorted, prefix)
+        starts_one(&self.readable, prefix)
     }
 
     /// Whether the name may stand after a dot.
-    pub fn has_attribute(&self, name: &[u8]) -> bool {
-        self.attributes
-            .binary_search_by(|n| n.as_bytes().cmp(name))
-            .is_ok()
+    pub(super) fn has_attribute(&self, of: Asked, name: &[u8]) -> bool {
+        has(self.asked(of), name)
     }
 
     /// Whether a name that may stand after a dot starts so.
-    pub fn has_attribute_prefix(&self, prefix: &[u8]) -> bool {
-        starts_one(&self.attributes, prefix)
+    pub(super) fn has_attribute_prefix(&self, of: Asked, prefix: &[u8]) -> bool {
+        starts_one(self.asked(of), prefix)
     }
+
+    fn asked(&self, of: Asked) -> &[String] {
+        match of {
+            Asked::Name(at) => &self.receivers[usize::from(at)].1,
+            Asked::Anything => &self.attributes,
+            Asked::Nothing => &[],
+        }
+    }
+
+    /// What may be asked of a name.
+    pub(super) fn of_name(&self, name: &[u8]) -> Asked {
+        let place = self
+            .receivers
+            .binary_search_by(|(receiver, _)| receiver.as_bytes().cmp(name));
+        match place {
+            Ok(at) => Asked::Name(at as u16),
+            Err(_) if self.receivers.is_empty() || !self.has_word(name) => Asked::Anything,
+            Err(_) => Asked::Nothing,
+        }
+    }
+
+    /// What may be asked of what ends with a bracket or a quote.
+    pub(super) fn of_chain(&self) -> Asked {
+        match self.chains {
+            true => Asked::Anything,
+            false => Asked::Nothing,
+        }
+    }
+
+    /// Whether the name may be an argument's or a module's.
+    pub fn has_word(&self, name: &[u8]) -> bool {
+        has(&self.words, name)
+    }
+
+    /// Whether one that may be an argument's or a module's starts so.
+    pub fn has_word_prefix(&self, prefix: &[u8]) -> bool {
+        starts_one(&self.words, prefix)
+    }
+
+    /// What a call of this function takes.
+    pub(super) fn call(&self, name: &[u8]) -> Option<Call> {
+        let at = self
+            .signatures
+            .binary_search_by(|s| s.name.as_bytes().cmp(name))
+            .ok()?;
+        let Signature { least, most, .. } = self.signatures[at];
+        Some(Call {
+            function: Some(at as u16),
+            least,
+            most,
+            given: 0,
+        })
+    }
+}
+
+/// Which attributes may be asked of what was read last.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Asked {
+    /// Those of a name, by its index.
+    Name(u16),
+    /// All that are known.
+    #[default]
+    Anything,
+    Nothing,
+}
+
+fn is_word(c: char) -> bool {
+    c.is_alphanumeric() || c == '_' || !c.is_ascii()
+}
+
+fn is_name(word: &str) -> bool {
+    let starts = word.chars().next().is_some_and(|c| !c.is_ascii_digit());
+    starts && !is_keyword(word.as_bytes())
+}
+
+fn first_word(text: &str) -> &str {
+    &text[..text.find(|c| !is_word(c)).unwrap_or(text.len())]
+}
+
+fn last_word(text: &[u8]) -> Option<String> {
+    let text = text.trim_ascii_end();
+    let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || !b.is_ascii();
+    let start = text
+        .iter()
+        .rposition(|b| !is_word(b))
+        .map_or(0, |at| at + 1);
+    Some(String::from_utf8_lossy(&text[start..]).into_owned()).filter(|word| !word.is_empty())
+}
+
+/// Puts a word into a list in order; `false`: it was there.
+fn insert(words: &mut Vec<String>, word: &str) -> bool {
+    let place = words.binary_search_by(|w| (**w).cmp(word));
+    if let Err(at) = place {
+        words.insert(at, word.to_owned());
+    }
+    place.is_err()
+}
+
+fn has(words: &[String], word: &[u8]) -> bool {
+    words.binary_search_by(|w| w.as_bytes().cmp(word)).is_ok()
 }
 
 /// Whether one of the words, which are in order, starts so.
@@ -78,6 +330,43 @@ fn starts_one(words: &[String], prefix: &[u8]) -> bool {
     words
         .get(at)
         .is_some_and(|n| n.as_bytes().starts_with(prefix))
+}
+
+/// The least and most arguments that parameters `(…)` at the start of a text ask for; `self` and `cls` in front do not count.
+fn parameters(text: &str) -> Option<(u8, u8)> {
+    let (mut least, mut most, mut open) = (0u8, 0u8, false);
+    let mut parameter = String::new();
+    let mut depth = 0;
+    for c in text.chars() {
+        match c {
+            '(' | '[' | '{' => depth += 1,
+            ')' | ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        match (depth, c) {
+            (1, '(') if parameter.is_empty() && !open => open = true,
+            _ if !open => return None,
+            (0, _) | (1, ',') => {
+                let written = parameter.trim();
+                let method = most == 0 && matches!(written, "self" | "cls");
+                match written {
+                    "" | "*" | "/" => {}
+                    _ if method => {}
+                    _ if written.starts_with('*') => most = u8::MAX,
+                    _ => {
+                        most = most.saturating_add(1);
+                        least = least.saturating_add(u8::from(!written.contains('=')));
+                    }
+                }
+                if depth == 0 {
+                    return Some((least, most));
+                }
+                parameter.clear();
+            }
+            _ => parameter.push(c),
+        }
+    }
+    None
 }
 
 pub(super) fn is_keyword(word: &[u8]) -> bool {
@@ -90,15 +379,27 @@ pub(super) fn is_keyword(word: &[u8]) -> bool {
 #[derive(Debug)]
 pub(super) struct Bound {
     name: Box<[u8]>,
+    /// How many blocks were open where the function or class around was defined; 0: none.
+    scope: u8,
     older: Option<Arc<Bound>>,
 }
 
 impl Bound {
-    pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8]) {
+    pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u8) {
         *list = Some(Arc::new(Bound {
             name: name.into(),
+            scope,
             older: list.take(),
         }));
+    }
+
+    /// Forgets what was bound in functions and classes defined where so many blocks were open, or more.
+    pub(super) fn leave(list: &mut Option<Arc<Bound>>, blocks: u8) {
+        while let Some(bound) = list
+            && bound.scope >= blocks
+        {
+            *list = bound.older.clone();
+        }
     }
 
     /// The names in the list.
@@ -106,6 +407,22 @@ impl Bound {
         std::iter::successors(list.as_deref(), |b| b.older.as_deref()).map(|b| &*b.name)
     }
 }
+
+/// Builtin functions, with the least and most arguments they take.
+const FUNCTIONS: &[(&str, u8, u8)] = &[
+    ("abs", 1, 1),
+    ("bool", 0, 1),
+    ("enumerate", 1, 2),
+    ("float", 0, 1),
+    ("int", 0, 2),
+    ("len", 1, 1),
+    ("list", 0, 1),
+    ("range", 1, 3),
+    ("reversed", 1, 1),
+    ("round", 1, 2),
+    ("sum", 1, 2),
+    ("tuple", 0, 1),
+];
 
 const BUILTINS: &str = "\
     ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError BrokenPipeError \
@@ -118,8 +435,8 @@ const BUILTINS: &str = "\
     RuntimeError RuntimeWarning StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError SystemExit \
     TabError TimeoutError TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError \
     UnicodeTranslateError UnicodeWarning UserWarning ValueError Warning ZeroDivisionError __build_class__ __debug__ \
-    __doc__ __file__ __import__ __init__ __loader__ __name__ __package__ __spec__ _ abs aiter all anext any ascii bin \
+    __doc__ __file__ __import__ __init__ __loader__ __name__ __package__ __spec__ abs aiter all anext any ascii bin \
     bool breakpoint bytearray bytes callable chr classmethod compile complex copyright credits delattr dict dir divmod \
     enumerate eval exec exit filter float format frozenset getattr globals hasattr hash help hex id input int \
     isinstance issubclass iter len license list locals map max memoryview min next object oct open ord pow print \
-    property quit range repr reversed round self set setattr slice sorted staticmethod str sum super tuple type vars zip";
+    property quit range repr reversed round set setattr slice sorted staticmethod str sum super tuple type vars zip";

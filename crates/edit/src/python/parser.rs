@@ -187,10 +187,35 @@ pub(super) fn took_if(condition: bool) -> Step {
     if condition { Step::Took } else { Step::Dead }
 }
 
+/// A call under way, and what its function takes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Call {
+    /// The function's index among those whose signatures are known.
+    pub function: Option<u16>,
+    pub least: u8,
+    pub most: u8,
+    /// Arguments before the last comma.
+    pub given: u8,
+}
+
+impl Call {
+    /// Of a function that may take anything.
+    pub const ANY: Call = Call {
+        function: None,
+        least: 0,
+        most: u8::MAX,
+        given: 0,
+    };
+}
+
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Parser {
     pub(super) stack: SmallVec<[Frame; 20]>,
     pub(super) blocks: SmallVec<[Block; 8]>,
+    /// One for each frame that reads arguments.
+    pub(super) calls: SmallVec<[Call; 4]>,
+    /// What is called, if the next token is a parenthesis.
+    pub(super) callee: Call,
 }
 
 impl Clone for Parser {
@@ -199,6 +224,8 @@ impl Clone for Parser {
         Parser {
             stack: SmallVec::from_slice(&self.stack),
             blocks: SmallVec::from_slice(&self.blocks),
+            calls: SmallVec::from_slice(&self.calls),
+            callee: self.callee,
         }
     }
 }
@@ -208,6 +235,8 @@ impl Parser {
         let mut parser = Parser {
             stack: SmallVec::new(),
             blocks: SmallVec::new(),
+            calls: SmallVec::new(),
+            callee: Call::ANY,
         };
         parser.blocks.push(Block {
             indent: 0,
@@ -240,6 +269,7 @@ impl Parser {
                 St::Start | St::AfterNot | St::AfterOperator | St::AfterAwait | St::AfterIs,
                 Tok::Name,
             ) => return true,
+            (_, Tok::KeywordName) if st != St::CallNext => return false,
             (St::After, _) if flags & prop::NEW == 0 => match tok {
                 Tok::Dot => return true,
                 Tok::Name => return false,
@@ -328,6 +358,12 @@ impl Parser {
 
     pub(super) fn push(&mut self, st: St, level: Level, flags: u16) {
         self.stack.push(Frame { st, level, flags });
+    }
+
+    /// Awaits the arguments of a call.
+    pub(super) fn push_call(&mut self, call: Call, flags: u16) {
+        self.calls.push(call);
+        self.push(St::CallNext, Level::Named, flag::FIRST | flags);
     }
 
     /// Awaits an expression.

@@ -1,7 +1,7 @@
 //! Statements: the bottom frame's states.
 
 use super::parser::{
-    Frame, INLINE, Level, PENDING, Parser, St, Step, Tail, ctx, flag, prop, took_if,
+    Call, Frame, INLINE, Level, PENDING, Parser, St, Step, Tail, ctx, flag, prop, took_if,
 };
 use super::token::Tok;
 
@@ -59,7 +59,7 @@ impl Parser {
             St::ClassName if name => self.goto(St::ClassArgs),
             St::ClassArgs if tok == Tok::LPar => {
                 self.goto(St::Header);
-                self.push(St::CallNext, Level::Named, flag::FIRST | flag::OF_CLASS);
+                self.push_call(Call::ANY, flag::OF_CLASS);
                 Step::Took
             }
             St::DefArrow | St::ClassArgs | St::ExceptAs | St::CaseGuard if tok == Tok::Colon => {
@@ -321,8 +321,9 @@ impl Parser {
 
     fn import(&mut self, tok: Tok, st: St) -> Step {
         let name = tok.is_name();
+        let import = matches!(tok, Tok::Name | Tok::ModuleName);
         match (st, tok) {
-            (St::ImportName, _) if name => self.goto(St::ImportAfter),
+            (St::ImportName, _) if import => self.goto(St::ImportAfter),
             (St::ImportAfter, Tok::Dot) => self.goto(St::ImportName),
             (St::ImportAfter, Tok::As) => self.goto(St::ImportAs),
             (St::ImportAs, _) if name => self.goto(St::ImportNamed),
@@ -333,7 +334,7 @@ impl Parser {
                 self.top_mut().flags |= DOTS;
                 Step::Took
             }
-            (St::FromDots | St::FromName, _) if name => self.goto(St::FromPath),
+            (St::FromDots | St::FromName, _) if import => self.goto(St::FromPath),
             (St::FromDots, Tok::Import) if self.top().flags & DOTS != 0 => self.goto(St::FromNames),
             (St::FromPath, Tok::Dot) => self.goto(St::FromName),
             (St::FromPath, Tok::Import) => self.goto(St::FromNames),
@@ -342,12 +343,12 @@ impl Parser {
                 took_if(self.block().ctx & ctx::INNER == 0)
             }
             (St::FromNames, Tok::LPar) => self.goto(St::FromParenFirst),
-            (St::FromNames | St::FromNext, _) if name => self.goto(St::FromAfter),
+            (St::FromNames | St::FromNext, _) if import => self.goto(St::FromAfter),
             (St::FromAfter, Tok::As) => self.goto(St::FromAs),
             (St::FromAs, _) if name => self.goto(St::FromNamed),
             (St::FromAfter | St::FromNamed, Tok::Comma) => self.goto(St::FromNext),
             (St::FromAfter | St::FromNamed, _) => self.end_simple(tok),
-            (St::FromParenFirst | St::FromParenNext, _) if name => self.goto(St::FromParenAfter),
+            (St::FromParenFirst | St::FromParenNext, _) if import => self.goto(St::FromParenAfter),
             (St::FromParenAfter, Tok::As) => self.goto(St::FromParenAs),
             (St::FromParenAs, _) if name => self.goto(St::FromParenNamed),
             (St::FromParenAfter | St::FromParenNamed, Tok::Comma) => self.goto(St::FromParenNext),

@@ -6,6 +6,8 @@
 pub(super) enum Tok {
     /// An identifier that may be read; one that is not known and may only be bound; `__debug__`, which may not be bound.
     Name, NewName, DebugName,
+    /// One that may not be read, but may name an argument, or a module or what is imported from one.
+    KeywordName, ModuleName,
     Number, Str, FStr, Bytes, Ellipsis,
     Newline,
     /// `:`, `!` or `}` that ends the expression of an f-string's replacement field; its `{`.

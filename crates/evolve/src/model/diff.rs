@@ -136,7 +136,7 @@ impl Diff {
 /// The program that a diff makes of its parent.
 fn changed(parent: &str, written: &Written<Writing>) -> Result<String, Reason> {
     match &written.guide {
-        Writing::Held(guide) => match guide.result().or_else(|| guide.last_complete()) {
+        Writing::Held(guide) => match guide.result().or_else(|| guide.closed()) {
             Some((_, program)) => Ok(program),
             None => Err(failure(written)),
         },

@@ -56,11 +56,15 @@ impl Line {
             Ok(beginning) => beginning,
             Err(reason) => return refused(reason, *count),
         };
+        let (free, rules) = match settings.constrained {
+            true => (
+                Rules::default(),
+                rules(parent, settings.known_names, settings.comments),
+            ),
+            false => (Rules::any(), Rules::any()),
+        };
         let options = LineOptions {
-            rules: match settings.constrained {
-                true => rules(parent, settings.known_names, settings.comments),
-                false => Rules::any(),
-            },
+            rules,
             max_line: MAX_LINE,
             ..LineOptions::default()
         };
@@ -69,7 +73,7 @@ impl Line {
             .lines
             .iter()
             .map(|lines_| {
-                let mut places = LineGuide::places(parent, lines_.count, &options.rules);
+                let mut places = LineGuide::places(parent, lines_.count, &free);
                 places.retain(|first| is_worth_changing(lines[*first]));
                 places
             })
@@ -112,10 +116,12 @@ impl Operator for Line {
             min_p: self.settings.min_p as f32,
         };
         let written = self.writer.write(tasks, sampling, stop, |_, written| {
-            match (written.end, written.guide.result()) {
-                (End::Done, Some(program)) => Ok(program).into(),
-                _ => Err(failure(&written)).into(),
-            }
+            let program = match written.end {
+                End::Done => written.guide.result(),
+                End::Length | End::Stuck => written.guide.closed(),
+                End::Stopped => None,
+            };
+            program.ok_or_else(|| failure(&written)).into()
         });
         Ok(deal(requests, written))
     }

@@ -255,7 +255,7 @@ impl Beginning {
 /// What a changed program must be.
 pub(super) fn rules(program: &str, known_names: bool, comments: bool) -> Rules {
     let start = match known_names {
-        true => Prefix::with_names(Arc::new(Names::of(program, HOST_NAMES))),
+        true => Prefix::with_names(Arc::new(Names::of(program, HOST))),
         false => Prefix::new(),
     };
     Rules {
@@ -310,28 +310,5 @@ pub(super) fn weighted(weights: impl Iterator<Item = f64> + Clone, rng: &mut Cha
     last
 }
 
-/// Names of the host that programs may use without having done so before.
-const HOST_NAMES: &[&str] = &[
-    "walk_creator",
-    "walker_creator",
-    "wc",
-    "add_joint",
-    "add_muscle",
-    "get_walker",
-    "rigid",
-    "amplitude",
-    "phase",
-    "query_cppn",
-    "math",
-    "np",
-    "numpy",
-    "pi",
-    "sin",
-    "cos",
-    "tan",
-    "sqrt",
-    "floor",
-    "ceil",
-    "exp",
-    "sign",
-];
+/// What walker programs find at the host, in Python that nothing runs.
+const HOST: &str = include_str!("host.py");

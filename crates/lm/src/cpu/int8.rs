@@ -39,7 +39,7 @@ fn quantise(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> f32 {
     }
     let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
     for (out, x) in out.iter_mut().zip(block) {
-        *out = (x * inverse).round_ties_even() as i32 as i8;
+        *out = super::math::round(x * inverse);
     }
     top / 127.0
 }

@@ -2,6 +2,16 @@
 
 use super::fast;
 
+/// Added to a float of less than 2^22, rounds it to the nearest whole number, of two the even one, which then stands in the
+/// last bits. (`round_ties_even` is a call where a function is compiled for plain x86-64.)
+const ROUND: f32 = 12_582_912.0;
+
+/// The nearest whole number, for values that 8 bits hold.
+#[inline(always)]
+pub fn round(x: f32) -> i8 {
+    (x + ROUND).to_bits() as i8
+}
+
 /// e^x to about 2 units in the last place, for x <= 88; below -87 it is 0.
 #[inline(always)]
 fn exp(x: f32) -> f32 {
@@ -10,7 +20,8 @@ fn exp(x: f32) -> f32 {
     const HIGH: f32 = 0.693_359_4;
     const LOW: f32 = -2.121_944_4e-4;
     let clamped = x.clamp(-87.0, 88.0);
-    let n = (clamped * LOG2_E).round_ties_even();
+    let shifted = clamped * LOG2_E + ROUND;
+    let n = shifted - ROUND;
     let r = n.mul_add(-LOW, n.mul_add(-HIGH, clamped));
     // Taylor's polynomial; |r| <= ln(2) / 2.
     let mut p = 1.0 / 5040.0;
@@ -25,7 +36,7 @@ fn exp(x: f32) -> f32 {
     ] {
         p = r.mul_add(p, c);
     }
-    let power = f32::from_bits(((n as i32 + 127) << 23) as u32);
+    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
     if x < -87.0 { 0.0 } else { p * power }
 }
 
@@ -101,12 +112,16 @@ fast! {
     /// `x = e^(scale * (x - max))` over both parts as one row, divided by their common sum.
     pub fn softmax(first: &mut [f32], second: &mut [f32], scale: f32) {
         let top = max(first).max(max(second));
-        for x in first.iter_mut().chain(second.iter_mut()) {
-            *x = exp((*x - top) * scale);
+        for part in [&mut *first, &mut *second] {
+            for x in part {
+                *x = exp((*x - top) * scale);
+            }
         }
         let inverse = 1.0 / (sum(first, |v| v) + sum(second, |v| v));
-        for x in first.iter_mut().chain(second.iter_mut()) {
-            *x *= inverse;
+        for part in [first, second] {
+            for x in part {
+                *x *= inverse;
+            }
         }
     }
 }
@@ -164,6 +179,17 @@ impl Rope {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn halves_round_to_even() {
+        for i in -1_270..1_270 {
+            let x = i as f32 * 0.1;
+            assert_eq!(f32::from(round(x)), x.round_ties_even(), "{x}");
+        }
+        for (x, right) in [(0.5, 0), (1.5, 2), (-0.5, 0), (-2.5, -2), (126.5, 126), (-127.0, -127)] {
+            assert_eq!(round(x), right);
+        }
+    }
 
     #[test]
     fn exp_is_exact_to_two_units() {

@@ -173,6 +173,13 @@ impl State {
         })
     }
 
+    /// In an added line: what closes it.
+    pub(super) fn closing(&self) -> Option<Vec<u8>> {
+        let place = self.hunk.places.first()?;
+        let added = self.at == At::Body(Tag::Added);
+        added.then(|| place.reading.as_ref()?.closing()).flatten()
+    }
+
     /// The bytes that may begin a line here.
     pub(super) fn signs(&self, job: &Job) -> Vec<u8> {
         if self.at != At::Sign {
