@@ -178,6 +178,13 @@ impl Prefix {
         bytes.iter().all(|b| self.push(*b))
     }
 
+    /// Whether brackets or a string are open, so that the line does not end with its line feed.
+    pub fn is_open(&self) -> bool {
+        self.depth > 0
+            || !self.fields.is_empty()
+            || matches!(self.lex, Lex::Text(_) | Lex::Quotes(_))
+    }
+
     /// The brackets that close those open, innermost first; `None` where one cannot be closed yet, or within a string.
     pub fn closers(&self) -> Option<Vec<u8>> {
         let mut end = self.clone();

@@ -31,6 +31,12 @@ pub trait Engine: Send {
     /// An empty cache.
     fn cache(&self) -> Self::Cache;
 
+    /// A cache of its own with the first `tokens` tokens of another; `None` where the device cannot copy one.
+    fn start_of(&self, cache: &Self::Cache, tokens: usize) -> Option<Self::Cache> {
+        let _ = (cache, tokens);
+        None
+    }
+
     /// Bytes of a cache for so many tokens.
     fn cache_bytes(&self, tokens: usize) -> usize {
         let config = self.config();

@@ -1,7 +1,7 @@
 //! Writing many continuations of shared beginnings, in batches.
 //!
-//! A beginning (a prompt) is read once and kept for as long as memory allows; every text continues it from a place
-//! of its own. Rows that end make room for the next at once. What a guide leaves no choice about is not drawn
+//! A beginning (a prompt) is read once and kept for as long as memory allows; another that starts alike is read from
+//! where they differ. Every text continues a beginning from a place of its own. Rows that end make room for the next at once. What a guide leaves no choice about is not drawn
 //! but read, all its tokens in one step.
 
 use std::sync::Arc;
@@ -85,6 +85,9 @@ struct Beginning<C> {
 
 /// Tokens of a beginning read in one step.
 const CHUNK: usize = 256;
+
+/// A shorter common beginning is read again.
+const WORTH_A_COPY: usize = 16;
 
 /// A text being written.
 struct Row<G, C> {
@@ -317,9 +320,10 @@ impl<E: Engine> Generator<E> {
             self.beginnings.push(held);
             return (cache, 0);
         }
-        let mut cache = self.engine.cache();
         let most = self.engine.config().max_position_embeddings;
-        for chunk in tokens[..tokens.len().min(most)].chunks(CHUNK) {
+        let readable = &tokens[..tokens.len().min(most)];
+        let (mut cache, known) = self.start(readable);
+        for chunk in readable[known..].chunks(CHUNK) {
             if stopped() {
                 return (Arc::new(cache), 0);
             }
@@ -343,7 +347,19 @@ impl<E: Engine> Generator<E> {
         while self.beginnings.len() > 1 && bytes(&self.beginnings) > self.limits.memory {
             self.beginnings.remove(0);
         }
-        (cache, tokens.len())
+        (cache, tokens.len() - known)
+    }
+
+    /// A cache with what a beginning has in common with one read before, and how many tokens that is.
+    fn start(&self, tokens: &[u32]) -> (E::Cache, usize) {
+        let common = |held: &[u32]| held.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        self.beginnings
+            .iter()
+            .map(|held| (common(&held.tokens), held))
+            .max_by_key(|(common, _)| *common)
+            .filter(|(common, _)| *common >= WORTH_A_COPY)
+            .and_then(|(common, held)| Some((self.engine.start_of(&held.cache, common)?, common)))
+            .unwrap_or_else(|| (self.engine.cache(), 0))
     }
 }
 

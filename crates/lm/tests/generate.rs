@@ -233,7 +233,7 @@ fn beginnings_are_read_once_while_there_is_room() {
         let written = writer.write(tasks, LIKELY, &|| false);
         written.iter().map(|written| written.read).collect()
     };
-    let (one, two) = (PROGRAM, &PROGRAM[..40]);
+    let (one, two) = (PROGRAM, &PROGRAM[30..70]);
     let mut roomy = writer(Precision::Int8, 2, 1 << 30);
     let length = |text: &str| roomy.tokenizer().encode(text).len();
     let (first, second) = (length(one), length(two));
@@ -246,6 +246,39 @@ fn beginnings_are_read_once_while_there_is_room() {
     assert_eq!(read(&mut tight, one), [0, 0, 0]);
     assert_eq!(read(&mut tight, two), [second, 0, 0]);
     assert_eq!(read(&mut tight, one), [first, 0, 0]);
+}
+
+#[test]
+fn what_beginnings_have_in_common_is_read_once() {
+    let text = format!("{PROGRAM}\nx = [1, 2]\n");
+    let (one, two) = (PROGRAM, text.as_str());
+    for precision in [Precision::Int8, Precision::F32] {
+        let write = |writer: &mut Generator<Decoder>, text: &str| {
+            let tasks = (0..4)
+                .map(|seed| Task {
+                    most: 12,
+                    ..task(writer, text, text.len() - 3 * seed as usize, "", Free, seed)
+                })
+                .collect();
+            let written = writer.write(tasks, LIKELY, &|| false);
+            let read: usize = written.iter().map(|written| written.read).sum();
+            let texts: Vec<_> = written.into_iter().map(|written| written.text).collect();
+            (read, texts)
+        };
+        let apart = || writer(precision, 4, 1 << 30);
+        let (first, right_one) = write(&mut apart(), one);
+        let (second, right_two) = write(&mut apart(), two);
+        let mut both = apart();
+        assert_eq!(write(&mut both, one), (first, right_one.clone()));
+        let (read, texts) = write(&mut both, two);
+        assert_eq!(texts, right_two);
+        assert!(read > 0 && read < second - first + 4, "{read} of {second}");
+        let mut turned = apart();
+        assert_eq!(write(&mut turned, two), (second, right_two));
+        let (read, texts) = write(&mut turned, one);
+        assert_eq!(texts, right_one);
+        assert!(read < 4, "{read}");
+    }
 }
 
 /// Any text, without an end.

@@ -48,6 +48,7 @@ impl Default for DiffOptions {
 ///   line of the rest; of equal lines all are followed until they differ or an added line suits only some. In the end
 ///   the earliest place counts. A hunk begins with an added line only at the beginning of the file.
 /// - Added lines, and context after a change, keep the new file a beginning of a valid one.
+/// - An added line that begins a statement of Python does not begin with a sign.
 /// - Removed lines stand before added ones, and the first of those is not the first removed line again.
 /// - The text may end, and a new hunk may begin, where the new file is valid and the hunk changed more than blanks.
 /// - The last line that may be added must leave a valid file; after it only context, hunks and the end follow.

@@ -52,6 +52,11 @@ impl Rules {
         Reading(self.start.clone())
     }
 
+    /// Whether the file is Python.
+    pub(super) fn is_python(&self) -> bool {
+        self.start.is_some()
+    }
+
     /// Whether a new line may go on with this byte.
     pub(super) fn takes(&self, line: &[u8], byte: u8) -> bool {
         let trailing = line.last() == Some(&b' ') && line.iter().any(|b| *b != b' ');
@@ -71,6 +76,11 @@ impl Reading {
     /// Takes bytes; `false`: no valid file goes on so.
     pub(super) fn push(&mut self, bytes: &[u8]) -> bool {
         self.0.as_mut().is_none_or(|p| p.push_all(bytes))
+    }
+
+    /// Whether brackets or a string are open.
+    pub(super) fn is_open(&self) -> bool {
+        self.0.as_ref().is_some_and(Prefix::is_open)
     }
 
     /// What closes the brackets that are open, and then the line; `None` where they cannot be closed yet.

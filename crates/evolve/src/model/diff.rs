@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use edit::guide::{DiffGuide, DiffOptions, Guide};
 use lm::{End, Sampling, Task, Written};
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::settings;
-use super::writer::{Writer, deal, failure, refused, rules, weighted};
+use super::writer::{Beginning, Writer, children, deal, failure, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -86,51 +86,58 @@ impl Diff {
         Ok(Self { settings, writer })
     }
 
-    /// The tasks of a request, and whether they cross two programs.
-    fn tasks(&self, request: &mut Request<'_>) -> (bool, Vec<Result<Task<Writing>, Reason>>) {
-        let Request {
-            parent,
-            partner,
-            count,
-            rng,
-        } = request;
+    fn plan(&self, request: &mut Request<'_>) -> Plan {
         let settings = &self.settings;
-        let crosses = settings.crossover > 0.0 && rng.random::<f64>() < settings.crossover;
-        let partner = partner.filter(|_| crosses);
+        let parent = request.parent;
+        let crosses = settings.crossover > 0.0 && request.rng.random::<f64>() < settings.crossover;
+        let partner = request.partner.filter(|_| crosses);
         let text = contents(&settings.file_name, parent, partner);
-        let beginning = match self.writer.read(&text, settings.max_tokens) {
-            Ok(beginning) => beginning,
-            Err(reason) => return (false, refused(reason, *count)),
-        };
         let names = match partner {
             Some(partner) => format!("{parent}\n{partner}"),
-            None => (*parent).to_owned(),
+            None => parent.to_owned(),
         };
-        let options = DiffOptions {
-            rules: rules(&names, settings.known_names, settings.comments),
-            ..DiffOptions::default()
-        };
-        let tasks = (0..*count)
-            .map(|_| {
-                let mut rng = ChaCha8Rng::seed_from_u64(rng.random());
-                let drawn = weighted(
-                    settings.messages.iter().map(|message| message.weight),
-                    &mut rng,
-                );
-                let guide = match settings.constrained {
-                    true => Writing::Held(Box::new(DiffGuide::new(
-                        &settings.file_name,
-                        parent,
-                        options.clone(),
-                    ))),
-                    false => Writing::Free(Vec::new()),
-                };
-                let lead = message(&settings.messages[drawn].message);
-                Ok(beginning.task(beginning.len(), &lead, guide, settings.max_tokens, rng))
-            })
-            .collect();
-        (partner.is_some(), tasks)
+        Plan {
+            crossed: partner.is_some(),
+            beginning: self.writer.read(&text, settings.max_tokens),
+            options: DiffOptions {
+                rules: rules(&names, settings.known_names, settings.comments),
+                ..DiffOptions::default()
+            },
+        }
     }
+
+    fn task(
+        &self,
+        parent: &str,
+        plan: &Plan,
+        mut rng: ChaCha8Rng,
+    ) -> Result<Task<Writing>, Reason> {
+        let settings = &self.settings;
+        let beginning = plan.beginning.as_ref().map_err(Reason::clone)?;
+        let drawn = weighted(
+            settings.messages.iter().map(|message| message.weight),
+            &mut rng,
+        );
+        let guide = match settings.constrained {
+            true => Writing::Held(Box::new(DiffGuide::new(
+                &settings.file_name,
+                parent,
+                plan.options.clone(),
+            ))),
+            false => Writing::Free(Vec::new()),
+        };
+        let lead = message(&settings.messages[drawn].message);
+        let most = settings.max_tokens;
+        Ok(beginning.task(beginning.len(), &lead, guide, most, rng))
+    }
+}
+
+/// What the children of a parent have in common.
+struct Plan {
+    /// Whether they are shown a second program.
+    crossed: bool,
+    beginning: Result<Beginning, Reason>,
+    options: DiffOptions,
 }
 
 /// The program that a diff makes of its parent.
@@ -164,24 +171,28 @@ impl Operator for Diff {
         requests: &mut [Request<'_>],
         stop: &AtomicBool,
     ) -> Result<Vec<Vec<Proposal>>, Error> {
-        let mut tasks = Vec::new();
-        let mut owners = Vec::new();
-        for request in requests.iter_mut() {
-            let (crossed, own) = self.tasks(request);
-            owners.extend(own.iter().map(|_| (request.parent, crossed)));
-            tasks.extend(own);
+        let plans: Vec<_> = requests
+            .iter_mut()
+            .map(|request| self.plan(request))
+            .collect();
+        let (streams, owners) = children(requests);
+        let mut proposals = self.writer.write(
+            streams,
+            self.settings.tries,
+            Sampling {
+                temperature: self.settings.temperature as f32,
+                min_p: self.settings.min_p as f32,
+            },
+            stop,
+            |child, rng| {
+                let owner = owners[child];
+                self.task(requests[owner].parent, &plans[owner], rng)
+            },
+            |child, written| changed(requests[owners[child]].parent, &written),
+        );
+        for (proposal, owner) in proposals.iter_mut().zip(owners) {
+            proposal.crossed = plans[owner].crossed;
         }
-        let sampling = Sampling {
-            temperature: self.settings.temperature as f32,
-            min_p: self.settings.min_p as f32,
-        };
-        let written = self.writer.write(tasks, sampling, stop, |index, written| {
-            let (parent, crossed) = owners[index];
-            Proposal {
-                crossed,
-                ..changed(parent, &written).into()
-            }
-        });
-        Ok(deal(requests, written))
+        Ok(deal(requests, proposals))
     }
 }

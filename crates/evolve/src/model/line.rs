@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicBool;
 
 use edit::guide::{LineGuide, LineOptions, Rules};
 use lm::{End, Sampling, Task};
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::settings;
-use super::writer::{Writer, deal, failure, refused, rules, weighted};
+use super::writer::{Beginning, Writer, children, deal, failure, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -46,16 +46,10 @@ impl Line {
         Ok(Self { settings, writer })
     }
 
-    fn tasks(&self, request: &mut Request<'_>) -> Vec<Result<Task<LineGuide>, Reason>> {
-        let Request {
-            parent, count, rng, ..
-        } = request;
+    fn plan(&self, parent: &str) -> Result<Plan, Reason> {
         let settings = &self.settings;
         let text = [ORIGINAL, parent, CHANGED, parent].concat();
-        let beginning = match self.writer.read(&text, settings.max_tokens) {
-            Ok(beginning) => beginning,
-            Err(reason) => return refused(reason, *count),
-        };
+        let beginning = self.writer.read(&text, settings.max_tokens)?;
         let (free, rules) = match settings.constrained {
             true => (
                 Rules::default(),
@@ -69,36 +63,53 @@ impl Line {
             ..LineOptions::default()
         };
         let lines: Vec<&str> = parent.split_inclusive('\n').collect();
-        let places: Vec<Vec<usize>> = settings
-            .lines
-            .iter()
-            .map(|lines_| {
-                let mut places = LineGuide::places(parent, lines_.count, &free);
-                places.retain(|first| is_worth_changing(lines[*first]));
-                places
-            })
-            .collect();
-        (0..*count)
-            .map(|_| {
-                let mut rng = ChaCha8Rng::seed_from_u64(rng.random());
-                let drawn = weighted(settings.lines.iter().map(|lines| lines.weight), &mut rng);
-                let places = &places[drawn];
-                if places.is_empty() {
-                    return Err(Reason::new("no-place", "no line can be rewritten"));
-                }
-                let first = places[rng.random_range(0..places.len())];
-                let options = LineOptions {
-                    keep: self.writer.place_within(lines[first], &mut rng),
-                    ..options.clone()
-                };
-                let guide = LineGuide::new(parent, first, settings.lines[drawn].count, options)
-                    .map_err(|e| Reason::new("no-place", e.to_string()))?;
-                let before: usize = lines[..first].iter().map(|line| line.len()).sum();
-                let place = beginning.len() - parent.len() + before;
-                Ok(beginning.task(place, "", guide, settings.max_tokens, rng))
-            })
-            .collect()
+        let places = settings.lines.iter().map(|several| {
+            let mut places = LineGuide::places(parent, several.count, &free);
+            places.retain(|first| is_worth_changing(lines[*first]));
+            places
+        });
+        Ok(Plan {
+            beginning,
+            options,
+            places: places.collect(),
+        })
     }
+
+    fn task(
+        &self,
+        parent: &str,
+        plan: &Plan,
+        mut rng: ChaCha8Rng,
+    ) -> Result<Task<LineGuide>, Reason> {
+        let settings = &self.settings;
+        let drawn = weighted(settings.lines.iter().map(|lines| lines.weight), &mut rng);
+        let places = &plan.places[drawn];
+        if places.is_empty() {
+            return Err(Reason::new("no-place", "no line can be rewritten"));
+        }
+        let first = places[rng.random_range(0..places.len())];
+        let mut lines = parent.split_inclusive('\n');
+        let before: usize = lines.by_ref().take(first).map(str::len).sum();
+        let options = LineOptions {
+            keep: self
+                .writer
+                .place_within(lines.next().unwrap_or_default(), &mut rng),
+            ..plan.options.clone()
+        };
+        let guide = LineGuide::new(parent, first, settings.lines[drawn].count, options)
+            .map_err(|e| Reason::new("no-place", e.to_string()))?;
+        let place = plan.beginning.len() - parent.len() + before;
+        let most = settings.max_tokens;
+        Ok(plan.beginning.task(place, "", guide, most, rng))
+    }
+}
+
+/// What the children of a parent have in common.
+struct Plan {
+    beginning: Beginning,
+    options: LineOptions,
+    /// Where lines can be rewritten, for each number of lines.
+    places: Vec<Vec<usize>>,
 }
 
 impl Operator for Line {
@@ -107,22 +118,33 @@ impl Operator for Line {
         requests: &mut [Request<'_>],
         stop: &AtomicBool,
     ) -> Result<Vec<Vec<Proposal>>, Error> {
-        let tasks = requests
-            .iter_mut()
-            .flat_map(|request| self.tasks(request))
+        let plans: Vec<_> = requests
+            .iter()
+            .map(|request| self.plan(request.parent))
             .collect();
-        let sampling = Sampling {
-            temperature: self.settings.temperature as f32,
-            min_p: self.settings.min_p as f32,
-        };
-        let written = self.writer.write(tasks, sampling, stop, |_, written| {
-            let program = match written.end {
-                End::Done => written.guide.result(),
-                End::Length | End::Stuck => written.guide.closed(),
-                End::Stopped => None,
-            };
-            program.ok_or_else(|| failure(&written)).into()
-        });
-        Ok(deal(requests, written))
+        let (streams, owners) = children(requests);
+        let proposals = self.writer.write(
+            streams,
+            self.settings.tries,
+            Sampling {
+                temperature: self.settings.temperature as f32,
+                min_p: self.settings.min_p as f32,
+            },
+            stop,
+            |child, rng| {
+                let owner = owners[child];
+                let plan = plans[owner].as_ref().map_err(Reason::clone)?;
+                self.task(requests[owner].parent, plan, rng)
+            },
+            |_, written| {
+                let program = match written.end {
+                    End::Done => written.guide.result(),
+                    End::Length | End::Stuck => written.guide.closed(),
+                    End::Stopped => None,
+                };
+                program.ok_or_else(|| failure(&written))
+            },
+        );
+        Ok(deal(requests, proposals))
     }
 }

@@ -27,6 +27,7 @@ pub struct Line {
     pub temperature: f64,
     pub min_p: f64,
     pub max_tokens: usize,
+    pub tries: usize,
     pub constrained: bool,
     pub known_names: bool,
     pub comments: bool,
@@ -52,6 +53,7 @@ pub struct Diff {
     pub temperature: f64,
     pub min_p: f64,
     pub max_tokens: usize,
+    pub tries: usize,
     pub constrained: bool,
     pub known_names: bool,
     pub comments: bool,
@@ -123,7 +125,8 @@ impl Line {
         }
         range("line.temperature", self.temperature, 0.0, 10.0)?;
         range("line.min_p", self.min_p, 0.0, 1.0)?;
-        range("line.max_tokens", self.max_tokens as f64, 1.0, 1e6)
+        range("line.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
+        range("line.tries", self.tries as f64, 1.0, 100.0)
     }
 }
 
@@ -138,6 +141,7 @@ impl Diff {
         range("diff.crossover", self.crossover, 0.0, 1.0)?;
         range("diff.temperature", self.temperature, 0.0, 10.0)?;
         range("diff.min_p", self.min_p, 0.0, 1.0)?;
-        range("diff.max_tokens", self.max_tokens as f64, 1.0, 1e6)
+        range("diff.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
+        range("diff.tries", self.tries as f64, 1.0, 100.0)
     }
 }

@@ -10,7 +10,7 @@ use edit::python::{Names, Prefix};
 #[cfg(feature = "gpu")]
 use lm::gpu::DEVICES;
 use lm::{Checkpoint, End, Generator, Limits, Sampling, Task, Tokenizer, Written};
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::settings::Model;
@@ -153,60 +153,67 @@ impl Writer {
         places[rng.random_range(0..places.len())]
     }
 
-    /// Writes the children of a call: for each the task, or why there is none, becomes a proposal by `finish`.
+    /// Writes a call's children: `task` says what the model is to write for a child, `finish` what becomes of it. A child that comes
+    /// to nothing is drawn again, up to `tries` times in all.
     pub(super) fn write<G: Guide>(
         &self,
-        tasks: Vec<Result<Task<G>, Reason>>,
+        mut children: Vec<ChaCha8Rng>,
+        tries: usize,
         sampling: Sampling,
         stop: &AtomicBool,
-        finish: impl Fn(usize, Written<G>) -> Proposal,
+        task: impl Fn(usize, ChaCha8Rng) -> Result<Task<G>, Reason>,
+        finish: impl Fn(usize, Written<G>) -> Result<String, Reason>,
     ) -> Vec<Proposal> {
         let began = Instant::now();
-        let mut ready = Vec::new();
-        let failed: Vec<Option<Reason>> = tasks
-            .into_iter()
-            .map(|task| task.map(|task| ready.push(task)).err())
-            .collect();
+        let mut proposals: Vec<Option<Proposal>> = vec![None; children.len()];
         // Counted once a call, whether or not an earlier one had it read: a resumed run counts the same.
         let mut seen = HashSet::new();
-        let prompt_tokens: Vec<u32> = ready
-            .iter()
-            .map(|task| match seen.insert(task.beginning.clone()) {
-                true => task.beginning.len() as u32,
-                false => 0,
-            })
-            .collect();
-        let mut prompt_tokens = prompt_tokens.into_iter();
-        let count = ready.len().max(1);
-        let written = self.threads.install(|| {
-            let mut generator = self
-                .generator
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
-            generator.write(ready, sampling, &|| stop.load(Relaxed))
-        });
-        let seconds = began.elapsed().as_secs_f64() / count as f64;
-        let mut written = written.into_iter();
-        let finished = failed
-            .into_iter()
-            .enumerate()
-            .map(|(index, reason)| match reason {
-                Some(reason) => Err(reason).into(),
-                None => {
-                    let written = written.next().expect("one per task");
-                    let cost = Cost {
-                        prompt_tokens: prompt_tokens.next().expect("one per task"),
-                        tokens: (written.drawn + written.forced) as u32,
-                        seconds,
-                        dollars: 0.0,
-                    };
-                    Proposal {
-                        cost,
-                        ..finish(index, written)
+        let mut open: Vec<usize> = (0..children.len()).collect();
+        for _ in 0..tries.max(1) {
+            let mut tasks = Vec::new();
+            let mut owners = Vec::new();
+            for child in std::mem::take(&mut open) {
+                let rng = ChaCha8Rng::seed_from_u64(children[child].random());
+                match task(child, rng) {
+                    Ok(task) => {
+                        let mut cost = proposals[child]
+                            .take()
+                            .map_or_else(Cost::default, |p| p.cost);
+                        if seen.insert(task.beginning.clone()) {
+                            cost.prompt_tokens += task.beginning.len() as u32;
+                        }
+                        owners.push((child, cost));
+                        tasks.push(task);
                     }
+                    Err(reason) => proposals[child] = Some(Err(reason).into()),
                 }
+            }
+            let written = self.threads.install(|| {
+                let mut generator = self
+                    .generator
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                generator.write(tasks, sampling, &|| stop.load(Relaxed))
             });
-        finished.collect()
+            for ((child, mut cost), written) in owners.into_iter().zip(written) {
+                cost.tokens += (written.drawn + written.forced) as u32;
+                let program = finish(child, written);
+                if program.is_err() && !stop.load(Relaxed) {
+                    open.push(child);
+                }
+                proposals[child] = Some(Proposal {
+                    cost,
+                    ..program.into()
+                });
+            }
+        }
+        let seconds = began.elapsed().as_secs_f64() / children.len().max(1) as f64;
+        let proposals = proposals.into_iter().map(|proposal| {
+            let mut proposal = proposal.expect("every child is drawn");
+            proposal.cost.seconds = seconds;
+            proposal
+        });
+        proposals.collect()
     }
 }
 
@@ -267,6 +274,19 @@ pub(super) fn rules(program: &str, known_names: bool, comments: bool) -> Rules {
     }
 }
 
+/// A random stream for every child of a call, and the index of its request.
+pub(super) fn children(requests: &mut [Request<'_>]) -> (Vec<ChaCha8Rng>, Vec<usize>) {
+    let mut streams = Vec::new();
+    let mut owners = Vec::new();
+    for (index, request) in requests.iter_mut().enumerate() {
+        for _ in 0..request.count {
+            streams.push(ChaCha8Rng::seed_from_u64(request.rng.random()));
+            owners.push(index);
+        }
+    }
+    (streams, owners)
+}
+
 /// Proposals of a call, by request.
 pub(super) fn deal(requests: &[Request<'_>], proposals: Vec<Proposal>) -> Vec<Vec<Proposal>> {
     let mut proposals = proposals.into_iter();
@@ -274,11 +294,6 @@ pub(super) fn deal(requests: &[Request<'_>], proposals: Vec<Proposal>) -> Vec<Ve
         .iter()
         .map(|request| proposals.by_ref().take(request.count).collect())
         .collect()
-}
-
-/// The same reason for all of a request's children.
-pub(super) fn refused<T>(reason: Reason, count: usize) -> Vec<Result<T, Reason>> {
-    (0..count).map(|_| Err(reason.clone())).collect()
 }
 
 /// Why a text came to no change, with the text.

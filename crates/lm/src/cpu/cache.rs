@@ -47,6 +47,28 @@ impl Cache {
         2 * 4 * self.layers.len() * self.heads * self.head_dim * self.capacity
     }
 
+    /// A copy of the first `tokens` tokens.
+    pub(super) fn start(&self, tokens: usize) -> Self {
+        let mut start = Self::new(self.layers.len(), self.heads, self.head_dim);
+        start.reserve(tokens);
+        let (from, to, dim) = (self.capacity, start.capacity, self.head_dim);
+        for (new, old) in start.layers.iter_mut().zip(&self.layers) {
+            let rows = new
+                .keys
+                .chunks_exact_mut(to)
+                .zip(old.keys.chunks_exact(from));
+            for (new, old) in rows {
+                new[..tokens].copy_from_slice(&old[..tokens]);
+            }
+            let heads = new.values.chunks_exact_mut(to * dim);
+            for (new, old) in heads.zip(old.values.chunks_exact(from * dim)) {
+                new[..tokens * dim].copy_from_slice(&old[..tokens * dim]);
+            }
+        }
+        start.len = tokens;
+        start
+    }
+
     /// Makes room for `more` tokens.
     pub(super) fn reserve(&mut self, more: usize) {
         let needed = self.len + more;

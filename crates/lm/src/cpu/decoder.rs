@@ -162,6 +162,10 @@ impl Engine for Decoder {
         Cache::new(self.layers.len(), self.shape.kv_heads, self.shape.head_dim)
     }
 
+    fn start_of(&self, cache: &Cache, tokens: usize) -> Option<Cache> {
+        Some(cache.start(tokens))
+    }
+
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
         let Shape {
             heads,

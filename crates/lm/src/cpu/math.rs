@@ -186,7 +186,14 @@ mod tests {
             let x = i as f32 * 0.1;
             assert_eq!(f32::from(round(x)), x.round_ties_even(), "{x}");
         }
-        for (x, right) in [(0.5, 0), (1.5, 2), (-0.5, 0), (-2.5, -2), (126.5, 126), (-127.0, -127)] {
+        for (x, right) in [
+            (0.5, 0),
+            (1.5, 2),
+            (-0.5, 0),
+            (-2.5, -2),
+            (126.5, 126),
+            (-127.0, -127),
+        ] {
             assert_eq!(round(x), right);
         }
     }

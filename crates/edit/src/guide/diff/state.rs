@@ -173,6 +173,12 @@ impl State {
         })
     }
 
+    /// Whether the new file goes on within brackets or a string, wherever it stands.
+    fn in_brackets(&self) -> bool {
+        let readings = self.hunk.places.iter().filter_map(|p| p.reading.as_ref());
+        readings.into_iter().any(|r| r.is_open())
+    }
+
     /// In an added line: what closes it.
     pub(super) fn closing(&self) -> Option<Vec<u8>> {
         let place = self.hunk.places.first()?;
@@ -364,6 +370,11 @@ impl State {
             || !is_text(line)
             || !job.options.rules.takes(&line[..line.len() - 1], byte)
         {
+            return false;
+        }
+        // A second sign, as some write; no statement is of use that begins so.
+        let signed = matches!(byte, b'+' | b'-') && line[..line.len() - 1].trim_ascii().is_empty();
+        if signed && job.options.rules.is_python() && !self.in_brackets() {
             return false;
         }
         let again = self.hunk.last == Some(Tag::Removed)
