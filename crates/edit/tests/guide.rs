@@ -392,6 +392,26 @@ fn without_rules_any_text_is_added() {
 }
 
 #[test]
+fn a_diff_may_be_held_to_a_place() {
+    let source = "a = 1\nb = 2\na = 1\nc = 3\n";
+    let options = |first| DiffOptions {
+        first: Some(first),
+        ..DiffOptions::default()
+    };
+    let mut guide = DiffGuide::new("a.py", source, options(2));
+    guide.advance(b"--- a/a.py\n+++ b/a.py\n@@\n");
+    assert!(!guide.admits(b"+") && guide.admits(b"-a") && !guide.admits(b"-b"));
+    guide.advance(b"-");
+    assert_eq!(guide.forced(), b"a = 1\n");
+    guide.advance(b"a = 1\n+a = 4\n");
+    assert_eq!(guide.result().unwrap().1, "a = 1\nb = 2\na = 4\nc = 3\n");
+    guide.advance(b"@@\n");
+    assert!(!guide.admits(b"+") && guide.admits(b"-c = 3\n"));
+    let past = DiffGuide::new("a.py", source, options(4));
+    assert!(!past.admits(b"--- a/a.py\n+++ b/a.py\n@@\n-"));
+}
+
+#[test]
 fn what_a_diff_may_say() {
     let source = "def f(a):\n    b = a\n    return b\n\n\ndef g(a):\n    b = a\n    return b + 1\n";
     let mut guide = DiffGuide::new("f.py", source, DiffOptions::default());

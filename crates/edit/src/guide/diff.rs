@@ -14,6 +14,8 @@ use state::State;
 pub struct DiffOptions {
     /// What the whole new file must be.
     pub rules: Rules,
+    /// The line, from 0, that the first hunk begins with, as context or removed; `None`: any, or an added one.
+    pub first: Option<usize>,
     /// Hunks, at least one.
     pub max_hunks: usize,
     /// Context lines before a hunk's first change; twice as many may stand after it, between changes or at the end.
@@ -30,6 +32,7 @@ impl Default for DiffOptions {
     fn default() -> Self {
         DiffOptions {
             rules: Rules::default(),
+            first: None,
             max_hunks: 8,
             max_context: 3,
             max_added: 40,

@@ -8,6 +8,7 @@ use lm::{End, Sampling, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::line::is_worth_changing;
 use super::settings;
 use super::writer::{Beginning, Writer, children, deal, failure, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
@@ -31,6 +32,16 @@ pub fn contents(file_name: &str, program: &str, partner: Option<&str>) -> String
 /// What stands between the contents and the diff.
 pub fn message(message: &str) -> String {
     format!(" {message}\n\n# Diff:\n\n")
+}
+
+/// A line drawn among those worth changing.
+fn place(program: &str, rng: &mut ChaCha8Rng) -> Option<usize> {
+    let lines = program.lines().enumerate();
+    let places: Vec<usize> = lines
+        .filter(|(_, line)| is_worth_changing(line))
+        .map(|(index, _)| index)
+        .collect();
+    (!places.is_empty()).then(|| places[rng.random_range(0..places.len())])
 }
 
 /// A diff held to what applies, or any text.
@@ -101,6 +112,8 @@ impl Diff {
             beginning: self.writer.read(&text, settings.max_tokens),
             options: DiffOptions {
                 rules: rules(&names, settings.known_names, settings.comments),
+                max_added: settings.max_lines,
+                max_removed: settings.max_lines,
                 ..DiffOptions::default()
             },
         }
@@ -119,11 +132,17 @@ impl Diff {
             &mut rng,
         );
         let guide = match settings.constrained {
-            true => Writing::Held(Box::new(DiffGuide::new(
-                &settings.file_name,
-                parent,
-                plan.options.clone(),
-            ))),
+            true => {
+                let options = DiffOptions {
+                    first: settings
+                        .draw_place
+                        .then(|| place(parent, &mut rng))
+                        .flatten(),
+                    ..plan.options.clone()
+                };
+                let guide = DiffGuide::new(&settings.file_name, parent, options);
+                Writing::Held(Box::new(guide))
+            }
             false => Writing::Free(Vec::new()),
         };
         let lead = message(&settings.messages[drawn].message);

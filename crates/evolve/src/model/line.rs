@@ -30,7 +30,7 @@ const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
 const MAX_LINE: usize = 120;
 
 /// Blank lines, comments, docstrings and imports do nothing that could be done otherwise.
-fn is_worth_changing(line: &str) -> bool {
+pub(super) fn is_worth_changing(line: &str) -> bool {
     let line = line.trim_start();
     let idle = ["#", "\"\"\"", "'''", "import ", "from "];
     !line.is_empty() && !idle.iter().any(|start| line.starts_with(start))

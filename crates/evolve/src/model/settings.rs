@@ -54,6 +54,8 @@ pub struct Diff {
     pub min_p: f64,
     pub max_tokens: usize,
     pub tries: usize,
+    pub draw_place: bool,
+    pub max_lines: usize,
     pub constrained: bool,
     pub known_names: bool,
     pub comments: bool,
@@ -142,6 +144,7 @@ impl Diff {
         range("diff.temperature", self.temperature, 0.0, 10.0)?;
         range("diff.min_p", self.min_p, 0.0, 1.0)?;
         range("diff.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
-        range("diff.tries", self.tries as f64, 1.0, 100.0)
+        range("diff.tries", self.tries as f64, 1.0, 100.0)?;
+        range("diff.max_lines", self.max_lines as f64, 1.0, 10_000.0)
     }
 }

@@ -134,10 +134,14 @@ impl State {
             job.source.clone(),
             Some(job.options.rules.read()),
         );
+        let mut hunk = Hunk::new(0, job.lines.len());
+        if let Some(first) = job.options.first {
+            hunk.places.retain(|place| place.first == first);
+        }
         State {
             at: At::Header(0),
             base: Arc::new(base),
-            hunk: Hunk::new(0, job.lines.len()),
+            hunk,
             hunks: 1,
             added: 0,
             removed: 0,
@@ -314,7 +318,10 @@ impl State {
                     && self.removed < options.max_removed
                     && self.added < options.max_added
             }
-            Tag::Added => self.added < options.max_added && (!is_first || base.next == 0),
+            Tag::Added => {
+                let above = self.hunks == 1 && options.first.is_none();
+                self.added < options.max_added && (!is_first || above)
+            }
         };
         if !allowed {
             return false;
