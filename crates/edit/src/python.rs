@@ -37,7 +37,7 @@
 //!
 //! # Names
 //! With [`Prefix::with_names`] an identifier that is *read* must be one that may be read anywhere by [`Names`], or one that was bound
-//! further up in the same function or class or one around it. One that names an argument, a module or what is imported, or stands after a
+//! by an earlier statement in the same function or class or one around it. One that names an argument, a module or what is imported, or stands after a
 //! dot must be known to the [`Names`] as such. New names may stand where they are bound: assignment, `for`, `with`, `except`, `as`,
 //! `def`, `class`, parameters, comprehensions and patterns. At the start of a statement a new name is admitted as long as what follows
 //! makes it a target: not before a dot, a bracket, an operator or the line's end. New names right of the first `=` of a
@@ -80,6 +80,8 @@ pub struct Prefix {
     depth: u8,
     /// The line's first token was read.
     begun: bool,
+    /// Statements so far, from 1.
+    statement: u32,
     /// The last token was `def` or `class`.
     defining: bool,
     /// The indentation was cut off by a backslash.
@@ -136,6 +138,7 @@ impl Prefix {
             dead: false,
             depth: 0,
             begun: false,
+            statement: 1,
             defining: false,
             continued_indent: false,
             after_cr: false,

@@ -137,6 +137,7 @@ fn names_are_held_to_those_known() {
     };
     for source in [
         "x = wc.add_joint(1, 2)\ny = x\n",
+        "new = 1; x = new + 1\nx = x + new\nx = [1 for y in range(3) if y]\n",
         "for new, (a, b) in enumerate(step): print(new + a * b)\n",
         "def f(a, b=width): return a + b\nf(1)\n",
         "import numpy as np\nnp.sin\n",
@@ -158,6 +159,8 @@ fn names_are_held_to_those_known() {
         assert_eq!(taken(source), source.len(), "{source:?}");
     }
     for marked in [
+        "own = 1 + o⟂wn",
+        "own, (other, new) = 1, o⟂wn",
         "def f(a): own = a\nprint(o⟂wn)",
         "def f(a):\n    b = a\nprint(b⟂)",
         "def f(a):\n    def g(own): return own\n    return o⟂wn + 1",

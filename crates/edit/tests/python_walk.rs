@@ -66,7 +66,8 @@ fn complete(prefix: &Prefix, text: &[u8], words: &[&str], rng: &mut Rng) -> Opti
                     .iter()
                     .filter_map(|w| w.strip_prefix(&*word))
                     .collect();
-                if !word.is_empty() && !rest.is_empty() && rng.below(2) == 0 {
+                let begun = !word.is_empty() || text.last() == Some(&b'.');
+                if begun && !rest.is_empty() && rng.below(2) == 0 {
                     take(&mut now, &mut text, rest[rng.below(rest.len())]);
                     continue;
                 }

@@ -162,6 +162,8 @@ fn told(settings: &Settings, task: &Task) -> Settings {
         message: MESSAGE.to_owned(),
         weight: 1.0,
     }];
+    // One mutation is one draw.
+    (settings.line.tries, settings.diff.tries) = (1, 1);
     settings.prompt.instructions = vec![prompt::Instruction {
         message: MESSAGE.to_owned(),
         weight: 1.0,

@@ -309,7 +309,8 @@ impl Prefix {
             true => names.has_attribute_prefix(self.asked, &self.word),
             false => {
                 names.has_prefix(&self.word)
-                    || Bound::iter(&self.bound).any(|n| n.starts_with(&self.word))
+                    || Bound::readable(&self.bound, self.statement)
+                        .any(|n| n.starts_with(&self.word))
             }
         };
         let unread = (kind.keyword_name || kind.module) && names.has_word_prefix(&self.word);
@@ -355,7 +356,8 @@ impl Prefix {
             let known = match &self.names {
                 Some(names) if self.kind.attribute => names.has_attribute(self.asked, &word),
                 Some(names) => {
-                    names.contains(&word) || Bound::iter(&self.bound).any(|n| n == &word[..])
+                    names.contains(&word)
+                        || Bound::readable(&self.bound, self.statement).any(|n| n == &word[..])
                 }
                 None => true,
             };
@@ -368,15 +370,21 @@ impl Prefix {
                 false if self.kind.keyword_name && named.is_some() => Tok::KeywordName,
                 false => Tok::NewName,
             };
-            if matches!(tok, Tok::NewName | Tok::ModuleName) {
-                let scope = self.scopes.last().copied().unwrap_or(0);
-                Bound::add(&mut self.bound, &word, scope);
-            }
+            let scopes = self.scopes.len();
             if std::mem::take(&mut self.defining) {
                 self.scopes.push(self.parser.blocks.len() as u8);
             }
             let callee = self.names.as_ref().and_then(|names| names.call(&word));
             let fed = self.feed_either(tok, soft);
+            if matches!(tok, Tok::NewName | Tok::ModuleName) {
+                let scope = self.scopes[..scopes].last().copied().unwrap_or(0);
+                let unread_in = if self.parser.in_targets() {
+                    self.statement
+                } else {
+                    0
+                };
+                Bound::add(&mut self.bound, &word, scope, unread_in);
+            }
             self.callee = callee.filter(|_| tok == Tok::Name);
             if let Some(names) = &self.names {
                 self.asked = names.of_name(&word);
@@ -441,6 +449,7 @@ impl Prefix {
     pub(super) fn feed(&mut self, tok: Tok) -> bool {
         self.after_dot = tok == Tok::Dot;
         self.callee = None;
+        self.statement += u32::from(matches!(tok, Tok::Newline | Tok::Semi));
         if !self.after_dot {
             self.asked = self.asked_of(tok);
         }

@@ -381,14 +381,17 @@ pub(super) struct Bound {
     name: Box<[u8]>,
     /// How many blocks were open where the function or class around was defined; 0: none.
     scope: u8,
+    /// The statement that assigns to it, which cannot read it; 0: none.
+    unread_in: u32,
     older: Option<Arc<Bound>>,
 }
 
 impl Bound {
-    pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u8) {
+    pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u8, unread_in: u32) {
         *list = Some(Arc::new(Bound {
             name: name.into(),
             scope,
+            unread_in,
             older: list.take(),
         }));
     }
@@ -404,7 +407,17 @@ impl Bound {
 
     /// The names in the list.
     pub(super) fn iter(list: &Option<Arc<Bound>>) -> impl Iterator<Item = &[u8]> {
-        std::iter::successors(list.as_deref(), |b| b.older.as_deref()).map(|b| &*b.name)
+        Self::readable(list, 0)
+    }
+
+    /// Those that a statement may read.
+    pub(super) fn readable(
+        list: &Option<Arc<Bound>>,
+        statement: u32,
+    ) -> impl Iterator<Item = &[u8]> {
+        std::iter::successors(list.as_deref(), |b| b.older.as_deref())
+            .filter(move |b| statement == 0 || b.unread_in != statement)
+            .map(|b| &*b.name)
     }
 }
 

@@ -314,6 +314,24 @@ impl Parser {
         self.block().indent == col && self.block().alt == alt
     }
 
+    /// Left of the first `=` of an assignment, or in what may turn out to be one.
+    pub(super) fn in_targets(&self) -> bool {
+        let part = |f: &Frame| {
+            matches!(
+                f.st,
+                St::TupleStart
+                    | St::TupleElement
+                    | St::TupleNext
+                    | St::SeqOpen
+                    | St::SeqElement
+                    | St::SeqNext
+                    | St::Start
+                    | St::After
+            )
+        };
+        self.stack[0].st == St::Expr && self.stack[1..].iter().all(part)
+    }
+
     /// Whether the file may end before the next line.
     pub(super) fn may_end(&self) -> bool {
         self.top().st == St::Line

@@ -8,7 +8,7 @@ use lm::{End, Sampling, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::line::is_worth_changing;
+use super::line::{MAX_LINE, is_worth_changing};
 use super::settings;
 use super::writer::{Beginning, Writer, children, deal, failure, rules, weighted};
 use crate::operator::{Operator, Proposal, Request};
@@ -107,13 +107,15 @@ impl Diff {
             Some(partner) => format!("{parent}\n{partner}"),
             None => parent.to_owned(),
         };
+        let most = settings.max_lines.min(parent.lines().count());
         Plan {
             crossed: partner.is_some(),
             beginning: self.writer.read(&text, settings.max_tokens),
             options: DiffOptions {
                 rules: rules(&names, settings.known_names, settings.comments),
-                max_added: settings.max_lines,
-                max_removed: settings.max_lines,
+                max_added: most,
+                max_removed: most,
+                max_line: MAX_LINE,
                 ..DiffOptions::default()
             },
         }

@@ -27,7 +27,7 @@ const ORIGINAL: &str = "# The original program:\n\n";
 const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
 
 /// Bytes of a new line.
-const MAX_LINE: usize = 120;
+pub(super) const MAX_LINE: usize = 120;
 
 /// Blank lines, comments, docstrings and imports do nothing that could be done otherwise.
 pub(super) fn is_worth_changing(line: &str) -> bool {
