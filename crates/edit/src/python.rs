@@ -190,6 +190,9 @@ impl Prefix {
 
     /// The brackets that close those open, innermost first; `None` where one cannot be closed yet, or within a string.
     pub fn closers(&self) -> Option<Vec<u8>> {
+        if matches!(self.lex, Lex::Text(_)) || !self.fields.is_empty() {
+            return None;
+        }
         let mut end = self.clone();
         let mut closers = Vec::new();
         while end.depth > 0 {

@@ -412,6 +412,30 @@ fn a_diff_may_be_held_to_a_place() {
 }
 
 #[test]
+fn hunks_that_undo_each_other_are_no_diff() {
+    let mut guide = DiffGuide::new("a.py", "a = 1\nb = 2\n", DiffOptions::default());
+    guide.advance(b"--- a/a.py\n+++ b/a.py\n@@\n-a = 1\n@@\n-b = 2\n+a = 1\n+b = 2\n");
+    assert!(!guide.may_end() && guide.result().is_none());
+    assert_eq!(guide.closed().unwrap().1, "a = 1\nb\n");
+}
+
+#[test]
+fn what_is_kept_is_what_the_rules_take() {
+    for source in ["x = 1  # foo\n", "x  = 1\n", "x = 'a  b'\n"] {
+        let options = LineOptions {
+            keep: source.len() - 2,
+            rules: Rules {
+                comments: false,
+                ..Rules::default()
+            },
+            ..LineOptions::default()
+        };
+        let guide = LineGuide::new(source, 0, 1, options).unwrap();
+        assert!(!guide.forced().is_empty() && guide.admits(&guide.forced()));
+    }
+}
+
+#[test]
 fn what_a_diff_may_say() {
     let source = "def f(a):\n    b = a\n    return b\n\n\ndef g(a):\n    b = a\n    return b + 1\n";
     let mut guide = DiffGuide::new("f.py", source, DiffOptions::default());

@@ -159,6 +159,9 @@ fn names_are_held_to_those_known() {
         assert_eq!(taken(source), source.len(), "{source:?}");
     }
     for marked in [
+        "for own in o⟂wn",
+        "wc.add_joint(step ⟂for x in (1,)",
+        "from self import x\nx = se⟂lf",
         "own = 1 + o⟂wn",
         "own, (other, new) = 1, o⟂wn",
         "def f(a): own = a\nprint(o⟂wn)",
@@ -207,6 +210,13 @@ fn a_program_may_use_what_it_uses() {
         "def f(x):\n    while x:\n        if x > 2: x = z\n        z = x\n",
         "import a.b.c as d\nfrom .e import (f, g as h,)\nd.\\\n  i(f, j=h)\n",
         "f'{x!r:{y}} {z(1, k=2)}'\n",
+        "def main():\n    run(\n        CONFIG  # note\n    )\ndef run(x): pass\nCONFIG = 1\n",
+        "def f(): return g(later \\\n + 1)\ndef g(x): return x\nlater = 1\n",
+        "foo .x = 1\n",
+        "def f():\n    return (later\n        .foo())\nlater = f\n",
+        "for x in x: pass\n",
+        "def f(x, y): pass\nf(a for a in b)\n",
+        "from . import a\nfrom .b import c\n",
     ] {
         let mut prefix = Prefix::with_names(Arc::new(Names::of(source, "")));
         let taken = source.bytes().take_while(|b| prefix.push(*b)).count();
@@ -227,6 +237,9 @@ fn open_brackets_are_closed() {
         ("[a for", None),
         ("f(x[1:", Some("])")),
         ("{1: 2, 3", None),
+        ("f''", Some("")),
+        ("f'{(x", None),
+        ("x = 'abc", None),
     ] {
         let mut prefix = Prefix::new();
         assert!(prefix.push_all(source.as_bytes()));

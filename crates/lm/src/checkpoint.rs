@@ -15,6 +15,7 @@ use crate::tokenizer::{self, Tokenizer};
 
 const CONFIG: &str = "config.json";
 const TOKENIZER: &str = "tokenizer.json";
+const GENERATION: &str = "generation_config.json";
 const WEIGHTS: &str = "model.safetensors";
 const INDEX: &str = "model.safetensors.index.json";
 
@@ -278,7 +279,7 @@ fn config_beside(weights: &Path) -> Result<Config, Error> {
     let file = beside(weights, CONFIG)?;
     let mut config = Config::from_json(&file, &read(&file)?)?;
     // Chat models name further ends of a text here only.
-    if let Ok(file) = beside(weights, "generation_config.json") {
+    if let Ok(file) = beside(weights, GENERATION) {
         let value: Value = serde_json::from_str(&read(&file)?)
             .map_err(|e| Error::damaged(&file, "the file", format!("is not JSON: {e}")))?;
         let ends = match value.get("eos_token_id") {
@@ -330,6 +331,13 @@ pub fn save(
     for name in [WEIGHTS, CONFIG, TOKENIZER] {
         let to = folder.join(name);
         fs::rename(part(name), &to).map_err(|e| Error::io(&to, "written", e))?;
+    }
+    // Another model's, whose ends of a text it would add.
+    match fs::remove_file(folder.join(GENERATION)) {
+        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io(&folder.join(GENERATION), "removed", e));
+        }
+        _ => {}
     }
     Ok(())
 }

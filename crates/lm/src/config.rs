@@ -330,6 +330,14 @@ impl Fields<'_> {
                 );
             }
         }
+        // It would mean a bias of the output too; Qwen2 has none there.
+        if self.kind() == Some("llama") && self.get("attention_bias") == Some(&Value::Bool(true)) {
+            return refuse(
+                "attention_bias",
+                "true is not known here for Llama".to_owned(),
+                "choose a model without it",
+            );
+        }
         for field in ["rope_scaling", "rope_parameters"] {
             let scaling = self.get(field);
             let kind = scaling.and_then(|s| s.get("rope_type").or_else(|| s.get("type")));

@@ -15,7 +15,7 @@ pub struct Sampling {
 
 /// Weights summed together, so that a draw need not add up all of them.
 const BLOCK: usize = 256;
-/// After so many refusals, first among the likely and then among all, the whole vocabulary is asked for at once.
+/// After so many refusals, among the likely or then among all, the whole vocabulary is asked for at once.
 const PATIENCE: usize = 64;
 
 /// Draws a token that `admits` takes: as drawing from the distribution with all others left out, since what is
@@ -32,20 +32,29 @@ pub fn draw(
     weigh(logits, sampling.temperature);
     for least in [sampling.min_p, 0.0] {
         let mut urn = Urn::new(logits, least);
-        for _ in 0..PATIENCE {
+        let mut refused = 0;
+        while refused < PATIENCE {
             let Some(token) = urn.draw(rng) else { break };
             if admits(token as u32) {
                 return Some(token as u32);
             }
             urn.discard(token);
+            refused += 1;
+        }
+        if refused == PATIENCE {
+            break; // some of the likely may be left
         }
     }
     for (token, weight) in logits.iter_mut().enumerate() {
-        if *weight > 0.0 && !admits(token as u32) {
+        let possible = *weight > 0.0 && admits(token as u32); // what is no number is not
+        if !possible {
             *weight = 0.0;
         }
     }
-    Urn::new(logits, 0.0).draw(rng).map(|token| token as u32)
+    let mut drawn = [sampling.min_p, 0.0]
+        .into_iter()
+        .filter_map(|least| Urn::new(logits, least).draw(rng));
+    drawn.next().map(|token| token as u32)
 }
 
 fn likeliest(logits: &mut [f32], admits: impl Fn(u32) -> bool) -> Option<u32> {
@@ -198,6 +207,31 @@ mod tests {
                 Some(7)
             );
         }
+    }
+
+    #[test]
+    fn the_likely_come_first_however_many_are_refused() {
+        // 200 equally likely tokens of which one is possible, and a tail of possible ones below min_p.
+        let logits: Vec<f32> = (0..10_000)
+            .map(|i| if i < 200 { 0.0 } else { -6.0 })
+            .collect();
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let sampling = Sampling {
+            temperature: 1.0,
+            min_p: 0.02,
+        };
+        for _ in 0..50 {
+            let admits = |token: u32| token == 150 || token >= 200;
+            assert_eq!(
+                draw(&mut logits.clone(), sampling, &mut rng, admits),
+                Some(150)
+            );
+        }
+        let mut broken = vec![f32::NAN; 300];
+        assert_eq!(
+            draw(&mut broken, sampling, &mut rng, |token| token == 7),
+            None
+        );
     }
 
     #[test]

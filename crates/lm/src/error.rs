@@ -79,7 +79,7 @@ impl Fault {
 }
 
 /// The mend for a file that is not whole.
-pub(crate) const FETCH_AGAIN: &str = "fetch or write the file again";
+pub(crate) const FETCH_AGAIN: &str = "delete it, then fetch or write it again";
 
 impl Error {
     pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {

@@ -167,7 +167,7 @@ impl<G: Guide, C> Row<G, C> {
         let Ok(text) = std::str::from_utf8(&whole) else {
             return;
         };
-        let tokens = tokenizer.encode(text);
+        let tokens = tokenizer.encode_within(text);
         self.forced += tokens.len();
         self.pending.extend(tokens);
         self.take(&forced);

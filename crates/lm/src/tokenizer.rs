@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::error::{Error, FETCH_AGAIN, Fault};
 use crate::gguf::Gguf;
@@ -11,6 +11,9 @@ use crate::gguf::Gguf;
 /// A byte-pair tokenizer that can write any text.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
+    /// The same without the space that SentencePiece puts before a text, where it does.
+    within: Option<Box<tokenizers::Tokenizer>>,
+    start: Option<u32>,
     /// By token.
     bytes: Vec<Box<[u8]>>,
     special: BTreeMap<String, u32>,
@@ -47,15 +50,38 @@ impl Tokenizer {
             let mend = "choose a model whose tokenizer can write any text";
             Error::Unsupported(Fault::new(file, "decoder", problem, mend))
         })?;
-        let mut inner: tokenizers::Tokenizer = text
-            .parse()
-            .map_err(|e| Error::damaged(file, "the file", format!("is not a tokenizer: {e}")))?;
-        // Tokens that a text may name only through `encode_special`.
-        inner.set_encode_special_tokens(true);
-        inner.with_padding(None);
-        inner
-            .with_truncation(None)
-            .map_err(|e| Error::damaged(file, "truncation", e.to_string()))?;
+        plain(&value).map_err(|field| {
+            let mend = "choose a model with a plain byte-pair tokenizer";
+            Error::Unsupported(Fault::new(file, field, "is not known here", mend))
+        })?;
+        let read = |text: &str| -> Result<tokenizers::Tokenizer, Error> {
+            let mut inner: tokenizers::Tokenizer = text.parse().map_err(|e| {
+                Error::damaged(file, "the file", format!("is not a tokenizer: {e}"))
+            })?;
+            // Tokens that a text may name only through `encode_special`.
+            inner.set_encode_special_tokens(true);
+            inner.with_padding(None);
+            inner
+                .with_truncation(None)
+                .map_err(|e| Error::damaged(file, "truncation", e.to_string()))?;
+            Ok(inner)
+        };
+        let inner = read(text)?;
+        let mut bare = value;
+        let mut prefixed = false;
+        for part in ["normalizer", "pre_tokenizer"] {
+            if let Some(part) = bare.get_mut(part) {
+                prefixed |= without_prefix(part);
+            }
+        }
+        let within = match prefixed {
+            true => Some(Box::new(read(&bare.to_string())?)),
+            false => None,
+        };
+        let start = inner
+            .encode_fast("", true)
+            .ok()
+            .and_then(|e| e.get_ids().first().copied());
         let vocabulary = inner.get_vocab(true);
         let length = vocabulary
             .values()
@@ -94,6 +120,8 @@ impl Tokenizer {
         }
         Ok(Self {
             inner,
+            within,
+            start,
             bytes,
             special,
         })
@@ -120,6 +148,21 @@ impl Tokenizer {
             .encode_fast(text, false)
             .map(|e| e.get_ids().to_vec())
             .unwrap_or_default()
+    }
+
+    /// The tokens of a text that goes on another: their bytes are the text's, no space before it.
+    pub fn encode_within(&self, text: &str) -> Vec<u32> {
+        self.within
+            .as_deref()
+            .unwrap_or(&self.inner)
+            .encode_fast(text, false)
+            .map(|e| e.get_ids().to_vec())
+            .unwrap_or_default()
+    }
+
+    /// The token that the model was trained to see before a text, where there is one.
+    pub fn start(&self) -> Option<u32> {
+        self.start
     }
 
     /// As `encode`, but special tokens in the text, such as `<|im_start|>`, become their one token.
@@ -149,7 +192,7 @@ impl Tokenizer {
 
     /// The text of tokens; special ones give none, and bytes that are not UTF-8 become U+FFFD.
     ///
-    /// A SentencePiece tokenizer puts a space before a text when it encodes; it stays here.
+    /// A SentencePiece tokenizer puts a space before a text in `encode`; it stays here.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|&id| self.bytes(id)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
@@ -190,6 +233,57 @@ impl Tokenizer {
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Tokenizer of {} tokens", self.vocab_size())
+    }
+}
+
+/// Names the field that makes a tokenizer one whose tokens are more than parts of the text.
+fn plain(tokenizer: &Value) -> Result<(), &'static str> {
+    let model = tokenizer.get("model").unwrap_or(&Value::Null);
+    let idle = |field: &str| match model.get(field) {
+        None | Some(Value::Null) => true,
+        Some(Value::String(text)) => text.is_empty(),
+        Some(number) => number.as_f64() == Some(0.0),
+    };
+    let fields = ["dropout", "continuing_subword_prefix", "end_of_word_suffix"];
+    match fields.into_iter().find(|field| !idle(field)) {
+        Some(field) => Err(field),
+        None => Ok(()),
+    }
+}
+
+/// Takes the space before a text from a normalizer or pre-tokenizer; whether there was one.
+fn without_prefix(part: &mut Value) -> bool {
+    let prefixes = |part: &Value| {
+        part.get("add_prefix_space") == Some(&Value::Bool(true))
+            || part.get("prepend_scheme").is_some_and(|s| s != "never")
+    };
+    match part.get("type").and_then(Value::as_str) {
+        Some("Prepend") => {
+            *part = json!({"type": "Sequence", "normalizers": []});
+            true
+        }
+        Some("Metaspace") => {
+            let prefixed = prefixes(part);
+            part["prepend_scheme"] = json!("never");
+            part["add_prefix_space"] = json!(false);
+            prefixed
+        }
+        Some("ByteLevel") => {
+            let prefixed = prefixes(part);
+            part["add_prefix_space"] = json!(false);
+            prefixed
+        }
+        _ => {
+            let mut prefixed = false;
+            for key in ["normalizers", "pretokenizers"] {
+                if let Some(Value::Array(parts)) = part.get_mut(key) {
+                    for part in parts {
+                        prefixed |= without_prefix(part);
+                    }
+                }
+            }
+            prefixed
+        }
     }
 }
 

@@ -80,6 +80,26 @@ fn splits_texts_like_sentence_piece() {
     );
 }
 
+#[test]
+fn a_text_that_goes_on_gets_no_space_and_a_text_its_start() {
+    for (file, start) in [
+        ("words-smollm.gguf", None),
+        ("words-qwen2.gguf", None),
+        ("words-llama-bpe.gguf", None), // it names none
+        ("words-llama.gguf", Some("<s>")),
+    ] {
+        let tokenizer = Tokenizer::open(&golden(file)).unwrap();
+        for text in ["x = 1\n    return x", " a", "é\n", "\t(b)"] {
+            let ids = tokenizer.encode_within(text);
+            assert_eq!(tokenizer.decode(&ids), text, "{file}");
+        }
+        let named = start.map(|name| tokenizer.special(name).unwrap());
+        assert_eq!(tokenizer.start(), named, "{file}");
+        let written = Tokenizer::from_json(&golden(file), &tokenizer.to_json()).unwrap();
+        assert_eq!(written.start(), named, "{file}, written and read");
+    }
+}
+
 /// `SAMARA_MODEL=SmolLM2-135M-Instruct.Q4_1.gguf cargo test -p lm -- --ignored`; without the variable it is looked for
 /// where `samara model pull smollm2-135m` puts it.
 #[test]

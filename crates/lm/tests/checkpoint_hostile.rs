@@ -323,6 +323,11 @@ fn configurations_that_cannot_be() {
             "\"vocab_size\": 512, \"mlp_bias\": true",
             "mlp_bias",
         ),
+        (
+            "\"vocab_size\": 512",
+            "\"vocab_size\": 512, \"attention_bias\": true",
+            "attention_bias",
+        ),
     ] {
         assert!(text.contains(from), "{from}");
         fs::write(&config, text.replace(from, to)).unwrap();

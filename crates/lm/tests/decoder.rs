@@ -20,6 +20,24 @@ fn cpu(name: &str, precision: Precision) -> Decoder {
     Decoder::load(&Checkpoint::open(&tiny(name)).unwrap(), precision).unwrap()
 }
 
+#[test]
+fn widths_that_do_not_fill_tiles_are_refused() {
+    for field in ["hidden_size", "head_dim"] {
+        let mut checkpoint = Checkpoint::open(&tiny("llama")).unwrap();
+        match field {
+            "hidden_size" => checkpoint.config.hidden_size = 40,
+            _ => checkpoint.config.head_dim = 10,
+        }
+        let error = Decoder::load(&checkpoint, Precision::Int8).err().unwrap();
+        assert!(matches!(error, lm::Error::Unsupported(_)));
+        let text = error.to_string();
+        assert!(
+            text.contains(field) && text.contains("multiple of 16"),
+            "{text}"
+        );
+    }
+}
+
 /// The tokens of the reference.
 fn ids() -> Vec<u32> {
     let text = std::fs::read_to_string(tiny("tokens.json")).unwrap();

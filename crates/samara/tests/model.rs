@@ -100,6 +100,6 @@ fn models_that_are_not_there() {
         c,
         &["info", c.join("x.gguf").to_str().unwrap()],
         1,
-        &["x.gguf", "fetch or write the file again"],
+        &["x.gguf", "fetch or write it again"],
     );
 }

@@ -14,7 +14,7 @@ pub struct LineOptions {
     pub rules: Rules,
     /// The first new line begins with exactly the blanks that the first old one begins with.
     pub force_indent: bool,
-    /// Bytes of the old lines that stay; the first thing written after them (the first token, to a sampler) is not
+    /// Bytes of the old lines that stay, as far as the rules take them; the first thing written after them (the first token, to a sampler) is not
     /// what stood there. 0 leaves open where the new lines begin to differ.
     pub keep: usize,
     /// How many lines may be written beyond the number of old ones, while the file is not valid yet.
@@ -128,7 +128,15 @@ impl LineGuide {
         } else {
             0
         };
-        let start = old.as_bytes()[..options.keep.clamp(indent, old.len())].to_vec();
+        let bytes = old.as_bytes();
+        let refused = |at: &usize| {
+            let line = bytes[..*at].iter().rposition(|b| *b == b'\n');
+            let line = &bytes[line.map_or(0, |n| n + 1)..*at];
+            !options.rules.takes(line, bytes[*at])
+        };
+        let most = options.keep.clamp(indent, old.len());
+        let keep = (indent..most).find(refused).unwrap_or(most);
+        let start = bytes[..keep].to_vec();
         let job = Job {
             before,
             old,

@@ -250,7 +250,7 @@ impl Parser {
                 self.calls.pop();
                 self.close(0)
             }
-            (St::CallNext, _) if call.given >= call.most => Step::Dead,
+            (St::CallNext, _) if call.most < u8::MAX && call.given >= call.most => Step::Dead,
             (St::CallNext, Tok::Star) if flags & flag::DOUBLE_STAR == 0 => {
                 *call = Call::ANY;
                 self.goto_expression(St::CallUnpacked, Level::Expression, 0)
@@ -277,7 +277,7 @@ impl Parser {
                 self.goto_expression(St::CallKeywordValue, Level::Expression, 0)
             }
             (St::CallElement, Tok::For | Tok::Async)
-                if flags & (flag::FIRST | flag::OF_CLASS) == flag::FIRST =>
+                if flags & (flag::FIRST | flag::OF_CLASS) == flag::FIRST && call.least <= 1 =>
             {
                 self.top_mut().st = St::CallClose;
                 self.open_comprehension(tok, false)

@@ -3,7 +3,7 @@
 use super::Prefix;
 use super::names::{Asked, Bound};
 use super::number::Number;
-use super::parser::{Call, Parser};
+use super::parser::{Call, Parser, St};
 use super::text::{self, Text, prefix_flags};
 use super::token::{HARD_KEYWORDS, KEYWORDS, OPERATORS, Tok};
 
@@ -89,7 +89,7 @@ impl Prefix {
                 }
                 _ => {
                     self.lex = Lex::Between;
-                    n == 1 && self.feed(Tok::Dot) && self.between(b)
+                    n == 1 && self.may_ask() && self.feed(Tok::Dot) && self.between(b)
                 }
             },
             Lex::Backslash => {
@@ -164,11 +164,13 @@ impl Prefix {
             b'~' => self.feed(Tok::Tilde),
             // more than one reading: after `match`, it may be an attribute's or start an operand
             b'.' if self.others.is_empty() && self.accepts(Tok::Dot) => {
-                self.asked != Asked::Nothing && self.feed(Tok::Dot)
+                (self.parser.top().st == St::FromDots || self.may_ask()) && self.feed(Tok::Dot)
             }
             b'.' => {
                 self.lex = Lex::Dots(1);
-                self.accepts(Tok::Number) || self.accepts(Tok::Ellipsis) || self.accepts(Tok::Dot)
+                self.accepts(Tok::Number)
+                    || self.accepts(Tok::Ellipsis)
+                    || self.may_ask() && self.accepts(Tok::Dot)
             }
             b'#' => {
                 // its end ends the line, unless in brackets
@@ -376,7 +378,9 @@ impl Prefix {
             }
             let callee = self.names.as_ref().and_then(|names| names.call(&word));
             let fed = self.feed_either(tok, soft);
-            if matches!(tok, Tok::NewName | Tok::ModuleName) {
+            // The module that names are imported from is not bound.
+            let bound = !self.kind.attribute && self.parser.top().st != St::FromPath;
+            if bound && matches!(tok, Tok::NewName | Tok::ModuleName) {
                 let scope = self.scopes[..scopes].last().copied().unwrap_or(0);
                 let unread_in = if self.parser.in_targets() {
                     self.statement
@@ -388,6 +392,9 @@ impl Prefix {
             self.callee = callee.filter(|_| tok == Tok::Name);
             if let Some(names) = &self.names {
                 self.asked = names.of_name(&word);
+            }
+            if tok == Tok::KeywordName {
+                self.word = word; // what a call may die of shows only behind it
             }
             fed
         };
@@ -453,12 +460,18 @@ impl Prefix {
         if !self.after_dot {
             self.asked = self.asked_of(tok);
         }
-        if self.others.is_empty() {
-            return self.parser.feed(tok);
-        }
         self.others.retain_mut(|p| p.feed(tok));
         let fed = self.parser.feed(tok);
-        self.settle(fed)
+        let fed = fed && self.others.is_empty() || self.settle(fed);
+        // What a header binds is there from its colon on.
+        self.statement += u32::from(tok == Tok::Colon && self.parser.top().st == St::Suite);
+        fed
+    }
+
+    /// Whether some attribute may be asked of what was read last.
+    fn may_ask(&self) -> bool {
+        let names = self.names.as_ref();
+        names.is_none_or(|names| names.may_ask(self.asked))
     }
 
     /// What may be asked of what ends with this token.

@@ -41,7 +41,7 @@ impl Names {
     ///   a dot only what the two ask of that name, and after a bracket and a dot nothing if they never do that.
     /// - As an argument's or a module's name: any word of the two.
     /// - Functions defined in the two, and some builtins, take as many arguments as they say; one that is defined
-    ///   more than once, or that the source calls otherwise, takes what any of these would.
+    ///   more than once takes what any of these would, one that the source calls otherwise takes anything.
     pub fn of(source: &str, host: &str) -> Self {
         let mut names = Names::default();
         let builtins = BUILTINS.split_whitespace();
@@ -60,7 +60,10 @@ impl Names {
             list.dedup();
         }
         for (name, least, most) in FUNCTIONS {
-            names.sign(name, *least, *most);
+            // not where it may be a method's name too
+            if !has(&names.attributes, name.as_bytes()) {
+                names.sign(name, *least, *most);
+            }
         }
         for text in [host, source] {
             names.define(text);
@@ -75,6 +78,7 @@ impl Names {
         if !is_name(attribute) {
             return;
         }
+        let before = before.trim_ascii_end();
         self.attributes.push(attribute.to_owned());
         self.chains |= before.ends_with([')', ']', '}', '"', '\'']);
         let start = before.rfind(|c| !is_word(c));
@@ -163,10 +167,15 @@ impl Names {
             .readings()
             .any(|parser| parser.top().st == St::CallKeyword);
         let word = match argument {
-            true => last_word(&text[..at]),
+            true => Some(String::from_utf8_lossy(&before.word).into_owned()),
             false => before.word_to_come(&text[at..]),
         };
-        if let Some(word) = word.filter(|w| !is_keyword(w.as_bytes())) {
+        let word = word.filter(|word| {
+            let word = word.as_bytes();
+            let mut bound = Bound::readable(&before.bound, before.statement);
+            !(word.is_empty() || is_keyword(word) || bound.any(|name| name == word))
+        });
+        if let Some(word) = word {
             let list = match before.after_dot || before.lex == Lex::Word && before.kind.attribute {
                 true => &mut self.attributes,
                 false => &mut self.readable,
@@ -180,11 +189,13 @@ impl Names {
             let held = !self.receivers.is_empty() || !self.chains;
             self.receivers.clear();
             self.chains = true;
-            return held;
+            if held {
+                return true;
+            }
         }
         let known = self.signatures.len();
-        let calls = || before.readings().flat_map(|parser| &parser.calls);
-        let mut called: Vec<u16> = calls().filter_map(|call| call.function).collect();
+        let innermost = before.readings().filter_map(|parser| parser.calls.last());
+        let mut called: Vec<u16> = innermost.filter_map(|call| call.function).collect();
         called.sort_unstable();
         called.dedup();
         for function in called.into_iter().rev() {
@@ -198,7 +209,7 @@ impl Names {
     }
 
     /// Whether the name may be read anywhere.
-    pub fn contains(&self, name: &[u8]) -> bool {
+    pub(super) fn contains(&self, name: &[u8]) -> bool {
         has(&self.readable, name)
     }
 
@@ -209,7 +220,7 @@ impl Names {
     }
 
     /// Whether a name that may be read anywhere starts so.
-    pub fn has_prefix(&self, prefix: &[u8]) -> bool {
+    pub(super) fn has_prefix(&self, prefix: &[u8]) -> bool {
         starts_one(&self.readable, prefix)
     }
 
@@ -229,6 +240,11 @@ impl Names {
             Asked::Anything => &self.attributes,
             Asked::Nothing => &[],
         }
+    }
+
+    /// Whether there is an attribute to ask.
+    pub(super) fn may_ask(&self, of: Asked) -> bool {
+        !self.asked(of).is_empty()
     }
 
     /// What may be asked of a name.
@@ -252,12 +268,12 @@ impl Names {
     }
 
     /// Whether the name may be an argument's or a module's.
-    pub fn has_word(&self, name: &[u8]) -> bool {
+    pub(super) fn has_word(&self, name: &[u8]) -> bool {
         has(&self.words, name)
     }
 
     /// Whether one that may be an argument's or a module's starts so.
-    pub fn has_word_prefix(&self, prefix: &[u8]) -> bool {
+    pub(super) fn has_word_prefix(&self, prefix: &[u8]) -> bool {
         starts_one(&self.words, prefix)
     }
 
@@ -301,16 +317,6 @@ fn first_word(text: &str) -> &str {
     &text[..text.find(|c| !is_word(c)).unwrap_or(text.len())]
 }
 
-fn last_word(text: &[u8]) -> Option<String> {
-    let text = text.trim_ascii_end();
-    let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_' || !b.is_ascii();
-    let start = text
-        .iter()
-        .rposition(|b| !is_word(b))
-        .map_or(0, |at| at + 1);
-    Some(String::from_utf8_lossy(&text[start..]).into_owned()).filter(|word| !word.is_empty())
-}
-
 /// Puts a word into a list in order; `false`: it was there.
 fn insert(words: &mut Vec<String>, word: &str) -> bool {
     let place = words.binary_search_by(|w| (**w).cmp(word));
@@ -332,13 +338,15 @@ fn starts_one(words: &[String], prefix: &[u8]) -> bool {
         .is_some_and(|n| n.as_bytes().starts_with(prefix))
 }
 
-/// The least and most arguments that parameters `(…)` at the start of a text ask for; `self` and `cls` in front do not count.
+/// The least and most arguments that parameters `(…)` at the start of a text ask for; `self` and `cls` in front do not
+/// count. `None` too where strings, comments or lambdas would have to be understood.
 fn parameters(text: &str) -> Option<(u8, u8)> {
     let (mut least, mut most, mut open) = (0u8, 0u8, false);
     let mut parameter = String::new();
     let mut depth = 0;
     for c in text.chars() {
         match c {
+            '#' | '"' | '\'' => return None,
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth -= 1,
             _ => {}
@@ -351,6 +359,7 @@ fn parameters(text: &str) -> Option<(u8, u8)> {
                 let method = most == 0 && matches!(written, "self" | "cls");
                 match written {
                     "" | "*" | "/" => {}
+                    _ if written.contains("lambda") => return None,
                     _ if method => {}
                     _ if written.starts_with('*') => most = u8::MAX,
                     _ => {

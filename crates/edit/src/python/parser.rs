@@ -314,7 +314,7 @@ impl Parser {
         self.block().indent == col && self.block().alt == alt
     }
 
-    /// Left of the first `=` of an assignment, or in what may turn out to be one.
+    /// Left of the first `=` of an assignment, or in what may turn out to be one; left of the `in` of a `for`.
     pub(super) fn in_targets(&self) -> bool {
         let part = |f: &Frame| {
             matches!(
@@ -329,7 +329,7 @@ impl Parser {
                     | St::After
             )
         };
-        self.stack[0].st == St::Expr && self.stack[1..].iter().all(part)
+        matches!(self.stack[0].st, St::Expr | St::ForIn) && self.stack[1..].iter().all(part)
     }
 
     /// Whether the file may end before the next line.

@@ -82,11 +82,16 @@ impl Line {
         mut rng: ChaCha8Rng,
     ) -> Result<Task<LineGuide>, Reason> {
         let settings = &self.settings;
-        let drawn = weighted(settings.lines.iter().map(|lines| lines.weight), &mut rng);
-        let places = &plan.places[drawn];
-        if places.is_empty() {
+        let weights = settings.lines.iter().zip(&plan.places);
+        let weights = weights.map(|(lines, places)| match places.is_empty() {
+            true => 0.0,
+            false => lines.weight,
+        });
+        if weights.clone().all(|weight| weight == 0.0) {
             return Err(Reason::new("no-place", "no line can be rewritten"));
         }
+        let drawn = weighted(weights, &mut rng);
+        let places = &plan.places[drawn];
         let first = places[rng.random_range(0..places.len())];
         let mut lines = parent.split_inclusive('\n');
         let before: usize = lines.by_ref().take(first).map(str::len).sum();

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use edit::guide::{Guide, Rules};
 use edit::python::{Names, Prefix};
@@ -110,7 +110,11 @@ impl Writer {
     /// # Errors
     /// It is too long; a reason with the code `prompt-too-long`.
     pub(super) fn read(&self, text: &str, more: usize) -> Result<Beginning, Reason> {
-        let tokens = self.tokenizer.encode(text);
+        let start = self.tokenizer.start();
+        let tokens: Vec<u32> = start
+            .into_iter()
+            .chain(self.tokenizer.encode_within(text))
+            .collect();
         if tokens.is_empty() || tokens.len() + more > self.context {
             return Err(Reason::new(
                 "prompt-too-long",
@@ -140,7 +144,7 @@ impl Writer {
         let body = line.trim_start();
         let mut end = line.len() - body.len();
         let mut places = Vec::new();
-        for token in self.tokenizer.encode(body.trim_end()) {
+        for token in self.tokenizer.encode_within(body.trim_end()) {
             places.push(end);
             end += self.tokenizer.bytes(token).len();
         }
@@ -165,6 +169,7 @@ impl Writer {
         finish: impl Fn(usize, Written<G>) -> Result<String, Reason>,
     ) -> Vec<Proposal> {
         let began = Instant::now();
+        let mut waited = Duration::ZERO;
         let mut proposals: Vec<Option<Proposal>> = vec![None; children.len()];
         // Counted once a call, whether or not an earlier one had it read: a resumed run counts the same.
         let mut seen = HashSet::new();
@@ -185,16 +190,29 @@ impl Writer {
                         owners.push((child, cost));
                         tasks.push(task);
                     }
-                    Err(reason) => proposals[child] = Some(Err(reason).into()),
+                    Err(reason) => {
+                        let cost = proposals[child]
+                            .take()
+                            .map_or_else(Cost::default, |p| p.cost);
+                        proposals[child] = Some(Proposal {
+                            cost,
+                            ..Err(reason).into()
+                        });
+                    }
                 }
             }
-            let written = self.threads.install(|| {
-                let mut generator = self
-                    .generator
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                generator.write(tasks, sampling, &|| stop.load(Relaxed))
-            });
+            // Locked outside the pool: a thread of it that waits takes up other work, another operator's too.
+            let asked = Instant::now();
+            let mut generator = self
+                .generator
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            waited += asked.elapsed();
+            let engine = &mut *generator;
+            let written = self
+                .threads
+                .install(|| engine.write(tasks, sampling, &|| stop.load(Relaxed)));
+            drop(generator);
             for ((child, mut cost), written) in owners.into_iter().zip(written) {
                 cost.tokens += (written.drawn + written.forced) as u32;
                 let program = finish(child, written);
@@ -207,7 +225,8 @@ impl Writer {
                 });
             }
         }
-        let seconds = began.elapsed().as_secs_f64() / children.len().max(1) as f64;
+        let spent = began.elapsed().saturating_sub(waited);
+        let seconds = spent.as_secs_f64() / children.len().max(1) as f64;
         let proposals = proposals.into_iter().map(|proposal| {
             let mut proposal = proposal.expect("every child is drawn");
             proposal.cost.seconds = seconds;

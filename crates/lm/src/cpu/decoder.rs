@@ -131,7 +131,7 @@ impl Decoder {
                 head_dim,
                 scale: 1.0 / (head_dim as f32).sqrt(),
             },
-            rope: Rope::new(head_dim, config.rope_theta, config.max_position_embeddings),
+            rope: Rope::new(head_dim, config.rope_theta),
             embedding: linear("model.embed_tokens.weight", vocabulary, hidden_size)?,
             layers,
             norm: tensor("model.norm.weight", &[hidden_size])?,
@@ -184,6 +184,8 @@ impl Engine for Decoder {
         let mut x = Vec::new();
         for feed in feeds.iter_mut() {
             feed.own.reserve(feed.tokens.len());
+            let before = feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len();
+            self.rope.reach(before + feed.tokens.len());
             for token in feed.tokens {
                 x.extend(self.embedding.row(*token as usize));
             }

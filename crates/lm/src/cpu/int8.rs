@@ -92,6 +92,7 @@ impl Weights {
 
     /// Computes some panels of `x w^T`, for `rows` rows.
     pub fn product(&self, x: &Activations, rows: usize, panels: Range<usize>, out: &Columns<'_>) {
+        assert_eq!(x.blocks, self.blocks);
         let wide = wide();
         for panel in panels {
             let weights =

@@ -146,24 +146,32 @@ fast! {
 
 /// Rotary position embedding (Su et al. 2021), the halves of a head as pairs.
 pub struct Rope {
-    /// Cosine and sine of every pair at every position.
+    /// Of each pair, by position.
+    frequencies: Vec<f64>,
+    /// Cosine and sine of every pair at every position so far.
     table: Vec<(f32, f32)>,
     half: usize,
 }
 
 impl Rope {
-    /// The table for `positions` positions.
-    pub fn new(head_dim: usize, theta: f64, positions: usize) -> Self {
+    /// For heads of this width.
+    pub fn new(head_dim: usize, theta: f64) -> Self {
         let half = head_dim / 2;
-        let mut table = Vec::with_capacity(positions * half);
-        for position in 0..positions {
-            for pair in 0..half {
-                let frequency = libm::pow(theta, -2.0 * pair as f64 / head_dim as f64);
-                let angle = position as f64 * frequency;
-                table.push((libm::cos(angle) as f32, libm::sin(angle) as f32));
-            }
+        let frequency = |pair| libm::pow(theta, -2.0 * pair as f64 / head_dim as f64);
+        Self {
+            frequencies: (0..half).map(frequency).collect(),
+            table: Vec::new(),
+            half,
         }
-        Self { table, half }
+    }
+
+    /// Makes the table reach over so many positions.
+    pub fn reach(&mut self, positions: usize) {
+        for position in self.table.len() / self.half..positions {
+            let angles = self.frequencies.iter().map(|f| position as f64 * f);
+            self.table
+                .extend(angles.map(|angle| (libm::cos(angle) as f32, libm::sin(angle) as f32)));
+        }
     }
 
     /// Turns one head at its position.

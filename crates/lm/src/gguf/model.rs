@@ -132,6 +132,19 @@ impl Gguf {
                 format!("rotary scaling {kind:?} is not known here"),
             );
         }
+        for field in ["rope.scaling.factor", "rope.scale_linear"] {
+            let field = format!("{arch}.{field}");
+            let factor = match self.metadata.get(&field) {
+                Some(Value::Float(factor)) => *factor,
+                _ => 1.0,
+            };
+            if !(factor == 0.0 || factor == 1.0) {
+                return refuse(
+                    &field,
+                    format!("{factor}: rotary scaling is not known here"),
+                );
+            }
+        }
         let experts = format!("{arch}.expert_count");
         if self.int(&experts).is_some_and(|n| n > 0) {
             return refuse(
@@ -155,7 +168,7 @@ impl Gguf {
     }
 
     /// A special token's number.
-    fn token(&self, name: &str) -> Option<u32> {
+    pub(super) fn token(&self, name: &str) -> Option<u32> {
         u32::try_from(self.int(&format!("tokenizer.ggml.{name}_token_id"))?).ok()
     }
 
@@ -213,7 +226,8 @@ impl Gguf {
             Some("attn_k") => config.num_key_value_heads,
             _ => return Some(tensor),
         };
-        if self.text("general.architecture") == Some("llama") {
+        let is_llama = self.text("general.architecture") == Some("llama");
+        if is_llama && tensor.shape[0] == heads * config.head_dim {
             Some(apart(tensor, heads))
         } else {
             Some(tensor)

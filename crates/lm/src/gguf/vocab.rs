@@ -14,6 +14,9 @@ const UNKNOWN: i64 = 2;
 const CONTROL: i64 = 3;
 const USER_DEFINED: i64 = 4;
 
+/// Bytes of a token that others may merge to; no vocabulary has longer ones but by mistake.
+const LONGEST: usize = 512;
+
 /// How Qwen2 and Llama 3 split a text into words; they differ in how many digits make one.
 fn words(digits: &str) -> String {
     let letters = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
@@ -40,11 +43,46 @@ impl Gguf {
         };
         json["version"] = json!("1.0");
         json["added_tokens"] = self.added()?;
+        let starts = self
+            .flag("tokenizer.ggml.add_bos_token")
+            .unwrap_or(self.starts());
+        if let Some((id, token)) = self.start()?.filter(|_| starts) {
+            json["post_processor"] = json!({
+                "type": "TemplateProcessing",
+                "single": [
+                    {"SpecialToken": {"id": token, "type_id": 0}},
+                    {"Sequence": {"id": "A", "type_id": 0}},
+                ],
+                "pair": [
+                    {"SpecialToken": {"id": token, "type_id": 0}},
+                    {"Sequence": {"id": "A", "type_id": 0}},
+                    {"Sequence": {"id": "B", "type_id": 1}},
+                ],
+                "special_tokens": {token: {"id": token, "ids": [id], "tokens": [token]}},
+            });
+        }
         let name = self.path.display().to_string();
         Tokenizer::from_json(
             Path::new(&format!("{name}: tokenizer.ggml")),
             &json.to_string(),
         )
+    }
+
+    /// Whether a text begins with a token of its own where the file does not say, as llama.cpp has it.
+    fn starts(&self) -> bool {
+        let pre = self.text("tokenizer.ggml.pre");
+        self.text("tokenizer.ggml.model") == Some("llama")
+            || matches!(pre, Some("llama-bpe" | "llama3" | "llama-v3"))
+    }
+
+    /// The token that a text begins with, if one is named.
+    fn start(&self) -> Result<Option<(u32, &str)>, Error> {
+        let tokens = self.tokens()?;
+        let usual = (self.text("tokenizer.ggml.model") == Some("llama")).then_some(1);
+        Ok(self
+            .token("bos")
+            .or(usual)
+            .and_then(|id| Some((id, tokens.get(id as usize)?.as_str()))))
     }
 
     fn tokens(&self) -> Result<&[String], Error> {
@@ -170,7 +208,11 @@ impl Gguf {
         };
         let ids: HashMap<&str, usize> = tokens.iter().map(String::as_str).zip(0..).collect();
         let mut merges = Vec::new();
-        for (token, &score) in tokens.iter().zip(scores) {
+        for (token, &score) in tokens
+            .iter()
+            .zip(scores)
+            .filter(|(t, _)| t.len() <= LONGEST)
+        {
             for (at, _) in token.char_indices().skip(1) {
                 let (a, b) = token.split_at(at);
                 if let (Some(&left), Some(&right)) = (ids.get(a), ids.get(b)) {

@@ -47,6 +47,8 @@ impl Client {
             .timeout_connect(Some(SILENCE))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE))
+            // A renamed repository answers with another address of the same host.
+            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
             .user_agent(concat!("samara/", env!("CARGO_PKG_VERSION")))
             .build();
         Self {
@@ -344,7 +346,8 @@ fn refused(url: &str, code: StatusCode) -> Error {
     match code.as_u16() {
         404 | 410 => Error::Missing(fault("check the name")),
         401 | 403 => Error::Pull(fault(
-            "set HF_TOKEN to a token that may read it, and accept the model's terms on its page",
+            "check the name; if it is right, a hub wants HF_TOKEN set to a token that may read it and the model's terms \
+             accepted on its page, and an index of your own the user and password of its address",
         )),
         429 => Error::Pull(fault("wait a while, then try again")),
         _ => Error::Pull(fault("check the address")),

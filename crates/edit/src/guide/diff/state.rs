@@ -168,6 +168,7 @@ impl State {
             let rest = job.lines[place.first + self.hunk.old..].concat();
             let file = job.file(format!("{}{between}{new}{rest}", self.base.new));
             let valid = differ(&file, &self.base.file)
+                && differ(&file, &job.source)
                 && self
                     .hunk
                     .reading(place, &self.base)?
@@ -186,7 +187,7 @@ impl State {
     /// In an added line: what closes it.
     pub(super) fn closing(&self) -> Option<Vec<u8>> {
         let place = self.hunk.places.first()?;
-        let added = self.at == At::Body(Tag::Added);
+        let added = self.at == At::Body(Tag::Added) && !self.hunk.line.trim_ascii().is_empty();
         added.then(|| place.reading.as_ref()?.closing()).flatten()
     }
 
