@@ -22,7 +22,7 @@ use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
 
 use crate::Error;
-use crate::operator::{Operator, Proposal, Request};
+use crate::operator::{Cost, Operator, Proposal, Request};
 use ask::Ask;
 use client::{Client, Failure};
 use crowd::{Crowd, Job};
@@ -75,13 +75,16 @@ impl Prompt {
                 .take(LISTED)
                 .map(str::to_owned)
                 .collect(),
-            // Not every server has the list.
-            Err(Failure {
-                status: Some(status),
-                ..
-            }) if !matches!(status, 401 | 403) => Vec::new(),
-            Err(failure) if failure.reason.code == "endpoint-answer" => Vec::new(),
-            Err(failure) => return Err(self.unusable(&failure, &[])),
+            Err(failure)
+                if matches!(
+                    failure.reason.code.as_str(),
+                    "endpoint-unreachable" | "endpoint-timeout"
+                ) =>
+            {
+                return Err(self.unusable(&failure, &[]));
+            }
+            // Not every server has the list or shows it to every key; the request below tells what matters.
+            Err(_) => Vec::new(),
         };
         let ask = Ask {
             parent: "def f():\n    return 1\n",
@@ -104,7 +107,7 @@ impl Prompt {
             .map_err(|why| {
                 setting(
                     "endpoint",
-                    format!("{}: {why}", self.client.base()),
+                    self.client.odd(why, &answer).reason.message,
                     "give one that is compatible with OpenAI's interface, and the right prompt.api",
                 )
             })
@@ -195,10 +198,9 @@ impl Operator for Prompt {
         stop: &AtomicBool,
     ) -> Result<Vec<Vec<Proposal>>, Error> {
         let mut jobs = Vec::new();
-        for request in requests.iter_mut() {
+        for request in requests.iter() {
             let mut rng = request.rng.clone();
             jobs.extend((0..request.count).map(|_| self.job(request, &mut rng)));
-            request.rng = rng;
         }
         if jobs.is_empty() {
             return Ok(requests.iter().map(|_| Vec::new()).collect());
@@ -212,15 +214,19 @@ impl Operator for Prompt {
         };
         self.down = if down { self.down + 1 } else { 0 };
         let limit = self.settings.end_after_iterations;
-        if limit > 0 && self.down >= limit {
-            return Err(setting(
-                "endpoint",
-                format!(
+        // What was paid for is kept; the next iteration ends the run then.
+        let unpaid = proposals.iter().all(|p| p.cost == Cost::default());
+        if limit > 0 && self.down >= limit && unpaid {
+            return Err(Error::Operator {
+                name: "prompt".to_owned(),
+                why: format!(
                     "{} did not answer in {limit} iterations in a row",
                     self.client.base()
                 ),
-                "see to the server and resume the run, or set prompt.end_after_iterations = 0",
-            ));
+                mend:
+                    "see to the server and resume the run, or set prompt.end_after_iterations = 0"
+                        .to_owned(),
+            });
         }
         let mut proposals = proposals.into_iter();
         Ok(requests

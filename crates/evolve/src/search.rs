@@ -350,6 +350,7 @@ impl Search<'_> {
             return Err(Error::Seed { name, reason });
         }
         self.append(vec![child])?;
+        self.fresh = 0; // the seed was not proposed
         self.archive = GridArchive::new(self.archive.axes().to_vec()).expect("as before");
         self.stored = 1;
         Ok(())

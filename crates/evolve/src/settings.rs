@@ -189,7 +189,7 @@ impl Settings {
             ("threads", self.threads as f64, 0.0, 1024.0),
             ("evaluations", self.evaluations as f64, 0.0, 1e12),
             // TOML and SQLite hold integers of 63 bits.
-            ("rng", self.rng as f64, 0.0, i64::MAX as f64),
+            ("rng", self.rng as f64, 0.0, (i64::MAX - 1023) as f64),
             ("sodarace.seconds", self.sodarace.seconds, 0.1, 3600.0),
             ("python.cpu_seconds", self.python.cpu_seconds, 0.01, 3600.0),
             (

@@ -93,7 +93,7 @@ impl From<std::io::Error> for Failure {
 impl From<evolve::Error> for Failure {
     fn from(error: evolve::Error) -> Self {
         match error {
-            evolve::Error::Setting { .. } => Self::usage(error),
+            evolve::Error::Setting { .. } | evolve::Error::Model(_) => Self::usage(error),
             other => anyhow::Error::from(other).into(),
         }
     }

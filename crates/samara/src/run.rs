@@ -18,12 +18,12 @@ pub fn evolve(args: &EvolveArgs) -> Done {
     let settings = args.settings().map_err(Failure::usage)?;
     let program = walkers::program(&settings.seed).map_err(Failure::usage)?;
     let terrain = walkers::terrain(&settings.sodarace.terrain).map_err(Failure::usage)?;
+    // A model that cannot be loaded or an endpoint that is down leaves no run behind.
+    let operators = Weights::build(&settings).map_err(Failure::usage)?;
     let folder = match &args.out {
         Some(folder) => folder.clone(),
         None => free_folder(&settings.seed),
     };
-    // A model that cannot be loaded or an endpoint that is down leaves no run behind.
-    let operators = Weights::build(&settings).map_err(Failure::usage)?;
     let store = Store::create(&folder, &settings, &terrain)?;
     drive(store, operators, &program)
 }
@@ -31,9 +31,10 @@ pub fn evolve(args: &EvolveArgs) -> Done {
 /// Goes on with a run.
 pub fn resume(args: &ResumeArgs) -> Done {
     let mut store = Store::resume(&args.run)?;
-    if let Some(threads) = args.threads {
-        store.set_threads(threads);
-    }
+    let mut settings = store.settings().clone();
+    settings.evaluations = args.evaluations.unwrap_or(settings.evaluations);
+    settings.threads = args.threads.unwrap_or(settings.threads);
+    settings.check().map_err(Failure::usage)?;
     if let Some(wanted) = args.evaluations {
         let there = store.len()?.saturating_sub(1);
         if wanted < there {
@@ -42,6 +43,9 @@ pub fn resume(args: &ResumeArgs) -> Done {
             )));
         }
         store.set_evaluations(wanted)?;
+    }
+    if let Some(threads) = args.threads {
+        store.set_threads(threads);
     }
     // A run that died before its seed was evaluated still needs it.
     let program = match store.child(0)? {

@@ -21,6 +21,7 @@ pub fn config() -> Done {
 /// Runs a program and prints its walker.
 pub fn walker(args: &WalkerArgs) -> Done {
     let settings = args.common.settings().map_err(Failure::usage)?;
+    settings.check().map_err(Failure::usage)?;
     let program = match run_and_id(&args.program) {
         Some((run, id)) => child(run, id)?.1.program,
         None => walkers::program(&args.program).map_err(Failure::usage)?,
@@ -131,6 +132,7 @@ pub(crate) struct Walk {
 impl Walk {
     fn new(args: &WalkArgs) -> Result<Self, Failure> {
         let mut settings = args.common.settings().map_err(Failure::usage)?;
+        settings.check().map_err(Failure::usage)?;
         let mut terrain = None;
         let walker = match run_and_id(&args.walker) {
             Some((run, id)) => {

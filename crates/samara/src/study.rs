@@ -81,8 +81,8 @@ const GENERATIONS: usize = 400;
 /// Points drawn of a curve.
 const POINTS: usize = 600;
 
-/// What a curve shows of an iteration.
-type Value<'a> = &'a dyn Fn(&IterationMetrics) -> f64;
+/// What a curve shows of an iteration, given how many niches there are.
+type Value<'a> = &'a dyn Fn(&IterationMetrics, u64) -> f64;
 
 /// Curves and map as SVG and PNG.
 fn draw(stores: &[Store], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
@@ -105,17 +105,15 @@ fn draw(stores: &[Store], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
     let runs = stores
         .iter()
-        .map(|store| Ok((name(store), store.iterations()?)))
+        .map(|store| {
+            let axes = store.settings().axes();
+            let niches = axes.iter().map(|a| u64::from(a.bins)).product();
+            Ok((name(store), store.iterations()?, niches))
+        })
         .collect::<Result<Vec<_>, evolve::Error>>()?;
-    let niches: u64 = stores[0]
-        .settings()
-        .axes()
-        .iter()
-        .map(|a| u64::from(a.bins))
-        .product();
     let chart = |title: &str, y: &str, values: &[(&str, Value<'_>)]| {
         let mut series = Vec::new();
-        for (run, iterations) in &runs {
+        for (run, iterations, niches) in &runs {
             for (what, value) in values {
                 let name = match (runs.len(), values.len()) {
                     (1, 1) => String::new(),
@@ -129,7 +127,7 @@ fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
                     .iter()
                     .enumerate()
                     .filter(|(i, _)| i % step == 0 || *i == last)
-                    .map(|(_, m)| (m.iteration as f64, value(m)))
+                    .map(|(_, m)| (m.iteration as f64, value(m, *niches)))
                     .collect();
                 series.push(Series { name, points });
             }
@@ -149,19 +147,25 @@ fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
             chart(
                 "Niches filled",
                 "%",
-                &[("niches", &|m| 100.0 * m.niches as f64 / niches as f64)],
+                &[("niches", &|m, niches| {
+                    100.0 * m.niches as f64 / niches as f64
+                })],
             ),
         ),
         (
             "qd-score",
-            chart("QD score", "world units", &[("QD score", &|m| m.qd_score)]),
+            chart(
+                "QD score",
+                "world units",
+                &[("QD score", &|m, _| m.qd_score)],
+            ),
         ),
         (
             "best",
             chart(
                 "Maximum fitness",
                 "world units",
-                &[("best", &|m| m.max_fitness)],
+                &[("best", &|m, _| m.max_fitness)],
             ),
         ),
         (
@@ -170,9 +174,9 @@ fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
                 "What became of the children",
                 "% of an iteration's",
                 &[
-                    ("valid", &|m| share(m.valid, m)),
-                    ("runnable", &|m| share(m.runnable, m)),
-                    ("accepted", &|m| share(m.accepted, m)),
+                    ("valid", &|m, _| share(m.valid, m)),
+                    ("runnable", &|m, _| share(m.runnable, m)),
+                    ("accepted", &|m, _| share(m.accepted, m)),
                 ],
             ),
         ),
@@ -307,14 +311,20 @@ fn page(store: &Store) -> anyhow::Result<String> {
 
 /// The settings as lines of name and value.
 fn flat(toml: &str) -> Vec<(String, String)> {
-    let mut table = String::new();
-    let mut lines = Vec::new();
-    for line in toml.lines() {
-        if let Some(name) = line.strip_prefix('[').and_then(|l| l.strip_suffix(']')) {
-            table = format!("{name}.");
-        } else if let Some((name, value)) = line.split_once(" = ") {
-            lines.push((format!("{table}{name}"), value.to_owned()));
+    fn add(name: &str, value: &toml::Value, lines: &mut Vec<(String, String)>) {
+        match value {
+            toml::Value::Table(table) => {
+                for (key, value) in table {
+                    let dot = if name.is_empty() { "" } else { "." };
+                    add(&format!("{name}{dot}{key}"), value, lines);
+                }
+            }
+            value => lines.push((name.to_owned(), value.to_string())),
         }
+    }
+    let mut lines = Vec::new();
+    if let Ok(table) = toml.parse::<toml::Table>() {
+        add("", &toml::Value::Table(table), &mut lines);
     }
     lines
 }

@@ -39,6 +39,9 @@ pub(super) fn base_url(endpoint: &str) -> Result<String, Error> {
             "leave them out; a key comes from the environment variable that key_env names",
         ));
     }
+    if authority.port().is_none() && authority.as_str() != authority.host() {
+        return Err(wrong("its port is not a number up to 65535"));
+    }
     if uri.query().is_some() || text.contains('#') {
         return Err(wrong("it has a part after ? or #"));
     }

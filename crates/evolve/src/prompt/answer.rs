@@ -33,6 +33,12 @@ pub(super) fn of_chat(text: &str, cut: bool, form: Answer, parent: &str) -> Resu
         Answer::Program => program(text, cut).ok_or_else(|| no_program(cut))?,
         // The end of a cut edit is missing, also where what is there applies.
         Answer::Diff | Answer::Replace if cut => return Err(no_program(cut)),
+        Answer::Diff | Answer::Replace if text.len() > LONGEST => {
+            return Err(Reason::new(
+                "answer-too-long",
+                "the edit has more than 64 KB",
+            ));
+        }
         Answer::Diff => Diff::parse(text)
             .map_err(|e| misfit(&e))?
             .apply(parent)

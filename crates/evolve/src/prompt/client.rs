@@ -199,7 +199,17 @@ impl Client {
                 .backoff
                 .mul_f64(f64::from(1_u32 << attempt.min(16)) * jitter());
             attempt += 1;
-            nap(wait.max(asked).min(LONGEST_WAIT), stop);
+            // Those told to wait alike do not come back at once.
+            let spread = self.backoff.mul_f64(jitter());
+            let wait = wait.max(asked).min(LONGEST_WAIT);
+            nap(
+                wait + if asked.is_zero() {
+                    Duration::ZERO
+                } else {
+                    spread
+                },
+                stop,
+            );
         }
     }
 
@@ -253,23 +263,30 @@ impl Client {
             .map(|to| format!("redirected to {}", self.quoted(to)));
         let mut bytes = Vec::new();
         // What could be read of the explanation is good enough.
-        let _ = response
+        let read = response
             .into_body()
             .into_reader()
             .take(EXPLANATION)
             .read_to_end(&mut bytes);
+        let slow = read.is_err_and(|e| matches!(ureq::Error::from(e), ureq::Error::Timeout(_)));
         let said = moved.unwrap_or_else(|| self.quoted(&explanation(&bytes)));
         let failure = Failure::new(
             "endpoint-status",
             format!("{}: status {status}: {said}", self.base),
         );
         match status {
-            408 | 409 | 429 | 500..=599 => Failure {
+            408 | 409 | 429 | 500..=599 if !slow => Failure {
                 retry: Some(wait),
                 ..failure
             },
             _ => failure,
         }
+    }
+
+    /// An answer of another shape than asked for, with what it says.
+    pub fn odd(&self, why: impl std::fmt::Display, answer: &Value) -> Failure {
+        let said = self.quoted(&explanation(answer.to_string().as_bytes()));
+        Failure::new("endpoint-answer", format!("{}: {why}: {said}", self.base))
     }
 
     /// A failure without an answer.

@@ -1,5 +1,6 @@
 //! Many requests at a time, their answers in order, and an end to asking where an endpoint is down.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use super::answer::{self, STACK};
-use super::client::{Client, Failure};
+use super::client::Client;
 use super::settings::{Api, Settings};
 use super::wire::{Prompt, Reply};
 use crate::Reason;
@@ -46,7 +47,7 @@ struct Shared {
     /// The last of them.
     last: Mutex<Option<Reason>>,
     halt: AtomicBool,
-    /// Whether the first request tells if the endpoint is up again: it goes alone, and once.
+    /// Whether the first request tells if the endpoint is up again: it goes alone.
     probing: bool,
 }
 
@@ -137,7 +138,12 @@ impl Shared {
         let (program, cost) = if self.given_up() {
             (Err(self.down()), Cost::default())
         } else {
-            self.ask(job, self.probing && index == 0)
+            // A worker that panicked would be waited for.
+            let asked = catch_unwind(AssertUnwindSafe(|| self.ask(job)));
+            asked.unwrap_or_else(|_| {
+                let why = "reading the answer panicked; this is a mistake here, please report it";
+                (Err(Reason::new("answer-no-program", why)), Cost::default())
+            })
         };
         let crossed = job.crossed;
         Some((
@@ -163,15 +169,14 @@ impl Shared {
         )
     }
 
-    fn ask(&self, job: &Job, once: bool) -> (Result<String, Reason>, Cost) {
-        let retries = if once { 0 } else { self.settings.retries };
+    fn ask(&self, job: &Job) -> (Result<String, Reason>, Cost) {
+        let retries = self.settings.retries;
         let answer = self
             .client
             .post_repeatedly(job.prompt.path(), &job.body, retries, &self.halt)
             .and_then(|answer| {
-                Reply::read(&answer, self.settings.api, &job.prompt).map_err(|why| {
-                    Failure::new("endpoint-answer", format!("{}: {why}", self.client.base()))
-                })
+                Reply::read(&answer, self.settings.api, &job.prompt)
+                    .map_err(|why| self.client.odd(why, &answer))
             });
         match answer {
             Ok(reply) => {
@@ -183,6 +188,8 @@ impl Shared {
                     *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
                         Some(failure.reason.clone());
                     self.failures.fetch_add(1, SeqCst);
+                } else {
+                    self.failures.store(0, SeqCst);
                 }
                 (Err(failure.reason), Cost::default())
             }

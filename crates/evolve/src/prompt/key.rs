@@ -27,7 +27,8 @@ impl Key {
         if name.is_empty() {
             return Ok(None);
         }
-        if name.contains(['=', '\0']) {
+        let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        if !name.bytes().all(is_name) {
             return Err(setting(
                 "key_env",
                 "is not the name of an environment variable",

@@ -17,13 +17,26 @@ impl Search<'_> {
             Ok(())
         })?;
         for child in &children {
+            self.missing(child.id)?;
             self.tell(child);
             self.count(child);
             if self.complete() {
                 self.turn();
             }
         }
-        Ok(())
+        self.missing(end.max(self.next))
+    }
+
+    /// Refuses a store where the next child is not the one with this id.
+    fn missing(&self, id: u64) -> Result<(), Error> {
+        match id == self.next {
+            true => Ok(()),
+            false => Err(Error::file(
+                self.store.folder().join(crate::store::DATABASE),
+                format!("damaged: child {} is missing", self.next),
+                "the run can be looked at, but not resumed",
+            )),
+        }
     }
 
     /// Places fresh children in the archive and writes them, with the metrics of iterations they complete.
