@@ -178,6 +178,43 @@ fn a_damaged_run_is_reported_and_not_made_worse() {
 }
 
 #[test]
+fn numbers_that_cannot_be_do_not_get_into_a_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    fails(f, &["evolve", "--rng", "9223372036854775808"], 2, &["rng"]);
+    std::fs::write(f.join("cpu.toml"), "[python]\ncpu_seconds = -1.0\n").unwrap();
+    for command in ["walker", "simulate"] {
+        let arguments = [command, "square", "--config", "cpu.toml"];
+        fails(f, &arguments, 2, &["python.cpu_seconds"]);
+    }
+    let start = ["evolve", "--evaluations", "40", "--out", "run"];
+    std::fs::write(f.join("small.toml"), "pictures = false\n").unwrap();
+    ok(f, &[&start[..], &["--config", "small.toml"]].concat());
+    let before = content(&f.join("run"));
+    let settings = std::fs::read(f.join("run/settings.toml")).unwrap();
+    for (flag, number) in [
+        ("--evaluations", "18446744073709551615"),
+        ("--threads", "100000"),
+    ] {
+        let name = flag.trim_start_matches('-');
+        fails(f, &["resume", "run", flag, number], 2, &[name]);
+    }
+    assert_eq!(
+        std::fs::read(f.join("run/settings.toml")).unwrap(),
+        settings
+    );
+    assert_eq!(content(&f.join("run")), before);
+    ok(f, &["stats", "run"]);
+
+    // A child that a repair of the file lost.
+    let db = rusqlite::Connection::open(f.join("run/run.sqlite")).unwrap();
+    db.execute("DELETE FROM source WHERE id = 17", []).unwrap();
+    drop(db);
+    let arguments = ["resume", "run", "--evaluations", "80"];
+    fails(f, &arguments, 1, &["run.sqlite", "child 17 is missing"]);
+}
+
+#[test]
 fn two_processes_do_not_write_one_run() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();

@@ -83,6 +83,35 @@ fn whatever_a_model_draws_parses_and_does_not_depend_on_threads() {
 }
 
 #[test]
+fn operators_that_share_a_model_do_not_wait_for_each_other_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("short.py"), SHORT).unwrap();
+    let run = |out: &str, threads: usize| {
+        let sections = "[line]\nmax_tokens = 20\n[diff]\nmax_tokens = 24\n";
+        config(f, &format!("threads = {threads}\n{sections}"));
+        let arguments = [
+            "evolve",
+            "--config",
+            "tiny.toml",
+            "--seed",
+            "short.py",
+            "--operator",
+            "line",
+            "--operator",
+            "diff",
+            "--evaluations",
+            "160",
+            "--out",
+            out,
+        ];
+        ok(f, &arguments);
+        content(&f.join(out))
+    };
+    same(&run("two", 2), &run("three", 3), "the model's threads");
+}
+
+#[test]
 fn an_interrupted_run_with_a_model_ends_as_if_it_had_not_been() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
