@@ -110,7 +110,8 @@ pub(super) fn is_text(line: &[u8]) -> bool {
 pub(super) fn is_cut(text: &[u8], at: usize) -> bool {
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.') || !b.is_ascii();
     let last = at.checked_sub(1).map_or(b' ', |last| text[last]);
-    !matches!(last, b' ' | b'\t') && !(is_word(&last) && text.get(at).is_some_and(is_word))
+    let splits = is_word(&last) && text.get(at).is_some_and(is_word);
+    !(splits || matches!(last, b' ' | b'\t'))
 }
 
 /// Whether two texts differ in more than blank lines and blanks at lines' ends.

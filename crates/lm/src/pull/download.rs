@@ -195,6 +195,14 @@ impl Client {
             (code, _) if code.is_server_error() => return Ok(Some(status(code))),
             (code, _) => return Err(refused(url, code)),
         };
+        // A cut of such a body would look like its end; a body in chunks says where it ends.
+        let chunked = headers.contains_key(header::TRANSFER_ENCODING);
+        if !checked && total.is_none() && (start > 0 || !chunked) {
+            part.discard();
+            return Ok(Some(
+                "the server does not say how long the file is".to_owned(),
+            ));
+        }
         let mut file = part.open(start)?;
         part.note(value(headers, &header::ETAG));
         let mut body = response.into_body().into_reader();
