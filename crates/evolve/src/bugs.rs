@@ -77,7 +77,7 @@ pub fn usual_trials(operator: &str) -> u64 {
 /// Measures every operator on every task with every number of bugs, and calls `observe` as it goes on. Once `stop` is
 /// set it returns what is complete.
 ///
-/// The tallies are a function of the plan (but for [`Spent::seconds`]) as far as operators are one of their requests;
+/// What is complete goes to `tallies`, also where an error ends it or a stop. The tallies are a function of the plan (but for [`Spent::seconds`]) as far as operators are one of their requests;
 /// the number of threads changes nothing.
 ///
 /// # Errors
@@ -85,15 +85,16 @@ pub fn usual_trials(operator: &str) -> u64 {
 pub fn run(
     plan: &Plan,
     stop: &AtomicBool,
+    tallies: &mut Vec<Tally>,
     observe: &mut dyn FnMut(&Progress),
-) -> Result<Vec<Tally>, Error> {
+) -> Result<(), Error> {
     plan.settings.check()?;
     let threads = match plan.settings.threads {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         n => n,
     };
     let programs: usize = plan.tasks.iter().map(|task| task.bugs()).sum();
-    let (mut tallies, mut done) = (Vec::new(), 0);
+    let mut done = 0;
     for task in &plan.tasks {
         let operators = operators(plan, task)?;
         let trials = |name| plan.trials.unwrap_or_else(|| usual_trials(name));
@@ -149,7 +150,7 @@ pub fn run(
             Ok(())
         })?;
     }
-    Ok(tallies)
+    Ok(())
 }
 
 /// The settings of operators as a task wants them: what they are told, and which names they may write.

@@ -36,7 +36,8 @@ fn bugs(args: &BugsArgs) -> Done {
                 .expect("a valid template"),
         );
     let began = Instant::now();
-    let measured = bugs::run(&plan, &stop, &mut |p| {
+    let mut tallies = Vec::new();
+    let measured = bugs::run(&plan, &stop, &mut tallies, &mut |p| {
         let rate = p.done as f64 / began.elapsed().as_secs_f64().max(1e-3);
         bar.set_length(p.target);
         bar.set_position(p.done);
@@ -50,7 +51,10 @@ fn bugs(args: &BugsArgs) -> Done {
         ));
     });
     bar.finish_and_clear();
-    let tallies = measured?;
+    if tallies.is_empty() {
+        measured?;
+        return Err(interrupted());
+    }
     let result = json!({
         "rng": plan.settings.rng,
         "message": bugs::MESSAGE,
@@ -68,13 +72,18 @@ fn bugs(args: &BugsArgs) -> Done {
             say!("{}", file.display())?;
         }
     }
+    measured?; // what was complete before is written and shown
     if stop.load(Ordering::Relaxed) {
-        return Err(Failure {
-            code: 130,
-            error: anyhow!("interrupted; what is complete is shown, the rest is lost"),
-        });
+        return Err(interrupted());
     }
     Ok(())
+}
+
+fn interrupted() -> Failure {
+    Failure {
+        code: 130,
+        error: anyhow!("interrupted; what is complete is shown, the rest is lost"),
+    }
 }
 
 /// What the command line asks for, as far as it can be checked at once.
