@@ -174,10 +174,10 @@ fn changed(parent: &str, written: &Written<Writing>) -> Result<String, Reason> {
             }
             let text = String::from_utf8_lossy(text);
             let diff = edit::diff::Diff::parse(&text)
-                .map_err(|e| Reason::new("not-a-diff", e.to_string()))?;
+                .map_err(|e| Reason::new("edit-does-not-apply", e.to_string()))?;
             let applied = diff
                 .apply(parent)
-                .map_err(|e| Reason::new("does-not-apply", e.to_string()))?;
+                .map_err(|e| Reason::new("edit-does-not-apply", e.to_string()))?;
             match applied == parent {
                 true => Err(failure(written)),
                 false => Ok(applied),
