@@ -143,21 +143,12 @@ impl Tokenizer {
     ///
     /// A control character may have no token (SmolLM2 lacks six of them); it is left out.
     pub fn encode(&self, text: &str) -> Vec<u32> {
-        // Encoding fails only without an unknown token, which a vocabulary of all bytes never needs.
-        self.inner
-            .encode_fast(text, false)
-            .map(|e| e.get_ids().to_vec())
-            .unwrap_or_default()
+        ids(&self.inner, text)
     }
 
     /// The tokens of a text that goes on another: their bytes are the text's, no space before it.
     pub fn encode_within(&self, text: &str) -> Vec<u32> {
-        self.within
-            .as_deref()
-            .unwrap_or(&self.inner)
-            .encode_fast(text, false)
-            .map(|e| e.get_ids().to_vec())
-            .unwrap_or_default()
+        ids(self.within.as_deref().unwrap_or(&self.inner), text)
     }
 
     /// The token that the model was trained to see before a text, where there is one.
@@ -236,6 +227,14 @@ impl std::fmt::Debug for Tokenizer {
     }
 }
 
+fn ids(tokenizer: &tokenizers::Tokenizer, text: &str) -> Vec<u32> {
+    // Encoding fails only without an unknown token, which a vocabulary of all bytes never needs.
+    tokenizer
+        .encode_fast(text, false)
+        .map(|e| e.get_ids().to_vec())
+        .unwrap_or_default()
+}
+
 /// Names the field that makes a tokenizer one whose tokens are more than parts of the text.
 fn plain(tokenizer: &Value) -> Result<(), &'static str> {
     let model = tokenizer.get("model").unwrap_or(&Value::Null);
@@ -262,15 +261,13 @@ fn without_prefix(part: &mut Value) -> bool {
             *part = json!({"type": "Sequence", "normalizers": []});
             true
         }
-        Some("Metaspace") => {
-            let prefixed = prefixes(part);
-            part["prepend_scheme"] = json!("never");
-            part["add_prefix_space"] = json!(false);
-            prefixed
-        }
-        Some("ByteLevel") => {
+        Some(kind @ ("Metaspace" | "ByteLevel")) => {
+            let named_scheme = kind == "Metaspace";
             let prefixed = prefixes(part);
             part["add_prefix_space"] = json!(false);
+            if named_scheme {
+                part["prepend_scheme"] = json!("never");
+            }
             prefixed
         }
         _ => {

@@ -12,10 +12,23 @@ const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/tiny/llama"
 
 fn config(folder: &Path, more: &str) {
     let text = format!(
-        "pictures = false\nevaluations = 48\n[search]\nreplicas = 2\nbatch = 8\n[sodarace]\nseconds = 0.5\n\
+        "pictures = false\n[search]\nreplicas = 2\nbatch = 8\n[sodarace]\nseconds = 0.5\n\
          [model]\npath = {TINY:?}\n{more}"
     );
     std::fs::write(folder.join("tiny.toml"), text).unwrap();
+}
+
+/// Runs from the short program in `short.py`, with what `config` wrote.
+fn evolve(folder: &Path, operators: &[&str], evaluations: u64, out: &str) {
+    let evaluations = evaluations.to_string();
+    let mut arguments = vec!["evolve", "--config", "tiny.toml", "--seed", "short.py"];
+    arguments.extend(
+        operators
+            .iter()
+            .flat_map(|operator| ["--operator", operator]),
+    );
+    arguments.extend(["--evaluations", &evaluations, "--out", out]);
+    ok(folder, &arguments);
 }
 
 /// A program short enough for the tiny model to read twice.
@@ -38,20 +51,7 @@ fn whatever_a_model_draws_parses_and_does_not_depend_on_threads() {
             &format!("threads = 1\n[{operator}]\nmax_tokens = {most}\n"),
         );
         let run = |out: &str| {
-            ok(
-                f,
-                &[
-                    "evolve",
-                    "--config",
-                    "tiny.toml",
-                    "--seed",
-                    "short.py",
-                    "--operator",
-                    operator,
-                    "--out",
-                    out,
-                ],
-            );
+            evolve(f, &[operator], 48, out);
             content(&f.join(out))
         };
         let one = format!("{operator}-1");
@@ -90,22 +90,7 @@ fn operators_that_share_a_model_do_not_wait_for_each_other_for_ever() {
     let run = |out: &str, threads: usize| {
         let sections = "[line]\nmax_tokens = 20\n[diff]\nmax_tokens = 24\n";
         config(f, &format!("threads = {threads}\n{sections}"));
-        let arguments = [
-            "evolve",
-            "--config",
-            "tiny.toml",
-            "--seed",
-            "short.py",
-            "--operator",
-            "line",
-            "--operator",
-            "diff",
-            "--evaluations",
-            "160",
-            "--out",
-            out,
-        ];
-        ok(f, &arguments);
+        evolve(f, &["line", "diff"], 160, out);
         content(&f.join(out))
     };
     same(&run("two", 2), &run("three", 3), "the model's threads");
@@ -117,28 +102,8 @@ fn an_interrupted_run_with_a_model_ends_as_if_it_had_not_been() {
     let f = folder.path();
     std::fs::write(f.join("short.py"), SHORT).unwrap();
     config(f, "[line]\nmax_tokens = 20\n");
-    let evolve = |out: &str, evaluations: &str| {
-        ok(
-            f,
-            &[
-                "evolve",
-                "--config",
-                "tiny.toml",
-                "--seed",
-                "short.py",
-                "--operator",
-                "line",
-                "--operator",
-                "gp",
-                "--evaluations",
-                evaluations,
-                "--out",
-                out,
-            ],
-        );
-    };
-    evolve("whole", "64");
-    evolve("parts", "32");
+    evolve(f, &["line", "gp"], 64, "whole");
+    evolve(f, &["line", "gp"], 32, "parts");
     ok(f, &["resume", "parts", "--evaluations", "64"]);
     same(
         &content(&f.join("whole")),

@@ -14,8 +14,8 @@ pub struct LineOptions {
     pub rules: Rules,
     /// The first new line begins with exactly the blanks that the first old one begins with.
     pub force_indent: bool,
-    /// Bytes of the old lines that stay, as far as the rules take them; the first thing written after them (the first token, to a sampler) is not
-    /// what stood there. 0 leaves open where the new lines begin to differ.
+    /// Bytes of the old lines that stay, as far as the rules take them; the first thing written after them (the first
+    /// token, to a sampler) is not what stood there. 0 leaves open where the new lines begin to differ.
     pub keep: usize,
     /// How many lines may be written beyond the number of old ones, while the file is not valid yet.
     pub extra_lines: usize,
@@ -191,9 +191,7 @@ impl LineGuide {
     pub fn result(&self) -> Option<String> {
         self.state.done.then(|| self.job.file(&self.state.text))
     }
-}
 
-impl LineGuide {
     /// The whole new file where the new lines have no end yet: they are cut back, as little as need be, to where closing
     /// the open brackets ends the line; the old lines that they do not replace follow, or else all of them. `None`:
     /// nowhere does that make a valid file that is another.

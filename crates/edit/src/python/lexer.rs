@@ -372,7 +372,7 @@ impl Prefix {
                 false if self.kind.keyword_name && named.is_some() => Tok::KeywordName,
                 false => Tok::NewName,
             };
-            let scopes = self.scopes.len();
+            let scope = self.scopes.last().copied().unwrap_or(0);
             if std::mem::take(&mut self.defining) {
                 self.scopes.push(self.parser.blocks.len() as u8);
             }
@@ -381,7 +381,6 @@ impl Prefix {
             // The module that names are imported from is not bound.
             let bound = !self.kind.attribute && self.parser.top().st != St::FromPath;
             if bound && matches!(tok, Tok::NewName | Tok::ModuleName) {
-                let scope = self.scopes[..scopes].last().copied().unwrap_or(0);
                 let unread_in = if self.parser.in_targets() {
                     self.statement
                 } else {

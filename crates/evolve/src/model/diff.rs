@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use edit::guide::{DiffGuide, DiffOptions, Guide};
-use lm::{End, Sampling, Task, Written};
+use edit::guide::{DiffGuide, DiffOptions, Guide, Rules};
+use lm::{End, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::line::{MAX_LINE, is_worth_changing};
 use super::settings;
-use super::writer::{Beginning, Writer, children, deal, failure, rules, weighted};
+use super::writer::{Beginning, Writer, children, deal, failure, rules, sampling, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -112,7 +112,10 @@ impl Diff {
             crossed: partner.is_some(),
             beginning: self.writer.read(&text, settings.max_tokens),
             options: DiffOptions {
-                rules: rules(&names, settings.known_names, settings.comments),
+                rules: match settings.constrained {
+                    true => rules(&names, settings.known_names, settings.comments),
+                    false => Rules::any(),
+                },
                 max_added: most,
                 max_removed: most,
                 max_line: MAX_LINE,
@@ -200,10 +203,7 @@ impl Operator for Diff {
         let mut proposals = self.writer.write(
             streams,
             self.settings.tries,
-            Sampling {
-                temperature: self.settings.temperature as f32,
-                min_p: self.settings.min_p as f32,
-            },
+            sampling(self.settings.temperature, self.settings.min_p),
             stop,
             |child, rng| {
                 let owner = owners[child];

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use edit::guide::{LineGuide, LineOptions, Rules};
-use lm::{End, Sampling, Task};
+use lm::{End, Task};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use super::settings;
-use super::writer::{Beginning, Writer, children, deal, failure, rules, weighted};
+use super::writer::{Beginning, Writer, children, deal, failure, rules, sampling, weighted};
 use crate::operator::{Operator, Proposal, Request};
 use crate::{Error, Reason};
 
@@ -131,10 +131,7 @@ impl Operator for Line {
         let proposals = self.writer.write(
             streams,
             self.settings.tries,
-            Sampling {
-                temperature: self.settings.temperature as f32,
-                min_p: self.settings.min_p as f32,
-            },
+            sampling(self.settings.temperature, self.settings.min_p),
             stop,
             |child, rng| {
                 let owner = owners[child];

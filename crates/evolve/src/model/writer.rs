@@ -170,7 +170,8 @@ impl Writer {
     ) -> Vec<Proposal> {
         let began = Instant::now();
         let mut waited = Duration::ZERO;
-        let mut proposals: Vec<Option<Proposal>> = vec![None; children.len()];
+        let mut programs = vec![None; children.len()];
+        let mut costs = vec![Cost::default(); children.len()];
         // Counted once a call, whether or not an earlier one had it read: a resumed run counts the same.
         let mut seen = HashSet::new();
         let mut open: Vec<usize> = (0..children.len()).collect();
@@ -181,24 +182,13 @@ impl Writer {
                 let rng = ChaCha8Rng::seed_from_u64(children[child].random());
                 match task(child, rng) {
                     Ok(task) => {
-                        let mut cost = proposals[child]
-                            .take()
-                            .map_or_else(Cost::default, |p| p.cost);
                         if seen.insert(task.beginning.clone()) {
-                            cost.prompt_tokens += task.beginning.len() as u32;
+                            costs[child].prompt_tokens += task.beginning.len() as u32;
                         }
-                        owners.push((child, cost));
+                        owners.push(child);
                         tasks.push(task);
                     }
-                    Err(reason) => {
-                        let cost = proposals[child]
-                            .take()
-                            .map_or_else(Cost::default, |p| p.cost);
-                        proposals[child] = Some(Proposal {
-                            cost,
-                            ..Err(reason).into()
-                        });
-                    }
+                    Err(reason) => programs[child] = Some(Err(reason)),
                 }
             }
             // Locked outside the pool: a thread of it that waits takes up other work, another operator's too.
@@ -213,25 +203,24 @@ impl Writer {
                 .threads
                 .install(|| engine.write(tasks, sampling, &|| stop.load(Relaxed)));
             drop(generator);
-            for ((child, mut cost), written) in owners.into_iter().zip(written) {
-                cost.tokens += (written.drawn + written.forced) as u32;
+            for (child, written) in owners.into_iter().zip(written) {
+                costs[child].tokens += (written.drawn + written.forced) as u32;
                 let program = finish(child, written);
                 if program.is_err() && !stop.load(Relaxed) {
                     open.push(child);
                 }
-                proposals[child] = Some(Proposal {
-                    cost,
-                    ..program.into()
-                });
+                programs[child] = Some(program);
             }
         }
         let spent = began.elapsed().saturating_sub(waited);
         let seconds = spent.as_secs_f64() / children.len().max(1) as f64;
-        let proposals = proposals.into_iter().map(|proposal| {
-            let mut proposal = proposal.expect("every child is drawn");
-            proposal.cost.seconds = seconds;
-            proposal
-        });
+        let proposals = programs
+            .into_iter()
+            .zip(costs)
+            .map(|(program, cost)| Proposal {
+                cost: Cost { seconds, ..cost },
+                ..program.expect("every child is drawn").into()
+            });
         proposals.collect()
     }
 }
@@ -275,6 +264,14 @@ impl Beginning {
     /// Bytes of the text.
     pub fn len(&self) -> usize {
         self.text.len()
+    }
+}
+
+/// How tokens are drawn, from the settings.
+pub(super) fn sampling(temperature: f64, min_p: f64) -> Sampling {
+    Sampling {
+        temperature: temperature as f32,
+        min_p: min_p as f32,
     }
 }
 

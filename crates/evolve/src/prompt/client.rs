@@ -200,16 +200,11 @@ impl Client {
                 .mul_f64(f64::from(1_u32 << attempt.min(16)) * jitter());
             attempt += 1;
             // Those told to wait alike do not come back at once.
-            let spread = self.backoff.mul_f64(jitter());
-            let wait = wait.max(asked).min(LONGEST_WAIT);
-            nap(
-                wait + if asked.is_zero() {
-                    Duration::ZERO
-                } else {
-                    spread
-                },
-                stop,
-            );
+            let spread = match asked.is_zero() {
+                true => Duration::ZERO,
+                false => self.backoff.mul_f64(jitter()),
+            };
+            nap(wait.max(asked).min(LONGEST_WAIT) + spread, stop);
         }
     }
 

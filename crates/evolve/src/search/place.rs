@@ -17,18 +17,18 @@ impl Search<'_> {
             Ok(())
         })?;
         for child in &children {
-            self.missing(child.id)?;
+            self.expect(child.id)?;
             self.tell(child);
             self.count(child);
             if self.complete() {
                 self.turn();
             }
         }
-        self.missing(end.max(self.next))
+        self.expect(end.max(self.next))
     }
 
     /// Refuses a store where the next child is not the one with this id.
-    fn missing(&self, id: u64) -> Result<(), Error> {
+    fn expect(&self, id: u64) -> Result<(), Error> {
         match id == self.next {
             true => Ok(()),
             false => Err(Error::file(
