@@ -25,7 +25,7 @@
 //! replacement field, which cannot end there; more than 20 nested loops, `try` and `with`; integers of more than 4,300
 //! digits; `from __future__ import` late or of unknown features; assignment to an attribute `__debug__`.
 //!
-//! Names and scopes, which the automaton does not track: two parameters, keyword arguments or captures of one name;
+//! Names and scopes, which the automaton does not track: two keyword arguments or captures of one name;
 //! `global` and `nonlocal` of names used before, of parameters, or unbound; `:=` that rebinds a comprehension's variable
 //! or stands in one in a class; patterns that others make unreachable or that bind different names; `yield` in
 //! comprehensions; `return` with a value in an asynchronous generator; some asynchronous comprehensions nested in others;
@@ -101,6 +101,8 @@ pub struct Prefix {
     others: Vec<Parser>,
     names: Option<Arc<Names>>,
     bound: Option<Arc<Bound>>,
+    /// The parameters of the functions and lambdas under way.
+    parameters: Option<Arc<Bound>>,
     /// For each function or class around, how many blocks were open where it was defined.
     scopes: SmallVec<[u8; 4]>,
     /// Which attributes may be asked of what was read last, or of what stands before the dot.
@@ -119,6 +121,7 @@ impl Clone for Prefix {
             scopes: SmallVec::from_slice(&self.scopes),
             names: self.names.clone(),
             bound: self.bound.clone(),
+            parameters: self.parameters.clone(),
             ..*self
         }
     }
@@ -152,6 +155,7 @@ impl Prefix {
             others: Vec::new(),
             names: None,
             bound: None,
+            parameters: None,
             scopes: SmallVec::new(),
             asked: Asked::Anything,
             callee: None,

@@ -249,6 +249,26 @@ fn open_brackets_are_closed() {
 }
 
 #[test]
+fn a_parameter_is_named_once() {
+    valid(&[
+        "def f(a, b, a2, *c, d, **e): pass",
+        "def f(a=lambda a: a, b=lambda a, b: (lambda b, a: a)): pass",
+        "f = lambda x: 0, lambda x: lambda x: x",
+        "def f(a):\n  def f(a): pass\n  return lambda a: a",
+        "match (lambda a: a, lambda a: a):\n  case x: pass",
+        "def f(a, /, *, b): return f(a=a, b=b)",
+    ]);
+    dies(&[
+        "def f(a, a⟂): pass",
+        "def f(a, b=lambda a: 0, a⟂=1): pass",
+        "def f(a, *a⟂): pass",
+        "def f(*b, c, **b⟂): pass",
+        "lambda a, b, a⟂: 0",
+        "x = lambda a: lambda b, c, b⟂: 0",
+    ]);
+}
+
+#[test]
 fn a_dead_prefix_stays_dead() {
     let mut prefix = Prefix::new();
     assert!(!prefix.push(b')'));

@@ -373,6 +373,81 @@ fn a_hub_model_in_shards() {
     Checkpoint::open(folder.path()).unwrap();
 }
 
+/// What the hub's interface says of a version with one large file.
+fn version(server: &Server, commit: &str, file: &str, sum: &str) {
+    let listing = serde_json::json!({"sha": commit, "siblings": [
+        {"rfilename": "config.json"},
+        {"rfilename": file, "lfs": {"sha256": sum, "size": 1}},
+    ]});
+    let path = "/api/models/org/tiny?blobs=true";
+    server.put(path, "application/json", listing.to_string());
+}
+
+/// Puts the tiny model's files, its weights in two shards, under a commit.
+fn put_shards(server: &Server, commit: &str, shards: &[&str]) {
+    let base = format!("/org/tiny/resolve/{commit}");
+    let index = r#"{"weight_map": {"a": "one.safetensors", "b": "two.safetensors"}}"#;
+    let text =
+        |name: &str, bytes: Vec<u8>| server.put(&format!("{base}/{name}"), "text/plain", bytes);
+    text("config.json", tiny("llama/config.json"));
+    text("tokenizer.json", tiny("llama/tokenizer.json"));
+    text("model.safetensors.index.json", index.into());
+    for shard in shards {
+        text(shard, tiny("llama/model.safetensors"));
+    }
+}
+
+#[test]
+fn a_hub_model_is_of_one_version() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(Manner::default());
+    version(&server, "a1", "two.safetensors", "");
+    put_shards(&server, "a1", &["one.safetensors"]);
+    let error = fetch(&server, &TINY, None, folder.path()).unwrap_err();
+    assert!(error.to_string().contains("/a1/two.safetensors"), "{error}");
+    // while it was away, another version came
+    let weights = sum(&tiny("llama/model.safetensors"));
+    version(&server, "b2", "two.safetensors", &weights);
+    put_shards(&server, "b2", &["one.safetensors", "two.safetensors"]);
+    server.requests();
+    fetch(&server, &TINY, None, folder.path()).unwrap();
+    let asked = server.requests();
+    assert!(
+        asked.contains(&"/org/tiny/resolve/b2/one.safetensors".to_owned()),
+        "{asked:?}"
+    );
+    assert!(!asked.iter().any(|path| path.contains("a1")), "{asked:?}");
+    assert!(!folder.path().join(".version").exists());
+    Checkpoint::open(folder.path()).unwrap();
+}
+
+#[test]
+fn what_a_hub_says_is_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::new(Manner::default());
+    let model = Model {
+        file: Some("q.gguf"),
+        ..TINY
+    };
+    version(&server, "a1", "q.gguf", &sum(b"another"));
+    server.put(
+        "/org/tiny/resolve/a1/q.gguf",
+        BINARY,
+        tiny("llama-q8_0.gguf"),
+    );
+    let error = fetch(&server, &model, None, folder.path()).unwrap_err();
+    assert!(error.to_string().contains("SHA-256"), "{error}");
+    assert!(files(folder.path()).is_empty());
+    version(&server, "a1", "q.gguf", &sum(&tiny("llama-q8_0.gguf")));
+    let path = fetch(&server, &model, None, folder.path()).unwrap();
+    Checkpoint::open(&path).unwrap();
+    for wrong in ["{}", "<html>", r#"{"sha": "../main"}"#] {
+        server.put("/api/models/org/tiny?blobs=true", "text/html", wrong);
+        let error = fetch(&server, &TINY, None, folder.path()).unwrap_err();
+        assert!(error.to_string().contains("HF_ENDPOINT"), "{error}");
+    }
+}
+
 #[test]
 fn one_file_of_a_hub() {
     let folder = tempfile::tempdir().unwrap();
@@ -392,7 +467,7 @@ fn one_file_of_a_hub() {
     };
     let path = fetch(&server, &model, None, folder.path()).unwrap();
     assert_eq!(
-        server.requests()[1..],
+        server.requests()[2..],
         [
             "/org/tiny/resolve/main/q.gguf bytes=50000-",
             "/org/tiny/resolve/main/q.gguf bytes=100000-"

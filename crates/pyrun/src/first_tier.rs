@@ -291,12 +291,9 @@ fn explain(error: &MontyException, program: &str, setup: &Setup) -> Failure {
             .map(|(name, _)| name)
     };
     match error.exc_type() {
-        ExcType::SyntaxError => {
-            return Failure::Syntax {
-                line,
-                message: shorten(message),
-            };
-        }
+        // The program was parsed before: what is left is for CPython to judge, since the interpreter also calls
+        // its own limits so (`a[0], b = …`).
+        ExcType::SyntaxError => return Failure::unsupported(shorten(message)),
         ExcType::MemoryError => return Failure::Memory,
         ExcType::RecursionError => return Failure::Recursion,
         ExcType::NotImplementedError => {

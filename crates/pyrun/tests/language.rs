@@ -245,6 +245,8 @@ fn auto_asks_the_second_tier_for_what_the_first_lacks() {
         "def make_walker(): return [(3 > 2) - (2 > 3), True + True]",
         "def make_walker():\n  match 1:\n    case 1: return [1, 2]",
         "def make_walker(): return [complex(1, 2).real, 2] and [1, 2]",
+        "def make_walker():\n  a = [0, 0]\n  a[0], a[1] = 1, 2\n  return a",
+        "def make_walker():\n  a = [0]\n  for a[0] in [1, 2]: pass\n  return [1, a[0]]",
     ] {
         let failure = first.run(source).unwrap_err();
         assert_eq!(failure.reason(), "unsupported", "{source}\n{failure}");
@@ -258,6 +260,11 @@ fn auto_asks_the_second_tier_for_what_the_first_lacks() {
     assert!(matches!(
         auto.run("def make_walker(): return nothing"),
         Err(Failure::Exception { .. })
+    ));
+    // and what is wrong for both is wrong
+    assert!(matches!(
+        auto.run("def make_walker():\n  def f(a, a): return a\n  return [1]"),
+        Err(Failure::Syntax { line: 2, .. })
     ));
 }
 

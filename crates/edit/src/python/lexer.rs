@@ -348,7 +348,12 @@ impl Prefix {
             .find(|(k, _)| k.as_bytes() == &word[..])
         {
             self.defining = matches!(tok, Tok::Def | Tok::Class);
-            self.feed(*tok)
+            let fed = self.feed(*tok);
+            if matches!(tok, Tok::Def | Tok::Lambda) {
+                let frames = self.readings().map(|p| p.stack.len()).min();
+                Bound::leave(&mut self.parameters, frames.unwrap_or(0) as u16);
+            }
+            fed
         } else {
             let soft = match &word[..] {
                 b"match" => Some(Tok::Match),
@@ -372,12 +377,12 @@ impl Prefix {
                 false if self.kind.keyword_name && named.is_some() => Tok::KeywordName,
                 false => Tok::NewName,
             };
-            let scope = self.scopes.last().copied().unwrap_or(0);
+            let scope = self.scopes.last().map_or(0, |blocks| u16::from(*blocks));
             if std::mem::take(&mut self.defining) {
                 self.scopes.push(self.parser.blocks.len() as u8);
             }
             let callee = self.names.as_ref().and_then(|names| names.call(&word));
-            let fed = self.feed_either(tok, soft);
+            let fed = self.is_new_parameter(&word) && self.feed_either(tok, soft);
             // The module that names are imported from is not bound.
             let bound = !self.kind.attribute && self.parser.top().st != St::FromPath;
             if bound && matches!(tok, Tok::NewName | Tok::ModuleName) {
@@ -398,6 +403,22 @@ impl Prefix {
             fed
         };
         fed && self.between(b)
+    }
+
+    /// Notes a word if it is a parameter; `false`: its list has one of that name.
+    fn is_new_parameter(&mut self, word: &[u8]) -> bool {
+        let place = self.parser.top().st;
+        let parameter = matches!(place, St::ParamNext | St::ParamStar | St::ParamKwargs);
+        if !parameter || !self.others.is_empty() {
+            return true;
+        }
+        let frames = self.parser.stack.len() as u16;
+        Bound::leave(&mut self.parameters, frames + 1); // those of lambdas within
+        if Bound::within(&self.parameters, frames, word) {
+            return false;
+        }
+        Bound::add(&mut self.parameters, word, frames, 0);
+        true
     }
 
     fn operator(&mut self, bytes: [u8; 2], n: u8, b: u8) -> bool {
@@ -447,7 +468,7 @@ impl Prefix {
         let blocks = self.parser.blocks.len() as u8;
         while self.scopes.last().is_some_and(|scope| *scope >= blocks) {
             self.scopes.pop();
-            Bound::leave(&mut self.bound, blocks);
+            Bound::leave(&mut self.bound, u16::from(blocks));
         }
     }
 

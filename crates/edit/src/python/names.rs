@@ -388,15 +388,16 @@ pub(super) fn is_keyword(word: &[u8]) -> bool {
 #[derive(Debug)]
 pub(super) struct Bound {
     name: Box<[u8]>,
-    /// How many blocks were open where the function or class around was defined; 0: none.
-    scope: u8,
+    /// Of a name: how many blocks were open where the function or class around was defined; 0: none. Of a parameter:
+    /// how many frames.
+    scope: u16,
     /// The statement that assigns to it, which cannot read it; 0: none.
     unread_in: u32,
     older: Option<Arc<Bound>>,
 }
 
 impl Bound {
-    pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u8, unread_in: u32) {
+    pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u16, unread_in: u32) {
         *list = Some(Arc::new(Bound {
             name: name.into(),
             scope,
@@ -405,13 +406,20 @@ impl Bound {
         }));
     }
 
-    /// Forgets what was bound in functions and classes defined where so many blocks were open, or more.
-    pub(super) fn leave(list: &mut Option<Arc<Bound>>, blocks: u8) {
+    /// Forgets what was bound in this scope and those within.
+    pub(super) fn leave(list: &mut Option<Arc<Bound>>, scope: u16) {
         while let Some(bound) = list
-            && bound.scope >= blocks
+            && bound.scope >= scope
         {
             *list = bound.older.clone();
         }
+    }
+
+    /// Whether the name was bound in just this scope, the innermost of the list.
+    pub(super) fn within(list: &Option<Arc<Bound>>, scope: u16, name: &[u8]) -> bool {
+        std::iter::successors(list.as_deref(), |b| b.older.as_deref())
+            .take_while(|b| b.scope == scope)
+            .any(|b| &*b.name == name)
     }
 
     /// The names in the list.
