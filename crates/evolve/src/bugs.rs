@@ -6,13 +6,14 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::model::settings::Message;
-use crate::operator::{Active, Operator, Proposal, Request, Weights};
+use crate::operator::{Active, Cost, Operator, Proposal, Request, Weights};
 use crate::settings::Settings;
 use crate::{Error, prompt};
 
@@ -308,10 +309,12 @@ impl Cell<'_> {
                 count: count as usize,
                 rng: self.stream(tally.trials / BATCH),
             }];
-            let proposals = operator.propose(&mut requests, stop)?;
+            let began = Instant::now();
+            let mut proposals = operator.propose(&mut requests, stop)?;
             if stop.load(Relaxed) {
                 return Ok(None);
             }
+            Cost::spread(&mut proposals, began.elapsed().as_secs_f64());
             for Proposal { program, cost, .. } in proposals.into_iter().flatten() {
                 tally.cost.add(&cost);
                 match program {

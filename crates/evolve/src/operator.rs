@@ -52,6 +52,19 @@ pub struct Cost {
     pub dollars: f64,
 }
 
+impl Cost {
+    /// Where an operator gave no seconds to any child of a call, those of the call are spread over them.
+    pub(crate) fn spread(proposals: &mut [Vec<Proposal>], seconds: f64) {
+        let children = proposals.iter().map(Vec::len).sum::<usize>() as f64;
+        let told = |proposal: &Proposal| proposal.cost.seconds != 0.0;
+        if !proposals.iter().flatten().any(told) {
+            for proposal in proposals.iter_mut().flatten() {
+                proposal.cost.seconds = seconds / children;
+            }
+        }
+    }
+}
+
 impl From<Result<String, Reason>> for Proposal {
     /// A proposal that cost nothing worth counting.
     fn from(program: Result<String, Reason>) -> Self {

@@ -11,7 +11,7 @@ use rand_chacha::ChaCha8Rng;
 use super::evaluate::{Genome, News, Unborn};
 use super::guarded;
 use crate::Error;
-use crate::operator::{Active, Proposal, Request};
+use crate::operator::{Active, Cost, Proposal, Request};
 
 /// One replica's share of an iteration: a batch of changes of one parent.
 pub(super) struct Share {
@@ -101,20 +101,14 @@ impl Proposer<'_> {
             let why = format!("it proposed {counts:?} children where {wanted:?} were wanted");
             return Err(flaw(active.name, why));
         }
-        let children = wanted.iter().sum::<usize>() as f64;
-        let each = began.elapsed().as_secs_f64() / children;
-        let costs = || proposals.iter().flatten().map(|proposal| proposal.cost);
-        let amounts = costs().flat_map(|cost| [cost.seconds, cost.dollars]);
+        Cost::spread(&mut proposals, began.elapsed().as_secs_f64());
+        let costs = proposals.iter().flatten().map(|proposal| proposal.cost);
+        let amounts = costs.flat_map(|cost| [cost.seconds, cost.dollars]);
         if let Some(odd) = amounts
             .into_iter()
             .find(|amount| !(amount.is_finite() && *amount >= 0.0))
         {
             return Err(flaw(active.name, format!("it gave a cost of {odd}")));
-        }
-        if costs().all(|cost| cost.seconds == 0.0) {
-            for proposal in proposals.iter_mut().flatten() {
-                proposal.cost.seconds = each;
-            }
         }
         Ok(proposals)
     }
