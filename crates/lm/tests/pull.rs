@@ -441,7 +441,7 @@ fn what_a_hub_says_is_checked() {
     version(&server, "a1", "q.gguf", &sum(&tiny("llama-q8_0.gguf")));
     let path = fetch(&server, &model, None, folder.path()).unwrap();
     Checkpoint::open(&path).unwrap();
-    for wrong in ["{}", "<html>", r#"{"sha": "../main"}"#] {
+    for wrong in ["{}", "<html>", r#"{"sha": "../main"}"#, r#"{"sha": ""}"#] {
         server.put("/api/models/org/tiny?blobs=true", "text/html", wrong);
         let error = fetch(&server, &TINY, None, folder.path()).unwrap_err();
         assert!(error.to_string().contains("HF_ENDPOINT"), "{error}");

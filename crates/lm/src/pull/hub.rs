@@ -109,7 +109,9 @@ impl Version {
         };
         let listing: Listing = serde_json::from_str(&text)
             .ok()
-            .filter(|listing: &Listing| listing.sha.chars().all(|c| c.is_ascii_hexdigit()))
+            .filter(|Listing { sha, .. }| {
+                !sha.is_empty() && sha.chars().all(|c| c.is_ascii_hexdigit())
+            })
             .ok_or_else(|| {
                 let problem = "is not what a hub answers";
                 Error::Pull(fault(

@@ -1,4 +1,4 @@
-# expect: memory
+# expect: memory|time
 def make_walker():
     s = "abc"
     while True:
