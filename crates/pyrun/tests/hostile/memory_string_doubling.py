@@ -1,4 +1,4 @@
-# expect: memory|time
+# expect: memory
 def make_walker():
     s = "abc"
     while True:
