@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use mutate::{MadeWith, Reason};
 use qd::Axis;
 
-use crate::{Error, Reason};
+use crate::Error;
 
 /// What the search needs to know of a problem. A new domain is one file that implements this.
+///
+/// What operators are told of it stands in its section `[brief]` of the settings ([`mutate::Brief`]).
 pub trait Domain: Sync {
     /// The axes of behaviour space, whose names also name the columns of the store.
     fn axes(&self) -> Vec<Axis>;
@@ -16,12 +19,26 @@ pub trait Domain: Sync {
     /// # Errors
     /// What it needs cannot be started.
     fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error>;
+
+    /// Versions of what evaluations are made with outside of this program, by a short name.
+    fn made_with(&self) -> MadeWith {
+        MadeWith::new()
+    }
+}
+
+/// A program, and under what it is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Case<'a> {
+    /// The program.
+    pub program: &'a str,
+    /// What the domain varies from case to case, in a form that the domain reads; for Sodarace a terrain as JSON.
+    pub condition: &'a str,
 }
 
 /// Evaluates programs, on one thread.
 pub trait Evaluator: Send {
-    /// One result per program, in order. A result is a function of its program alone, never of its neighbours.
-    fn evaluate(&mut self, programs: &[&str]) -> Vec<Evaluation>;
+    /// One result per case, in order. A result is a function of its case alone, never of its neighbours.
+    fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation>;
 }
 
 /// What became of one program.
@@ -44,7 +61,7 @@ pub enum Outcome {
     Unscored(Reason),
     /// It yielded an artifact with a place in behaviour space and a fitness.
     Scored {
-        /// One number per axis.
+        /// One number per axis; those that are not finite numbers leave the child unscored.
         measures: Vec<f64>,
         /// Larger is better.
         fitness: f64,

@@ -1,56 +1,30 @@
 //! The search: operators propose programs, a domain evaluates them, an archive keeps the good and
 //! different ones, and a store remembers all of it.
 //!
-//! [`search::run`] is the loop; [`operator`], [`domain`] and [`store`] are what it joins.
+//! [`search::run`] is the loop; [`domain`] and [`store`] are what it joins with the operators of `mutate`.
 
 use std::path::PathBuf;
 
-use serde::{Deserialize, Serialize};
+use mutate::Reason;
 
-pub mod bugs;
 pub mod domain;
 pub mod export;
-pub mod gp;
-pub mod model;
-pub mod operator;
-pub mod prompt;
 pub mod search;
 pub mod settings;
 pub mod store;
-pub mod walkers;
 
-/// Why a child came to nothing: a short stable code for counting, and a sentence for people.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Reason {
-    /// Kebab-case, one of few.
-    pub code: String,
-    /// What happened, in words.
-    pub message: String,
-}
-
-impl Reason {
-    /// A reason from its code and its message.
-    pub fn new(code: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
-            code: code.into(),
-            message: message.into(),
-        }
-    }
+mutate::codes! {
+    /// Why the search itself takes no score.
+    CODES: "unscored";
+    NOT_FINITE "not-finite" "a measure or the fitness is not a finite number",
 }
 
 /// What stops a search or keeps it from starting; each says what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A setting that cannot be.
-    #[error("{field}: {why}; {mend}")]
-    Setting {
-        /// The setting's name as in the configuration file.
-        field: String,
-        /// What is wrong with it.
-        why: String,
-        /// What to do.
-        mend: String,
-    },
+    /// A setting that cannot be, a model that cannot be loaded, an operator that cannot go on.
+    #[error(transparent)]
+    Mutate(#[from] mutate::Error),
     /// A file that cannot be read or written.
     #[error("{}: {why}; {mend}", path.display())]
     File {
@@ -69,22 +43,9 @@ pub enum Error {
         /// What became of it.
         reason: Reason,
     },
-    /// A language model that cannot be loaded; says which file and what to do.
-    #[error("{0}")]
-    Model(String),
-    /// An evaluator that cannot work at all.
+    /// An evaluator that cannot work at all, or does not keep to its contract.
     #[error("the evaluator cannot work: {0}")]
     Evaluator(String),
-    /// An operator that cannot propose anything more.
-    #[error("the operator {name} cannot go on: {why}; {mend}")]
-    Operator {
-        /// Its name, as in the settings.
-        name: String,
-        /// What happened.
-        why: String,
-        /// What to do.
-        mend: String,
-    },
     /// The store's database.
     #[error("{}: {cause}; {mend}", path.display())]
     Database {
@@ -98,19 +59,13 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn setting(field: &str, why: impl Into<String>, mend: impl Into<String>) -> Self {
-        Self::Setting {
-            field: field.to_owned(),
-            why: why.into(),
-            mend: mend.into(),
-        }
+    /// A setting that cannot be: its name as in the configuration file, what is wrong, what to do.
+    pub fn setting(field: &str, why: impl Into<String>, mend: impl Into<String>) -> Self {
+        mutate::Error::setting(field, why, mend).into()
     }
 
-    pub(crate) fn file(
-        path: impl Into<PathBuf>,
-        why: impl ToString,
-        mend: impl Into<String>,
-    ) -> Self {
+    /// A file that cannot be read or written.
+    pub fn file(path: impl Into<PathBuf>, why: impl ToString, mend: impl Into<String>) -> Self {
         Self::File {
             path: path.into(),
             why: why.to_string(),

@@ -8,9 +8,9 @@
 //! depend on how many there are. Every replica of every iteration has random streams of its own, derived from
 //! the run's number, so a run taken up again needs nothing but what the store holds.
 //!
-//! Every operator proposes in a thread of its own (`propose`), children are evaluated by as many threads as the
-//! settings say (`evaluate`), and the caller's thread hands out the tasks, places the children
-//! and writes them (`place`).
+//! Every operator proposes in a thread of its own (`propose`) and hands its children on one by one, as many threads as
+//! the settings say evaluate them (`evaluate`), and the caller's thread hands out the tasks, places the children
+//! and writes them (`place`). Iterations are always asked for whole; children past the end of the run are dropped.
 
 use std::any::Any;
 use std::collections::BTreeMap;
@@ -23,12 +23,13 @@ use qd::{Archive, GridArchive};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::Error;
+use mutate::{Active, Lost, Proposal, Reason};
+
 use crate::domain::Domain;
-use crate::operator::{Active, Weights};
 use crate::settings::Settings;
 use crate::store::{Child, IterationMetrics, Store, Stretch, now};
-use evaluate::{Genome, News, Unborn};
+use crate::{Error, NOT_FINITE};
+use evaluate::{Bench, Genome, Unborn};
 use propose::{Clock, Proposer, Share, Task};
 
 mod evaluate;
@@ -62,6 +63,23 @@ pub struct Progress {
     pub proposing: f64,
 }
 
+/// What the threads report.
+enum News {
+    /// Children, but for their places in the map.
+    Evaluated(Vec<Child>),
+    /// A proposal that cannot be had again, on its way to its evaluation.
+    Arrived(u64, Proposal),
+    /// What an operator asked for and will not get.
+    Lost(Lost),
+    /// A thread cannot go on.
+    Failed(Error),
+    /// An operator's thread has ended.
+    Gone,
+}
+
+/// How long operators may take to end.
+const PATIENCE: Duration = Duration::from_secs(2);
+
 /// Runs the search in `store` to its end, or until `stop` is set, and calls `observe` as it goes on.
 /// `seed` is the program to start from; a run that has begun does not read it.
 ///
@@ -69,22 +87,6 @@ pub struct Progress {
 /// A setting out of its range, a seed that does not run, an evaluator that cannot start, an operator that cannot go on,
 /// a store that cannot be written. What was evaluated is in the store by then.
 pub fn run(
-    store: &mut Store,
-    domain: &dyn Domain,
-    seed: &str,
-    stop: &AtomicBool,
-    observe: &mut dyn FnMut(&Progress),
-) -> Result<Progress, Error> {
-    store.settings().check()?;
-    let operators = Weights::build(store.settings())?;
-    run_with(operators, store, domain, seed, stop, observe)
-}
-
-/// As [`run`], with operators of the caller's own in place of those of the settings.
-///
-/// # Errors
-/// As [`run`].
-pub fn run_with(
     operators: Vec<Active>,
     store: &mut Store,
     domain: &dyn Domain,
@@ -93,6 +95,7 @@ pub fn run_with(
     observe: &mut dyn FnMut(&Progress),
 ) -> Result<Progress, Error> {
     let settings = store.settings().clone();
+    settings.check()?;
     let archive = GridArchive::new(domain.axes())
         .map_err(|e| Error::setting("map", e.to_string(), "mend the range of that axis"))?;
     let threads = match settings.threads {
@@ -102,60 +105,82 @@ pub fn run_with(
     let evaluators = (0..threads)
         .map(|_| domain.evaluator())
         .collect::<Result<Vec<_>, _>>()?;
+    let stored = store.len()?;
+    let kept = store.kept()?.into_iter().collect();
+    log::info!("{stored} children in the store, {threads} evaluation threads");
 
     let (jobs, todo) = crossbeam_channel::unbounded();
     let (done, results) = crossbeam_channel::unbounded();
-    let (busy, clock, halt) = (AtomicU64::new(0), Clock::default(), AtomicBool::new(false));
-    let stored = store.len()?;
+    let (clock, halt) = (Clock::default(), AtomicBool::new(false));
+    let bench = Bench {
+        condition: store.condition().to_owned(),
+        axes: archive.axes().len(),
+        chunk: chunk_size(settings.iteration_size(), threads),
+        busy: AtomicU64::new(0),
+    };
     std::thread::scope(|scope| {
         for evaluator in evaluators {
-            let (todo, done, busy, halt) = (todo.clone(), done.clone(), &busy, &halt);
-            scope.spawn(move || evaluate::work(evaluator, &todo, &done, busy, halt));
+            let (todo, done, bench, halt) = (todo.clone(), done.clone(), &bench, &halt);
+            scope.spawn(move || bench.work(evaluator, &todo, &done, halt));
         }
-        let operators = operators
+        let operators: Vec<_> = operators
             .into_iter()
             .map(|active| {
                 let (tasks, receiver) = crossbeam_channel::unbounded();
-                let weight = active.weight;
+                let (name, weight) = (active.name, active.weight);
                 let proposer = Proposer {
                     active,
                     tasks: receiver,
                     jobs: jobs.clone(),
                     news: done.clone(),
-                    stored,
-                    chunk: chunk_size(settings.iteration_size(), threads),
                     clock: &clock,
                     halt: &halt,
                 };
                 scope.spawn(move || proposer.work());
-                (weight, tasks)
+                Line {
+                    name,
+                    weight,
+                    tasks,
+                }
             })
             .collect();
         drop((todo, done));
         let search = Search {
             settings,
+            working: operators.len(),
             operators,
             archive,
             stored,
+            kept,
             store,
             jobs,
             results,
             early: BTreeMap::new(),
-            busy: &busy,
+            busy: &bench.busy,
             clock: &clock,
+            halt: &halt,
             threads,
             placed: 0,
             next: 0,
             counts: Counts::default(),
             last_metrics: None,
             began: (now(), Instant::now()),
+            noted: Instant::now(),
             fresh: 0,
             tokens: 0,
+            lost: Lost::default(),
         };
         // Its end, good or bad, ends the threads: it closes the channels, and halts those at work.
         let _halt = OnDrop(&halt);
         search.run(seed, stop, observe)
     })
+}
+
+/// The way to an operator.
+struct Line {
+    name: &'static str,
+    weight: f64,
+    tasks: Sender<Task>,
 }
 
 /// Sets a flag when it goes, even in a panic.
@@ -191,18 +216,22 @@ struct Counts {
 
 struct Search<'a> {
     settings: Settings,
-    /// Of every operator its weight and the way to its thread.
-    operators: Vec<(f64, Sender<Task>)>,
+    operators: Vec<Line>,
+    /// Operators whose threads have not ended.
+    working: usize,
     archive: GridArchive<Genome>,
     store: &'a mut Store,
     /// Children in the store when this process began.
     stored: u64,
-    jobs: Sender<Vec<Unborn>>,
+    /// Proposals in the store whose children are not there yet, when this process began.
+    kept: BTreeMap<u64, Proposal>,
+    jobs: Sender<Unborn>,
     results: Receiver<News>,
     /// Children that are evaluated but not placed, since an older one is missing.
     early: BTreeMap<u64, Child>,
     busy: &'a AtomicU64,
     clock: &'a Clock,
+    halt: &'a AtomicBool,
     threads: usize,
     /// Iterations that are wholly in the archive.
     placed: u64,
@@ -212,8 +241,11 @@ struct Search<'a> {
     counts: Counts,
     last_metrics: Option<IterationMetrics>,
     began: (f64, Instant),
+    /// When the log was last told where the search stands.
+    noted: Instant,
     fresh: u64,
     tokens: u64,
+    lost: Lost,
 }
 
 impl Search<'_> {
@@ -230,11 +262,17 @@ impl Search<'_> {
         // A store that would not take some children must not be given those that follow them.
         let kept = match ended {
             Err(Error::Database { .. }) => Ok(()),
-            _ => self.keep(),
+            _ => self.wind_up(),
         };
         ended.and(kept)?;
         let progress = self.progress();
         observe(&progress);
+        log::info!(
+            "{} of {} evaluations, {}",
+            progress.evaluations,
+            progress.target,
+            summary(&progress.metrics)
+        );
         Ok(progress)
     }
 
@@ -268,12 +306,9 @@ impl Search<'_> {
             let ready = self.ready();
             if ready.is_empty() {
                 match self.results.recv_timeout(Duration::from_millis(100)) {
-                    Ok(news) => self.receive(news?),
+                    Ok(news) => self.receive(news)?,
                     Err(RecvTimeoutError::Timeout) => observe(&self.progress()),
                     Err(RecvTimeoutError::Disconnected) => return Err(lost()),
-                }
-                while let Ok(news) = self.results.try_recv() {
-                    self.receive(news?);
                 }
             } else {
                 self.append(ready)?;
@@ -281,6 +316,22 @@ impl Search<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Ends the operators, and writes what that and the end of the search leave at hand.
+    fn wind_up(&mut self) -> Result<(), Error> {
+        self.halt.store(true, Relaxed);
+        self.operators.clear();
+        let end = Instant::now() + PATIENCE;
+        while self.working > 0 {
+            match self.results.recv_deadline(end) {
+                // What goes wrong now changes nothing any more.
+                Ok(News::Failed(_)) => {}
+                Ok(news) => self.receive(news)?,
+                Err(_) => break,
+            }
+        }
+        self.keep()
     }
 
     /// Writes what the end of a search leaves at hand.
@@ -301,9 +352,31 @@ impl Search<'_> {
         self.note_stretch()
     }
 
-    fn receive(&mut self, children: Vec<Child>) {
-        self.early
-            .extend(children.into_iter().map(|child| (child.id, child)));
+    /// Takes this news and all that is there by now.
+    fn receive(&mut self, news: News) -> Result<(), Error> {
+        let mut arrived = Vec::new();
+        let mut next = Some(news);
+        while let Some(news) = next {
+            match news {
+                News::Evaluated(children) => {
+                    let children = children.into_iter().map(|child| (child.id, child));
+                    self.early.extend(children);
+                }
+                News::Arrived(id, proposal) => arrived.push((id, proposal)),
+                News::Lost(lost) => {
+                    self.lost.requests += lost.requests;
+                    self.lost.prompt_tokens += lost.prompt_tokens;
+                    self.lost.dollars += lost.dollars;
+                }
+                News::Failed(failure) => return Err(failure),
+                News::Gone => self.working -= 1,
+            }
+            next = self.results.try_recv().ok();
+        }
+        match arrived.is_empty() {
+            true => Ok(()),
+            false => self.store.keep(&arrived),
+        }
     }
 
     /// The next children to place, as far as they are here. Never past the end of an iteration, since
@@ -328,6 +401,7 @@ impl Search<'_> {
             threads: self.threads as u32,
             busy: progress.busy,
             proposing: progress.proposing,
+            lost: self.lost,
         };
         self.store.note_stretch(self.began.0, &stretch)
     }
@@ -343,9 +417,15 @@ impl Search<'_> {
             partner: None,
             proposal: Ok(seed.to_owned()).into(),
         };
-        let _ = self.jobs.send(vec![unborn]);
-        let child = self.results.recv().map_err(|_| lost())??.remove(0);
-        if let Some(reason) = child.reason {
+        let _ = self.jobs.send(unborn);
+        let child = match self.results.recv().map_err(|_| lost())? {
+            News::Evaluated(mut children) => children.remove(0),
+            News::Failed(failure) => return Err(failure),
+            _ => return Err(lost()),
+        };
+        let odd = || child.measures.iter().chain(&child.fitness).find(|x| !x.is_finite());
+        let odd = odd().map(|x| Reason::new(&NOT_FINITE, format!("its score holds {x}")));
+        if let Some(reason) = child.reason.clone().or(odd) {
             let name = self.settings.seed.clone();
             return Err(Error::Seed { name, reason });
         }
@@ -363,43 +443,51 @@ impl Search<'_> {
         }
     }
 
-    /// Draws parents for every replica of an iteration and hands them to the operators.
+    /// Draws parents for every replica of an iteration and hands them to the operators: always the whole of it, so that
+    /// a run taken up again or made longer asks what the whole run would have asked.
     fn commission(&mut self, iteration: u64) {
         let Settings { search, rng, .. } = &self.settings;
         let batch = u64::from(search.batch);
-        let total: f64 = self.operators.iter().map(|(weight, _)| weight).sum();
+        let total: f64 = self.operators.iter().map(|line| line.weight).sum();
         let mut shares: Vec<Vec<Share>> = self.operators.iter().map(|_| Vec::new()).collect();
         for replica in 0..search.replicas {
             let first = self.first_of(iteration) + u64::from(replica) * batch;
-            let end = (first + batch).min(self.settings.evaluations + 1);
-            if first >= end {
-                break;
-            }
             let mut draw = stream(*rng, iteration, replica, 0);
             let (_, parent) = self.archive.ask(&mut draw).expect("the seed lives there");
             let parent = parent.genotype.clone();
             let mut point = draw.random::<f64>() * total;
-            let chosen = self.operators.iter().position(|(weight, _)| {
-                point -= weight;
+            let chosen = self.operators.iter().position(|line| {
+                point -= line.weight;
                 point < 0.0
             });
+            let chosen = chosen.unwrap_or(self.operators.len() - 1);
             let mut draw = stream(*rng, iteration, replica, 2);
             let (_, partner) = self.archive.ask(&mut draw).expect("the seed lives there");
             let partner = Some(partner.genotype.clone()).filter(|genome| genome.id != parent.id);
-            shares[chosen.unwrap_or(self.operators.len() - 1)].push(Share {
+            let mut share = Share {
+                iteration,
                 replica,
                 first,
-                count: (end - first) as usize,
+                wanted: Vec::new(),
                 parent,
                 partner,
                 rng: stream(*rng, iteration, replica, 1),
-            });
+            };
+            for id in first..first + batch {
+                let open = id >= self.stored && id <= self.settings.evaluations;
+                let kept = self.kept.remove(&id).filter(|_| open);
+                share.wanted.push(open && kept.is_none());
+                if let Some(proposal) = kept {
+                    let name = self.operators[chosen].name;
+                    let _ = self.jobs.send(share.unborn(id, name, proposal));
+                }
+            }
+            shares[chosen].push(share);
         }
-        for ((_, tasks), shares) in self.operators.iter().zip(shares) {
-            // All of them or none: a resumed run asks what the first one asked.
-            if shares.last().is_some_and(|share| share.end() > self.stored) {
+        for (line, shares) in self.operators.iter().zip(shares) {
+            if shares.iter().any(|share| share.wanted.contains(&true)) {
                 // An operator that has failed has said so.
-                let _ = tasks.send(Task { iteration, shares });
+                let _ = line.tasks.send(Task { shares });
             }
         }
     }
@@ -419,6 +507,14 @@ impl Search<'_> {
             proposing: proposing.min(1.0),
         }
     }
+}
+
+/// The map, in a line of the log.
+fn summary(metrics: &IterationMetrics) -> String {
+    format!(
+        "niches {}, QD score {:.0}, best {:.1}",
+        metrics.niches, metrics.qd_score, metrics.max_fitness
+    )
 }
 
 fn lost() -> Error {

@@ -1,50 +1,34 @@
-//! Every setting of a search, as one TOML file whose comments are its documentation (`settings.toml`).
+//! The settings of a run: its own, which are read here, and the sections of operators and domains, which are not.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
-
-use pyrun::{HostModule, Limits, Tier};
-use qd::{Axis, GridArchive};
+use mutate::settings::range;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use crate::operator::Weights;
-use crate::{Error, gp, model, prompt};
+use crate::Error;
 
-/// The commented configuration with all defaults; [`Settings::default`] is read from it.
-pub const COMMENTED: &str = concat!(
-    include_str!("settings.toml"),
-    "\n",
-    include_str!("model/settings.toml"),
-    "\n",
-    include_str!("prompt/settings.toml"),
-);
+/// The loop's own settings as users see them, with comments and all defaults; they stand at the top of a configuration
+/// file, before the sections of others.
+pub const COMMENTED: &str = include_str!("settings.toml");
 
-/// All settings of a search. The comments in [`COMMENTED`] say what each means.
+/// All settings of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented for users in settings.toml")]
 pub struct Settings {
+    /// The program to start from, as the domain names it.
+    #[serde(default)]
     pub seed: String,
     pub evaluations: u64,
     pub rng: u64,
     pub threads: usize,
     pub pictures: bool,
     pub search: Search,
-    pub operators: Weights,
-    pub gp: gp::Settings,
-    pub model: model::settings::Model,
-    pub line: model::settings::Line,
-    pub diff: model::settings::Diff,
-    pub prompt: prompt::Settings,
-    pub sodarace: Sodarace,
-    pub map: Map,
-    pub python: Python,
+    /// The sections of operators and of the domain, which those read themselves.
+    #[serde(flatten)]
+    pub sections: Table,
 }
 
 /// The shape of the loop.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented for users in settings.toml")]
 pub struct Search {
     pub replicas: u32,
@@ -52,99 +36,38 @@ pub struct Search {
     pub delay: u32,
 }
 
-/// The domain.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "documented for users in settings.toml")]
-pub struct Sodarace {
-    pub terrain: String,
-    pub seconds: f64,
-}
-
-/// The axes of the map.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "documented for users in settings.toml")]
-pub struct Map {
-    pub height: Range,
-    pub width: Range,
-    pub mass: Range,
-}
-
-/// One axis of the map.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "documented for users in settings.toml")]
-pub struct Range {
-    pub low: f64,
-    pub high: f64,
-    pub bins: u32,
-}
-
-/// How programs are run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[allow(missing_docs, reason = "documented for users in settings.toml")]
-pub struct Python {
-    pub tier: Tier,
-    pub cpu_seconds: f64,
-    pub memory_mb: u64,
-    pub recursion: u32,
-    pub output_kb: u64,
-    pub interpreter: String,
-}
-
-impl Python {
-    /// How `pyrun` is to run programs that find this module ready.
-    pub fn runner(&self, host: HostModule) -> pyrun::Config {
-        let mut config = pyrun::Config::new(host);
-        config.tier = self.tier;
-        config.limits = Limits {
-            cpu: Duration::from_secs_f64(self.cpu_seconds),
-            memory_bytes: self.memory_mb << 20,
-            recursion: self.recursion,
-            output_bytes: (self.output_kb as usize) << 10,
-        };
-        if !self.interpreter.is_empty() {
-            config.python = Some(PathBuf::from(&self.interpreter));
-        }
-        config
-    }
-}
-
 impl Default for Settings {
+    /// The loop's own defaults, no seed and no sections.
     fn default() -> Self {
         toml::from_str(COMMENTED).expect("settings.toml is tested")
     }
 }
 
 impl Settings {
-    /// Reads a configuration file: what it leaves out keeps its default.
+    /// Reads them from a whole table.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, names an unknown setting, or gives one a value of the wrong kind.
-    pub fn load(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Error::file(path, e, "give a file that `samara config` printed"))?;
-        Self::parse(&text).map_err(|why| {
-            Error::file(
-                path,
-                why,
+    /// Names the setting that is missing or of the wrong kind.
+    pub fn read(table: Table) -> Result<Self, Error> {
+        serde_path_to_error::deserialize(Value::Table(table)).map_err(|e| {
+            Error::setting(
+                &e.path().to_string(),
+                e.inner().message(),
                 "see `samara config` for all settings and their kinds",
             )
         })
     }
 
-    /// As [`Settings::load`], from the text itself.
+    /// The settings of a stored run. What this version does not know is kept and means nothing; what an older version
+    /// did not write has its default.
     ///
     /// # Errors
-    /// What is wrong, naming the setting.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// What makes it no settings at all.
+    pub fn stored(text: &str) -> Result<Self, String> {
         let own: Table = toml::from_str(text).map_err(|e| e.to_string())?;
         let mut all: Table = toml::from_str(COMMENTED).expect("settings.toml is tested");
-        overlay(&mut all, own, "")?;
-        serde_path_to_error::deserialize(Value::Table(all))
-            .map_err(|e| format!("{}: {}", e.path(), e.inner()))
+        lay(&mut all, own);
+        Self::read(all).map_err(|e| e.to_string())
     }
 
     /// The settings as TOML, without comments.
@@ -152,105 +75,42 @@ impl Settings {
         toml::to_string_pretty(self).expect("settings are plain data")
     }
 
-    /// The axes of the map.
-    pub fn axes(&self) -> [Axis; 3] {
-        let Map {
-            height,
-            width,
-            mass,
-        } = &self.map;
-        [("height", height), ("width", width), ("mass", mass)].map(|(name, range)| Axis {
-            name: name.to_owned(),
-            low: range.low,
-            high: range.high,
-            bins: range.bins,
-        })
-    }
-
     /// Children in one iteration.
     pub fn iteration_size(&self) -> u64 {
         u64::from(self.search.replicas) * u64::from(self.search.batch)
     }
 
-    /// Checks what the types cannot: ranges.
+    /// Checks the loop's own settings for what the types cannot: ranges.
     ///
     /// # Errors
     /// Names the first setting out of its range, and the range.
     pub fn check(&self) -> Result<(), Error> {
-        let limits: [(&str, f64, f64, f64); 11] = [
-            (
-                "search.replicas",
-                self.search.replicas.into(),
-                1.0,
-                65_536.0,
-            ),
-            ("search.batch", self.search.batch.into(), 1.0, 65_536.0),
-            ("search.delay", self.search.delay.into(), 0.0, 64.0),
-            ("threads", self.threads as f64, 0.0, 1024.0),
-            ("evaluations", self.evaluations as f64, 0.0, 1e12),
-            // TOML and SQLite hold integers of 63 bits.
-            ("rng", self.rng as f64, 0.0, (i64::MAX - 1023) as f64),
-            ("sodarace.seconds", self.sodarace.seconds, 0.1, 3600.0),
-            ("python.cpu_seconds", self.python.cpu_seconds, 0.01, 3600.0),
-            (
-                "python.memory_mb",
-                self.python.memory_mb as f64,
-                16.0,
-                65_536.0,
-            ),
-            (
-                "python.recursion",
-                self.python.recursion.into(),
-                10.0,
-                2000.0,
-            ),
-            (
-                "python.output_kb",
-                self.python.output_kb as f64,
-                1.0,
-                65_536.0,
-            ),
-        ];
-        for (field, value, low, high) in limits {
-            if !(value >= low && value <= high) {
-                return Err(Error::setting(
-                    field,
-                    format!("{value} is out of range"),
-                    format!("give a number from {low} to {high}"),
-                ));
-            }
-        }
-        GridArchive::<()>::new(self.axes().into())
-            .map_err(|e| Error::setting("map", e.to_string(), "mend the range of that axis"))?;
-        Weights::check(self)
+        let Search {
+            replicas,
+            batch,
+            delay,
+        } = self.search;
+        range("search.replicas", replicas.into(), 1.0, 65_536.0)?;
+        range("search.batch", batch.into(), 1.0, 65_536.0)?;
+        range("search.delay", delay.into(), 0.0, 64.0)?;
+        range("threads", self.threads as f64, 0.0, 1024.0)?;
+        range("evaluations", self.evaluations as f64, 0.0, 1e12)?;
+        // TOML and SQLite hold integers of 63 bits.
+        range("rng", self.rng as f64, 0.0, (i64::MAX - 1023) as f64)?;
+        Ok(())
     }
 }
 
-/// Lays `own` over `all`, refusing keys that are not there already.
-fn overlay(all: &mut Table, own: Table, path: &str) -> Result<(), String> {
+/// Lays `own` over `all`, unknown keys too.
+fn lay(all: &mut Table, own: Table) {
     for (key, value) in own {
-        let name = if path.is_empty() {
-            key.clone()
-        } else {
-            format!("{path}.{key}")
-        };
         match (all.get_mut(&key), value) {
-            (None, _) => {
-                let known: Vec<_> = all.keys().map(String::as_str).collect();
-                return Err(format!(
-                    "there is no setting {name}; known here: {}",
-                    known.join(", ")
-                ));
+            (Some(Value::Table(inner)), Value::Table(value)) => lay(inner, value),
+            (_, value) => {
+                all.insert(key, value);
             }
-            (Some(Value::Table(inner)), Value::Table(value)) => overlay(inner, value, &name)?,
-            // "seconds = 10" means 10.0.
-            (Some(slot @ Value::Float(_)), Value::Integer(value)) => {
-                *slot = Value::Float(value as f64);
-            }
-            (Some(slot), value) => *slot = value,
         }
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -259,49 +119,33 @@ mod tests {
 
     #[test]
     fn defaults_are_valid_and_survive_a_round_trip() {
-        let settings = Settings::default();
+        let mut settings = Settings::default();
         settings.check().unwrap();
-        assert_eq!(settings.gp, gp::Settings::default());
-        assert_eq!(Settings::parse(&settings.to_toml()).unwrap(), settings);
-        assert_eq!(Settings::parse("").unwrap(), settings);
+        let section = toml::toml! { rate = 0.5 };
+        settings
+            .sections
+            .insert("gp".to_owned(), Value::Table(section));
+        let again = Settings::stored(&settings.to_toml()).unwrap();
+        assert_eq!(again, settings);
     }
 
     #[test]
-    fn a_partial_file_changes_only_what_it_names() {
-        let settings = Settings::parse("evaluations = 7\n[map]\nheight = { high = 30 }\n").unwrap();
-        assert_eq!(settings.evaluations, 7);
-        assert_eq!(settings.map.height.high, 30.0);
-        assert_eq!(
-            settings.map.height.bins,
-            Settings::default().map.height.bins
-        );
+    fn what_is_not_known_of_a_stored_run_is_kept() {
+        let text = "evaluations = 7\nfuture = 3\n[search]\nbatch = 5\nmore = 1\n[later]\nx = 1\n";
+        let settings = Settings::stored(text).unwrap();
+        assert_eq!((settings.evaluations, settings.search.batch), (7, 5));
+        assert_eq!(settings.rng, Settings::default().rng);
+        assert!(settings.to_toml().contains("[later]"));
+        assert!(Settings::stored("evaluations = [").is_err());
+        let error = Settings::stored("evaluations = 'x'").unwrap_err();
+        assert!(error.contains("evaluations"), "{error}");
     }
 
     #[test]
     fn errors_name_the_setting() {
-        let error = |text| Settings::parse(text).unwrap_err();
-        assert!(error("evaluatons = 7").contains("evaluatons"));
-        assert!(error("[search]\nreplica = 7").contains("search.replica"));
-        assert!(error("[search]\nbatch = 'x'").contains("search.batch"));
-        assert!(error("[python]\ntier = 'jython'").contains("python.tier"));
-        assert!(error("seed = [").contains("line 1"));
         let mut settings = Settings::default();
         settings.search.batch = 0;
-        assert!(
-            settings
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("search.batch")
-        );
-        let mut settings = Settings::default();
-        settings.map.mass.high = f64::NAN;
-        assert!(
-            settings
-                .check()
-                .unwrap_err()
-                .to_string()
-                .contains("map: axis `mass`")
-        );
+        let error = settings.check().unwrap_err().to_string();
+        assert!(error.contains("search.batch"), "{error}");
     }
 }

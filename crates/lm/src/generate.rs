@@ -4,6 +4,7 @@
 //! where they differ. Every text continues a beginning from a place of its own. Rows that end make room for the next at once. What a guide leaves no choice about is not drawn
 //! but read, all its tokens in one step.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use edit::guide::Guide;
@@ -227,20 +228,41 @@ impl<E: Engine> Generator<E> {
         stopped: &dyn Fn() -> bool,
     ) -> Vec<Written<G>> {
         let mut results: Vec<Option<Written<G>>> = tasks.iter().map(|_| None).collect();
-        let mut waiting = tasks.into_iter().enumerate();
-        let mut rows: Vec<Row<G, E::Cache>> = Vec::new();
-        let mut finish = |row: Row<G, E::Cache>, end: End| {
-            let (index, written) = row.end(end);
+        self.write_each(tasks, sampling, stopped, &mut |index, written| {
             results[index] = Some(written);
+            None
+        });
+        results
+            .into_iter()
+            .map(|written| written.expect("every task ends"))
+            .collect()
+    }
+
+    /// As [`Generator::write`], but hands each text, with its task's number, to `done` as soon as it ends; what `done`
+    /// gives back is written in its place, under the same number.
+    pub fn write_each<G: Guide>(
+        &mut self,
+        tasks: Vec<Task<G>>,
+        sampling: Sampling,
+        stopped: &dyn Fn() -> bool,
+        done: &mut dyn FnMut(usize, Written<G>) -> Option<Task<G>>,
+    ) {
+        let mut waiting: VecDeque<(usize, Task<G>)> = tasks.into_iter().enumerate().collect();
+        let mut rows: Vec<Row<G, E::Cache>> = Vec::new();
+        let mut finish = |row: Row<G, E::Cache>, end: End, waiting: &mut VecDeque<_>| {
+            let (index, written) = row.end(end);
+            if let Some(again) = done(index, written) {
+                waiting.push_back((index, again));
+            }
         };
         loop {
             while rows.len() < self.limits.batch {
-                let Some((index, task)) = waiting.next() else {
+                let Some((index, task)) = waiting.pop_front() else {
                     break;
                 };
                 let row = self.begin(index, task, stopped);
                 match row.over(self.engine.config()) {
-                    Some(end) => finish(row, end),
+                    Some(end) => finish(row, end, &mut waiting),
                     None => rows.push(row),
                 }
             }
@@ -249,7 +271,7 @@ impl<E: Engine> Generator<E> {
             }
             if stopped() {
                 for row in rows.drain(..) {
-                    finish(row, End::Stopped);
+                    finish(row, End::Stopped, &mut waiting);
                 }
                 continue;
             }
@@ -270,19 +292,15 @@ impl<E: Engine> Generator<E> {
                 .map(|(row, mut logits)| row.step(&mut logits, sampling, tokenizer, config))
                 .collect();
             let mut ends = ends.into_iter();
-            let (done, going) = rows
+            let (over, going) = rows
                 .drain(..)
                 .map(|row| (row, ends.next().flatten()))
                 .partition::<Vec<_>, _>(|(_, end)| end.is_some());
             rows.extend(going.into_iter().map(|(row, _)| row));
-            for (row, end) in done {
-                finish(row, end.expect("partitioned by it"));
+            for (row, end) in over {
+                finish(row, end.expect("partitioned by it"), &mut waiting);
             }
         }
-        results
-            .into_iter()
-            .map(|written| written.expect("every task ends"))
-            .collect()
     }
 
     fn begin<G: Guide>(

@@ -5,7 +5,7 @@
 //! handing over a [`HostModule`]; nothing here knows what the programs are for.
 //!
 //! A [`Runner`] belongs to one thread and owns at most one process per tier. The binary that uses this crate calls
-//! [`worker_main`] first of all when its first argument is [`WORKER_ARG`].
+//! [`worker_main`] first of all when its first argument is [`WORKER_ARG`], and has [`Metered`] for its allocator.
 #![cfg_attr(not(target_os = "linux"), allow(dead_code))]
 
 use std::ffi::OsString;
@@ -23,12 +23,15 @@ mod process;
 mod program;
 mod runner;
 mod second_tier;
+pub mod settings;
 mod value;
 mod wire;
 mod worker;
 
 pub use failure::Failure;
+pub use meter::Metered;
 pub use runner::Runner;
+pub use second_tier::versions;
 pub use value::Value;
 pub use worker::worker_main;
 

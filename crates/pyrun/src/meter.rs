@@ -1,4 +1,4 @@
-//! The allocator of this process, with a meter that a worker sets running while a result is copied out of the first
+//! The allocator of a worker process, with a meter that a worker sets running while a result is copied out of the first
 //! tier.
 //!
 //! The interpreter hands out a result only as a whole copy, in which what was shared is there as often as it was
@@ -10,9 +10,6 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use crate::worker::OUTPUT_EXIT;
-
-#[global_allocator]
-static ALLOCATOR: Metered = Metered;
 
 /// Bytes that may still be asked for; `usize::MAX` when the meter does not run.
 static LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);
@@ -26,8 +23,23 @@ pub(crate) fn within<T>(budget: usize, work: impl FnOnce() -> T) -> T {
     done
 }
 
-/// The system's allocator, metered.
-struct Metered;
+/// The system's allocator, metered. The binary that serves as a worker declares it:
+///
+/// ```
+/// #[global_allocator]
+/// static ALLOCATOR: pyrun::Metered = pyrun::Metered;
+/// ```
+pub struct Metered;
+
+/// Whether this process has the metered allocator.
+pub(crate) fn is_installed() -> bool {
+    const PROBE: usize = 1 << 10;
+    LEFT.store(2 * PROBE, Relaxed);
+    let probe = std::hint::black_box(Vec::<u8>::with_capacity(PROBE));
+    let left = LEFT.swap(usize::MAX, Relaxed);
+    drop(probe);
+    left <= PROBE
+}
 
 fn charge(size: usize) {
     let left = LEFT.load(Relaxed);

@@ -165,6 +165,31 @@ fn find(python: Option<&Path>) -> Result<Python, Failure> {
     Ok(found)
 }
 
+/// Tells the versions of an interpreter and, where it has it, of numpy.
+const VERSIONS: &str = "import sys, importlib.metadata as m\n\
+    print('python', '.'.join(map(str, sys.version_info[:3])))\n\
+    try: print('numpy', m.version('numpy'))\n\
+    except Exception: pass";
+
+/// The versions of the CPython that the second tier uses and of its numpy, as (name, version); nothing where there is
+/// no usable CPython.
+pub fn versions(python: Option<&Path>) -> Vec<(String, String)> {
+    let Ok(found) = find(python) else {
+        return Vec::new();
+    };
+    let output = Command::new(found.executable)
+        .args(["-s", "-B", "-c", VERSIONS])
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output();
+    let text = output.map_or(String::new(), |o| String::from_utf8_lossy(&o.stdout).into());
+    let pair = |line: &str| {
+        let (name, version) = line.split_once(' ')?;
+        Some((name.to_owned(), version.to_owned()))
+    };
+    text.lines().filter_map(pair).collect()
+}
+
 /// The worker's side: closes the outer cage and becomes CPython.
 #[cfg(target_os = "linux")]
 pub(crate) fn become_zygote(python: &OsStr, folders: &[OsString]) -> ! {

@@ -6,7 +6,7 @@ use std::process::exit;
 
 use crate::first_tier::Interpreter;
 use crate::wire::{Setup, encode_failure, read_frame, write_frame};
-use crate::{Failure, cage, second_tier};
+use crate::{Failure, cage, meter, second_tier};
 
 /// The argument that asks for the first tier.
 pub(crate) const FIRST: &str = "first";
@@ -46,6 +46,10 @@ pub fn worker_main() -> ! {
 }
 
 fn serve() -> ! {
+    if !meter::is_installed() {
+        eprintln!("a worker's binary declares pyrun::Metered as its global allocator; this one does not");
+        exit(70)
+    }
     std::panic::set_hook(Box::new(|_| {}));
     cage::one_heap();
     let thread = std::thread::Builder::new()

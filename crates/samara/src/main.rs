@@ -2,6 +2,9 @@
 
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: pyrun::Metered = pyrun::Metered;
+
 fn main() -> ExitCode {
     samara::main()
 }

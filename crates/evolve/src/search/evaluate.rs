@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::guarded;
+use mutate::Proposal;
+
+use super::{News, guarded};
 use crate::Error;
-use crate::domain::{Evaluation, Evaluator, Outcome};
-use crate::operator::Proposal;
+use crate::domain::{Case, Evaluation, Evaluator, Outcome};
 use crate::store::{Child, Status};
 
 /// A genotype in the map.
@@ -31,47 +32,86 @@ pub(super) struct Unborn {
     pub proposal: Proposal,
 }
 
-/// What the threads report: children in the order they were sent out, or why a thread cannot go on.
-pub(super) type News = Result<Vec<Child>, Error>;
-
-/// An evaluation thread.
-pub(super) fn work(
-    mut evaluator: Box<dyn Evaluator>,
-    todo: &Receiver<Vec<Unborn>>,
-    done: &Sender<News>,
-    busy: &AtomicU64,
-    halt: &AtomicBool,
-) {
-    for unborn in todo {
-        if halt.load(Relaxed) {
-            return;
-        }
-        let began = Instant::now();
-        let news = guarded(|| evaluate(evaluator.as_mut(), unborn)).map_err(Error::Evaluator);
-        busy.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
-        let failed = news.is_err();
-        if done.send(news).is_err() || failed {
-            return;
-        }
-    }
+/// What evaluation threads have in common.
+pub(super) struct Bench {
+    /// Under what the programs of the run are tried.
+    pub condition: String,
+    /// How many measures a score has.
+    pub axes: usize,
+    /// Children evaluated together at most.
+    pub chunk: usize,
+    /// Nanoseconds of work so far.
+    pub busy: AtomicU64,
 }
 
-fn evaluate(evaluator: &mut dyn Evaluator, unborn: Vec<Unborn>) -> Vec<Child> {
-    let programs: Vec<&str> = unborn
-        .iter()
-        .filter_map(|child| child.proposal.program.as_deref().ok())
-        .collect();
-    let mut evaluations = evaluator.evaluate(&programs).into_iter();
-    unborn
-        .into_iter()
-        .map(|unborn| {
+impl Bench {
+    /// An evaluation thread: takes what is there, as far as it is evaluated together.
+    pub fn work(
+        &self,
+        mut evaluator: Box<dyn Evaluator>,
+        todo: &Receiver<Unborn>,
+        done: &Sender<News>,
+        halt: &AtomicBool,
+    ) {
+        while let Ok(first) = todo.recv() {
+            if halt.load(Relaxed) {
+                return;
+            }
+            let mut unborn = vec![first];
+            unborn.extend(todo.try_iter().take(self.chunk - 1));
+            let began = Instant::now();
+            let news = guarded(|| self.evaluate(evaluator.as_mut(), unborn))
+                .and_then(|children| children)
+                .map_or_else(|why| News::Failed(Error::Evaluator(why)), News::Evaluated);
+            self.busy
+                .fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
+            let failed = matches!(news, News::Failed(_));
+            if done.send(news).is_err() || failed {
+                return;
+            }
+        }
+    }
+
+    fn evaluate(
+        &self,
+        evaluator: &mut dyn Evaluator,
+        unborn: Vec<Unborn>,
+    ) -> Result<Vec<Child>, String> {
+        let cases: Vec<Case<'_>> = unborn
+            .iter()
+            .filter_map(|child| child.proposal.program.as_deref().ok())
+            .map(|program| Case {
+                program,
+                condition: &self.condition,
+            })
+            .collect();
+        let wanted = cases.len();
+        let evaluations = match wanted {
+            0 => Vec::new(),
+            _ => evaluator.evaluate(&cases),
+        };
+        if evaluations.len() != wanted {
+            let given = evaluations.len();
+            return Err(format!("it gave {given} results for {wanted} programs"));
+        }
+        for evaluation in &evaluations {
+            if let Outcome::Scored { measures, .. } = &evaluation.outcome
+                && measures.len() != self.axes
+            {
+                let (given, axes) = (measures.len(), self.axes);
+                return Err(format!("it gave {given} measures for {axes} axes"));
+            }
+        }
+        let mut evaluations = evaluations.into_iter();
+        let child = |unborn: Unborn| {
             let evaluation = match unborn.proposal.program {
                 Ok(_) => evaluations.next(),
                 Err(_) => None,
             };
             born(unborn, evaluation)
-        })
-        .collect()
+        };
+        Ok(unborn.into_iter().map(child).collect())
+    }
 }
 
 /// A child, but for its place in the map.

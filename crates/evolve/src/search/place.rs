@@ -1,11 +1,17 @@
 //! Placing: children enter the archive and the store in the order of their ids.
 
+use std::time::{Duration, Instant};
+
+use mutate::Reason;
 use qd::{Archive, Elite};
 
 use super::evaluate::Genome;
-use super::{Counts, Search};
+use super::{Counts, Search, summary};
 use crate::store::{Child, IterationMetrics, Status, now};
-use crate::{Error, Reason};
+use crate::{Error, NOT_FINITE};
+
+/// How often the log is told where the search stands.
+const EVERY: Duration = Duration::from_secs(60);
 
 impl Search<'_> {
     /// Takes what the store holds of the next iteration into the archive.
@@ -75,7 +81,7 @@ impl Search<'_> {
             }
             Err(refusal) => {
                 child.status = Status::Unscored;
-                child.reason = Some(Reason::new("not-finite", refusal.to_string()));
+                child.reason = Some(Reason::new(&NOT_FINITE, refusal.to_string()));
                 child.fitness = None;
                 child.measures.clear();
             }
@@ -111,6 +117,13 @@ impl Search<'_> {
         }
         self.counts = Counts::default();
         self.last_metrics = Some(metrics.clone());
+        let line = || format!("{} evaluations, {}", metrics.evaluations, summary(&metrics));
+        if self.noted.elapsed() >= EVERY {
+            self.noted = Instant::now();
+            log::info!("{}", line());
+        } else {
+            log::debug!("iteration {}: {}", metrics.iteration, line());
+        }
         metrics
     }
 

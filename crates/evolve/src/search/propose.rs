@@ -1,5 +1,5 @@
 //! Proposing, beside the evaluation: every operator has a thread of its own, since a language model takes seconds for
-//! an iteration. Its children go straight on to the evaluation threads.
+//! an iteration. Its children go straight on to the evaluation threads, one by one.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,32 +8,43 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use rand_chacha::ChaCha8Rng;
 
-use super::evaluate::{Genome, News, Unborn};
-use super::guarded;
+use mutate::{Active, Lost, Proposal, Request, Tray};
+
+use super::evaluate::{Genome, Unborn};
+use super::{News, guarded};
 use crate::Error;
-use crate::operator::{Active, Cost, Proposal, Request};
 
 /// One replica's share of an iteration: a batch of changes of one parent.
 pub(super) struct Share {
+    pub iteration: u64,
     pub replica: u32,
     /// The id of its first child.
     pub first: u64,
-    pub count: usize,
+    /// A flag for each child.
+    pub wanted: Vec<bool>,
     pub parent: Genome,
     pub partner: Option<Genome>,
     pub rng: ChaCha8Rng,
 }
 
 impl Share {
-    /// One above the id of its last child.
-    pub fn end(&self) -> u64 {
-        self.first + self.count as u64
+    /// The child of an id, as proposed.
+    pub fn unborn(&self, id: u64, operator: &'static str, proposal: Proposal) -> Unborn {
+        let partner = self.partner.as_ref().map(|genome| genome.id);
+        Unborn {
+            id,
+            iteration: self.iteration,
+            replica: self.replica,
+            operator,
+            parent: Some(self.parent.clone()),
+            partner: partner.filter(|_| proposal.crossed),
+            proposal,
+        }
     }
 }
 
 /// What one operator is to propose for one iteration.
 pub(super) struct Task {
-    pub iteration: u64,
     pub shares: Vec<Share>,
 }
 
@@ -41,13 +52,9 @@ pub(super) struct Task {
 pub(super) struct Proposer<'a> {
     pub active: Active,
     pub tasks: Receiver<Task>,
-    pub jobs: Sender<Vec<Unborn>>,
-    /// For word of its failure.
+    /// The way to the evaluation threads.
+    pub jobs: Sender<Unborn>,
     pub news: Sender<News>,
-    /// Children below this id are in the store already.
-    pub stored: u64,
-    /// Children evaluated together.
-    pub chunk: usize,
     pub clock: &'a Clock,
     pub halt: &'a AtomicBool,
 }
@@ -57,26 +64,21 @@ impl Proposer<'_> {
     pub fn work(mut self) {
         while let Ok(task) = self.tasks.recv() {
             if self.halt.load(Relaxed) {
-                return;
+                break;
             }
             self.clock.begin();
-            let proposals = self.propose(&task);
+            let done = self.propose(&task);
             self.clock.end();
-            // What an operator returns once it is told to stop may be anything.
-            if self.halt.load(Relaxed) {
-                return;
-            }
-            match proposals {
-                Ok(proposals) => self.send(task, proposals),
-                Err(failure) => {
-                    let _ = self.news.send(Err(failure));
-                    return;
-                }
+            if let Err(failure) = done {
+                log::error!("{failure}");
+                let _ = self.news.send(News::Failed(failure));
+                break;
             }
         }
+        let _ = self.news.send(News::Gone);
     }
 
-    fn propose(&mut self, task: &Task) -> Result<Vec<Vec<Proposal>>, Error> {
+    fn propose(&mut self, task: &Task) -> Result<(), Error> {
         let Self { active, halt, .. } = self;
         let mut requests: Vec<_> = task
             .shares
@@ -84,72 +86,107 @@ impl Proposer<'_> {
             .map(|share| Request {
                 parent: &share.parent.program,
                 partner: share.partner.as_ref().map(|genome| &*genome.program),
-                count: share.count,
+                wanted: share.wanted.clone(),
                 rng: share.rng.clone(),
             })
             .collect();
-        let began = Instant::now();
-        let answer = guarded(|| active.operator.propose(&mut requests, halt));
-        let mut proposals = answer.map_err(|panic| flaw(active.name, panic))??;
-        if halt.load(Relaxed) {
-            return Ok(Vec::new());
+        let mut belt = Belt {
+            task,
+            name: active.name,
+            is_dear: active.operator.is_dear(),
+            jobs: &self.jobs,
+            news: &self.news,
+            missing: task.shares.iter().map(|s| s.wanted.clone()).collect(),
+            since: Instant::now(),
+            fault: None,
+        };
+        let answer = guarded(|| active.operator.propose(&mut requests, &mut belt, halt));
+        let Belt { missing, fault, .. } = belt;
+        let flaw = |why| flaw(active.name, why);
+        answer.map_err(flaw)??;
+        if let Some(fault) = fault {
+            return Err(flaw(fault));
         }
+        let missing = missing.iter().flatten().filter(|missing| **missing).count();
+        // Told to stop, it need not come to the end.
+        if missing > 0 && !halt.load(Relaxed) {
+            return Err(flaw(format!("{missing} of the children that were wanted are missing")));
+        }
+        Ok(())
+    }
+}
 
-        let wanted: Vec<_> = task.shares.iter().map(|share| share.count).collect();
-        let counts: Vec<_> = proposals.iter().map(Vec::len).collect();
-        if wanted != counts {
-            let why = format!("it proposed {counts:?} children where {wanted:?} were wanted");
-            return Err(flaw(active.name, why));
+/// The way from an operator to the evaluation threads, and to the store for what cannot be had again.
+struct Belt<'a> {
+    task: &'a Task,
+    name: &'static str,
+    is_dear: bool,
+    jobs: &'a Sender<Unborn>,
+    news: &'a Sender<News>,
+    /// By request and child: wanted, and not handed over yet.
+    missing: Vec<Vec<bool>>,
+    /// When the last child was handed over.
+    since: Instant,
+    /// How the operator broke its contract first.
+    fault: Option<String>,
+}
+
+impl Belt<'_> {
+    fn take(&mut self, request: usize, child: usize, mut proposal: Proposal) -> Result<(), String> {
+        let place = self.missing.get_mut(request).and_then(|all| all.get_mut(child));
+        let Some(missing) = place else {
+            return Err(format!("it proposed child {child} of request {request}, where there is none"));
+        };
+        let share = &self.task.shares[request];
+        if !std::mem::take(missing) {
+            return match share.wanted[child] {
+                true => Err(format!("it proposed child {child} of request {request} twice")),
+                false => Ok(()),
+            };
         }
-        Cost::spread(&mut proposals, began.elapsed().as_secs_f64());
-        let costs = proposals.iter().flatten().map(|proposal| proposal.cost);
-        let amounts = costs.flat_map(|cost| [cost.seconds, cost.dollars]);
-        if let Some(odd) = amounts
+        let cost = &mut proposal.cost;
+        if let Some(odd) = [cost.seconds, cost.dollars]
             .into_iter()
             .find(|amount| !(amount.is_finite() && *amount >= 0.0))
         {
-            return Err(flaw(active.name, format!("it gave a cost of {odd}")));
+            return Err(format!("it gave a cost of {odd}"));
         }
-        Ok(proposals)
+        if cost.seconds == 0.0 {
+            cost.seconds = self.since.elapsed().as_secs_f64();
+        }
+        self.since = Instant::now();
+        let id = share.first + child as u64;
+        // Before its evaluation, so that the store has it before its child.
+        if self.is_dear {
+            let _ = self.news.send(News::Arrived(id, proposal.clone()));
+        }
+        // Where nobody evaluates any more, the search knows why.
+        let _ = self.jobs.send(share.unborn(id, self.name, proposal));
+        Ok(())
+    }
+}
+
+impl Tray for Belt<'_> {
+    fn hand(&mut self, request: usize, child: usize, proposal: Proposal) {
+        if self.fault.is_none() {
+            self.fault = self.take(request, child, proposal).err();
+        }
     }
 
-    /// Sends out the children that are not in the store.
-    fn send(&self, task: Task, proposals: Vec<Vec<Proposal>>) {
-        let mut unborn = Vec::new();
-        for (share, proposals) in task.shares.into_iter().zip(proposals) {
-            let partner = share.partner.map(|genome| genome.id);
-            unborn.extend(
-                (share.first..)
-                    .zip(proposals)
-                    .filter(|(id, _)| *id >= self.stored)
-                    .map(|(id, proposal)| Unborn {
-                        id,
-                        iteration: task.iteration,
-                        replica: share.replica,
-                        operator: self.active.name,
-                        parent: Some(share.parent.clone()),
-                        partner: partner.filter(|_| proposal.crossed),
-                        proposal,
-                    }),
-            );
-        }
-        let mut unborn = unborn.into_iter().peekable();
-        while unborn.peek().is_some() {
-            let chunk = unborn.by_ref().take(self.chunk).collect();
-            // Where nobody evaluates any more, the search knows why.
-            let _ = self.jobs.send(chunk);
-        }
+    fn lose(&mut self, lost: Lost) {
+        let _ = self.news.send(News::Lost(lost));
     }
 }
 
 /// An operator that does not keep to its contract.
 fn flaw(name: &str, why: String) -> Error {
-    Error::Operator {
+    let mend = "this is a mistake in the operator, please report it; what was evaluated is kept";
+    mutate::Error::Operator {
         name: name.to_owned(),
         why,
-        mend: "this is a mistake in the operator, please report it; what was evaluated is kept"
-            .to_owned(),
+        mend: mend.to_owned(),
     }
+    .into()
 }
 
 /// For how long at least one operator has been at work.

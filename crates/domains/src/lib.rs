@@ -1,0 +1,3 @@
+//! Domains: what programs mean, and how good they are.
+
+pub mod walkers;

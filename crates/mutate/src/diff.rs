@@ -1,0 +1,313 @@
+//! Writing unified diffs.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use edit::guide::{DiffGuide, DiffOptions, Guide, Rules};
+use lm::{End, Task, Written};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::brief::{Brief, Messages};
+use crate::kind::{Kind, Recipe, Workshop};
+use crate::line::{MAX_LINE, is_worth_changing};
+use crate::operator::{Operator, Request, Tray};
+use crate::reason::{EDIT_DOES_NOT_APPLY, Reason};
+use crate::settings::{range, section};
+use crate::writer::{Beginning, Draws, Writer, Writing, children, failure, rules};
+use crate::{Error, model};
+
+/// Unified diffs by a language model of our own.
+pub static KIND: Kind = Kind {
+    name: "diff",
+    about: "Unified diffs by the language model inside",
+    weight: 0.0,
+    settings: include_str!("diff.toml"),
+    read,
+};
+
+fn read(settings: &Table) -> Result<Box<dyn Recipe>, Error> {
+    Ok(Box::new(Read {
+        own: section(settings, KIND.name)?,
+        model: section(settings, "model")?,
+    }))
+}
+
+/// The section `[diff]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented for users in diff.toml")]
+pub struct Settings {
+    pub crossover: f64,
+    pub temperature: f64,
+    pub min_p: f64,
+    pub max_tokens: usize,
+    pub tries: usize,
+    pub draw_place: bool,
+    pub max_lines: usize,
+    pub constrained: bool,
+    pub known_names: bool,
+    pub comments: bool,
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), Error> {
+        range("diff.crossover", self.crossover, 0.0, 1.0)?;
+        range("diff.temperature", self.temperature, 0.0, 10.0)?;
+        range("diff.min_p", self.min_p, 0.0, 1.0)?;
+        range("diff.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
+        range("diff.tries", self.tries as f64, 1.0, 100.0)?;
+        range("diff.max_lines", self.max_lines as f64, 1.0, 10_000.0)
+    }
+}
+
+/// What makes a [`Diff`].
+struct Read {
+    own: Settings,
+    model: model::Settings,
+}
+
+impl Recipe for Read {
+    fn check(&self, _: &Brief) -> Result<(), Error> {
+        self.own.check()?;
+        self.model.check()
+    }
+
+    fn make(&self, workshop: &mut Workshop<'_>) -> Result<Box<dyn Operator>, Error> {
+        Ok(Box::new(Diff {
+            settings: self.own.clone(),
+            messages: workshop.brief.told(),
+            file_name: workshop.brief.file_name.clone(),
+            host: workshop.brief.host(),
+            writer: workshop.writer(&self.model)?,
+        }))
+    }
+}
+
+/// The paper's operator (Lehman et al. 2022, section 2): the model reads the file's name, its contents and a commit
+/// message, and writes a unified diff.
+pub struct Diff {
+    settings: Settings,
+    messages: Messages,
+    file_name: String,
+    host: String,
+    writer: Arc<Writer>,
+}
+
+/// What the model reads before the commit message; with a second program where two are crossed.
+pub fn contents(file_name: &str, program: &str, partner: Option<&str>) -> String {
+    let partner = partner.map_or_else(String::new, |partner| {
+        format!("# Another version of {file_name}:\n\n{partner}\n\n")
+    });
+    format!("{partner}# File {file_name}:\n\n{program}\n\n# Commit message:")
+}
+
+/// What stands between the contents and the diff.
+pub fn message(message: &str) -> String {
+    format!(" {message}\n\n# Diff:\n\n")
+}
+
+/// A line drawn among those worth changing.
+fn place(program: &str, rng: &mut ChaCha8Rng) -> Option<usize> {
+    let lines = program.lines().enumerate();
+    let places: Vec<usize> = lines
+        .filter(|(_, line)| is_worth_changing(line))
+        .map(|(index, _)| index)
+        .collect();
+    (!places.is_empty()).then(|| places[rng.random_range(0..places.len())])
+}
+
+/// A diff held to what applies, or any text.
+enum Held {
+    Guided(Box<DiffGuide>),
+    Free(Vec<u8>),
+}
+
+impl Guide for Held {
+    fn admits(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Guided(guide) => guide.admits(bytes),
+            Self::Free(_) => true,
+        }
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        match self {
+            Self::Guided(guide) => guide.advance(bytes),
+            Self::Free(text) => text.extend_from_slice(bytes),
+        }
+    }
+
+    fn forced(&self) -> Vec<u8> {
+        match self {
+            Self::Guided(guide) => guide.forced(),
+            Self::Free(_) => Vec::new(),
+        }
+    }
+
+    fn may_end(&self) -> bool {
+        match self {
+            Self::Guided(guide) => guide.may_end(),
+            Self::Free(_) => true,
+        }
+    }
+
+    fn must_end(&self) -> bool {
+        match self {
+            Self::Guided(guide) => guide.must_end(),
+            Self::Free(_) => false,
+        }
+    }
+}
+
+impl Diff {
+    fn plan(&self, request: &mut Request<'_>) -> Plan {
+        let settings = &self.settings;
+        let parent = request.parent;
+        let crosses = settings.crossover > 0.0 && request.rng.random::<f64>() < settings.crossover;
+        let partner = request.partner.filter(|_| crosses);
+        let text = contents(&self.file_name, parent, partner);
+        let names = match partner {
+            Some(partner) => format!("{parent}\n{partner}"),
+            None => parent.to_owned(),
+        };
+        let most = settings.max_lines.min(parent.lines().count());
+        Plan {
+            crossed: partner.is_some(),
+            beginning: self.writer.read(&text, settings.max_tokens),
+            options: DiffOptions {
+                rules: match settings.constrained {
+                    true => rules(&names, &self.host, settings.known_names, settings.comments),
+                    false => Rules::any(),
+                },
+                max_added: most,
+                max_removed: most,
+                max_line: MAX_LINE,
+                ..DiffOptions::default()
+            },
+        }
+    }
+
+    fn task(
+        &self,
+        parent: &str,
+        plan: &Plan,
+        mut rng: ChaCha8Rng,
+    ) -> Result<(Task<Held>, Option<String>), Reason> {
+        let settings = &self.settings;
+        let beginning = plan.beginning.as_ref().map_err(Reason::clone)?;
+        let told = self.messages.draw(&mut rng).to_owned();
+        let guide = match settings.constrained {
+            true => {
+                let options = DiffOptions {
+                    first: settings
+                        .draw_place
+                        .then(|| place(parent, &mut rng))
+                        .flatten(),
+                    ..plan.options.clone()
+                };
+                let guide = DiffGuide::new(&self.file_name, parent, options);
+                Held::Guided(Box::new(guide))
+            }
+            false => Held::Free(Vec::new()),
+        };
+        let lead = message(&told);
+        let most = settings.max_tokens;
+        let task = beginning.task(beginning.len(), &lead, guide, most, rng);
+        Ok((task, Some(told)))
+    }
+}
+
+/// What the children of a parent have in common.
+struct Plan {
+    /// Whether they are shown a second program.
+    crossed: bool,
+    beginning: Result<Beginning, Reason>,
+    options: DiffOptions,
+}
+
+/// The program that a diff makes of its parent.
+fn changed(parent: &str, written: &Written<Held>) -> Result<String, Reason> {
+    match &written.guide {
+        Held::Guided(guide) => match guide.result().or_else(|| guide.closed()) {
+            Some((_, program)) => Ok(program),
+            None => Err(failure(written)),
+        },
+        Held::Free(text) => {
+            if written.end != End::Done {
+                return Err(failure(written));
+            }
+            let text = String::from_utf8_lossy(text);
+            let diff = edit::diff::Diff::parse(&text)
+                .map_err(|e| Reason::new(&EDIT_DOES_NOT_APPLY, e.to_string()))?;
+            let applied = diff
+                .apply(parent)
+                .map_err(|e| Reason::new(&EDIT_DOES_NOT_APPLY, e.to_string()))?;
+            match applied == parent {
+                true => Err(failure(written)),
+                false => Ok(applied),
+            }
+        }
+    }
+}
+
+/// The children of one call.
+struct Call<'a> {
+    diff: &'a Diff,
+    parents: Vec<&'a str>,
+    plans: Vec<Plan>,
+}
+
+impl Writing for Call<'_> {
+    type Guide = Held;
+
+    fn task(
+        &self,
+        request: usize,
+        rng: ChaCha8Rng,
+    ) -> Result<(Task<Held>, Option<String>), Reason> {
+        self.diff
+            .task(self.parents[request], &self.plans[request], rng)
+    }
+
+    fn finish(&self, request: usize, written: Written<Held>) -> Result<String, Reason> {
+        changed(self.parents[request], &written)
+    }
+
+    fn crossed(&self, request: usize) -> bool {
+        self.plans[request].crossed
+    }
+}
+
+impl Operator for Diff {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        tray: &mut dyn Tray,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        // Each plan takes from its replica's stream before the children do.
+        let plans = requests
+            .iter_mut()
+            .map(|request| self.plan(request))
+            .collect();
+        let children = children(requests);
+        let call = Call {
+            diff: self,
+            parents: requests.iter().map(|request| request.parent).collect(),
+            plans,
+        };
+        let Settings {
+            temperature,
+            min_p,
+            tries,
+            ..
+        } = self.settings;
+        let draws = Draws::new(temperature, min_p, tries);
+        self.writer.write(children, &call, &draws, tray, stop);
+        Ok(())
+    }
+}

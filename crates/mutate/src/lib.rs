@@ -1,0 +1,66 @@
+//! Mutation operators: they propose changed programs, and know nothing of what becomes of them.
+//!
+//! An [`Operator`] is told once what the domain is about ([`Brief`]), and then asked for changes of programs
+//! ([`Request`]), which it hands over one by one ([`Tray`]). [`KINDS`] lists the operators there are.
+
+use std::collections::BTreeMap;
+
+pub use brief::{Brief, Message};
+pub use kind::{Active, KINDS, Kind, Operators, Recipe, Workshop, choose, commented};
+pub use operator::{Cost, Lost, Operator, Proposal, Request, Tray, gather};
+pub use reason::{Code, Reason};
+
+pub mod brief;
+pub mod diff;
+pub mod gp;
+mod kind;
+pub mod line;
+pub mod model;
+pub mod node_replacement;
+mod operator;
+pub mod prompt;
+pub mod reason;
+pub mod settings;
+mod writer;
+
+/// What something was made with (a model's file, a device, a Python), by a short name.
+pub type MadeWith = BTreeMap<String, String>;
+
+/// Why there is no operator, or why one cannot go on; each says what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A setting that cannot be.
+    #[error("{field}: {why}; {mend}")]
+    Setting {
+        /// The setting's name as in the configuration file.
+        field: String,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        mend: String,
+    },
+    /// A language model that cannot be loaded; says which file and what to do.
+    #[error("{0}")]
+    Model(String),
+    /// An operator that cannot propose anything more.
+    #[error("the operator {name} cannot go on: {why}; {mend}")]
+    Operator {
+        /// Its name, as in the settings.
+        name: String,
+        /// What happened.
+        why: String,
+        /// What to do.
+        mend: String,
+    },
+}
+
+impl Error {
+    /// A setting that cannot be: its name as in the configuration file, what is wrong, what to do.
+    pub fn setting(field: &str, why: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self::Setting {
+            field: field.to_owned(),
+            why: why.into(),
+            mend: mend.into(),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Rewriting drawn lines in place.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use edit::guide::{LineGuide, LineOptions, Rules};
+use lm::{End, Task, Written};
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use serde::{Deserialize, Serialize};
+use toml::Table;
+
+use crate::brief::{Brief, weighted};
+use crate::kind::{Kind, Recipe, Workshop};
+use crate::operator::{Operator, Request, Tray};
+use crate::reason::{NO_PLACE, Reason};
+use crate::settings::{drawable, range, section};
+use crate::writer::{Beginning, Draws, Writer, Writing, children, failure, rules};
+use crate::{Error, model};
+
+/// Lines rewritten in place by a language model of our own.
+pub static KIND: Kind = Kind {
+    name: "line",
+    about: "Lines rewritten in place by the language model inside",
+    weight: 0.0,
+    settings: include_str!("line.toml"),
+    read,
+};
+
+fn read(settings: &Table) -> Result<Box<dyn Recipe>, Error> {
+    Ok(Box::new(Read {
+        own: section(settings, KIND.name)?,
+        model: section(settings, "model")?,
+    }))
+}
+
+/// The section `[line]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented for users in line.toml")]
+pub struct Settings {
+    pub lines: Vec<Count>,
+    pub temperature: f64,
+    pub min_p: f64,
+    pub max_tokens: usize,
+    pub tries: usize,
+    pub constrained: bool,
+    pub known_names: bool,
+    pub comments: bool,
+}
+
+/// How many lines are rewritten, and how often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented for users in line.toml")]
+pub struct Count {
+    pub count: usize,
+    pub weight: f64,
+}
+
+/// Rewrites one to a few successive lines in place, from a drawn place within the first of them. The model reads the
+/// program, and then the program again up to that place; it sees what stood there and writes what stands there now,
+/// which begins with another token.
+///
+/// All children of a parent, whatever their lines, go on from places in the same text, which is read once.
+pub struct Line {
+    settings: Settings,
+    host: String,
+    writer: Arc<Writer>,
+}
+
+const ORIGINAL: &str = "# The original program:\n\n";
+const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
+
+/// Bytes of a new line.
+pub(super) const MAX_LINE: usize = 120;
+
+/// Blank lines, comments, docstrings and imports do nothing that could be done otherwise.
+pub(super) fn is_worth_changing(line: &str) -> bool {
+    let line = line.trim_start();
+    let idle = ["#", "\"\"\"", "'''", "import ", "from "];
+    !line.is_empty() && !idle.iter().any(|start| line.starts_with(start))
+}
+
+impl Settings {
+    fn check(&self) -> Result<(), Error> {
+        drawable("line.lines", self.lines.iter().map(|lines| lines.weight))?;
+        for lines in &self.lines {
+            range("line.lines.count", lines.count as f64, 1.0, 16.0)?;
+        }
+        range("line.temperature", self.temperature, 0.0, 10.0)?;
+        range("line.min_p", self.min_p, 0.0, 1.0)?;
+        range("line.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
+        range("line.tries", self.tries as f64, 1.0, 100.0)
+    }
+}
+
+/// What makes a [`Line`].
+struct Read {
+    own: Settings,
+    model: model::Settings,
+}
+
+impl Recipe for Read {
+    fn check(&self, _: &Brief) -> Result<(), Error> {
+        self.own.check()?;
+        self.model.check()
+    }
+
+    fn make(&self, workshop: &mut Workshop<'_>) -> Result<Box<dyn Operator>, Error> {
+        Ok(Box::new(Line {
+            settings: self.own.clone(),
+            host: workshop.brief.host(),
+            writer: workshop.writer(&self.model)?,
+        }))
+    }
+}
+
+impl Line {
+    fn plan(&self, parent: &str) -> Result<Plan, Reason> {
+        let settings = &self.settings;
+        let text = [ORIGINAL, parent, CHANGED, parent].concat();
+        let beginning = self.writer.read(&text, settings.max_tokens)?;
+        let (free, rules) = match settings.constrained {
+            true => (
+                Rules::default(),
+                rules(parent, &self.host, settings.known_names, settings.comments),
+            ),
+            false => (Rules::any(), Rules::any()),
+        };
+        let options = LineOptions {
+            rules,
+            max_line: MAX_LINE,
+            ..LineOptions::default()
+        };
+        let lines: Vec<&str> = parent.split_inclusive('\n').collect();
+        let places = settings.lines.iter().map(|several| {
+            let mut places = LineGuide::places(parent, several.count, &free);
+            places.retain(|first| is_worth_changing(lines[*first]));
+            places
+        });
+        Ok(Plan {
+            beginning,
+            options,
+            places: places.collect(),
+        })
+    }
+
+    fn task(
+        &self,
+        parent: &str,
+        plan: &Plan,
+        mut rng: ChaCha8Rng,
+    ) -> Result<Task<LineGuide>, Reason> {
+        let settings = &self.settings;
+        let weights = settings.lines.iter().zip(&plan.places);
+        let weights = weights.map(|(lines, places)| match places.is_empty() {
+            true => 0.0,
+            false => lines.weight,
+        });
+        if weights.clone().all(|weight| weight == 0.0) {
+            return Err(Reason::new(&NO_PLACE, "no line can be rewritten"));
+        }
+        let drawn = weighted(weights, &mut rng);
+        let places = &plan.places[drawn];
+        let first = places[rng.random_range(0..places.len())];
+        let mut lines = parent.split_inclusive('\n');
+        let before: usize = lines.by_ref().take(first).map(str::len).sum();
+        let options = LineOptions {
+            keep: self
+                .writer
+                .place_within(lines.next().unwrap_or_default(), &mut rng),
+            ..plan.options.clone()
+        };
+        let guide = LineGuide::new(parent, first, settings.lines[drawn].count, options)
+            .map_err(|e| Reason::new(&NO_PLACE, e.to_string()))?;
+        let place = plan.beginning.len() - parent.len() + before;
+        let most = settings.max_tokens;
+        Ok(plan.beginning.task(place, "", guide, most, rng))
+    }
+}
+
+/// What the children of a parent have in common.
+struct Plan {
+    beginning: Beginning,
+    options: LineOptions,
+    /// Where lines can be rewritten, for each number of lines.
+    places: Vec<Vec<usize>>,
+}
+
+/// The children of one call.
+struct Call<'a> {
+    line: &'a Line,
+    parents: Vec<&'a str>,
+    plans: Vec<Result<Plan, Reason>>,
+}
+
+impl Writing for Call<'_> {
+    type Guide = LineGuide;
+
+    fn task(
+        &self,
+        request: usize,
+        rng: ChaCha8Rng,
+    ) -> Result<(Task<LineGuide>, Option<String>), Reason> {
+        let plan = self.plans[request].as_ref().map_err(Reason::clone)?;
+        Ok((self.line.task(self.parents[request], plan, rng)?, None))
+    }
+
+    fn finish(&self, _: usize, written: Written<LineGuide>) -> Result<String, Reason> {
+        let program = match written.end {
+            End::Done => written.guide.result(),
+            End::Length | End::Stuck => written.guide.closed(),
+            End::Stopped => None,
+        };
+        program.ok_or_else(|| failure(&written))
+    }
+
+    fn crossed(&self, _: usize) -> bool {
+        false
+    }
+}
+
+impl Operator for Line {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        tray: &mut dyn Tray,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        let children = children(requests);
+        let parents: Vec<_> = requests.iter().map(|request| request.parent).collect();
+        let call = Call {
+            plans: parents.iter().map(|parent| self.plan(parent)).collect(),
+            line: self,
+            parents,
+        };
+        let Settings {
+            temperature,
+            min_p,
+            tries,
+            ..
+        } = self.settings;
+        let draws = Draws::new(temperature, min_p, tries);
+        self.writer.write(children, &call, &draws, tray, stop);
+        Ok(())
+    }
+}

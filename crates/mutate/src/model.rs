@@ -1,0 +1,41 @@
+//! The section `[model]` of the settings: the language model inside, which operators share.
+
+use lm::cpu::Precision;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::settings::range;
+
+/// The section as users see it, with its comments and all defaults.
+pub const SETTINGS: &str = include_str!("model.toml");
+
+/// Which model, and how it computes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[allow(missing_docs, reason = "documented for users in model.toml")]
+pub struct Settings {
+    pub path: String,
+    pub device: String,
+    pub precision: Precision,
+    pub threads: usize,
+    pub batch: usize,
+    pub cache_mb: usize,
+}
+
+impl Settings {
+    /// # Errors
+    /// Names the setting that cannot be.
+    pub fn check(&self) -> Result<(), Error> {
+        let devices = ["cpu", "cuda", "vulkan", "metal", "flex"];
+        if !devices.contains(&self.device.as_str()) {
+            return Err(Error::setting(
+                "model.device",
+                format!("there is no device {:?}", self.device),
+                format!("choose from: {}", devices.join(", ")),
+            ));
+        }
+        range("model.threads", self.threads as f64, 0.0, 1024.0)?;
+        range("model.batch", self.batch as f64, 1.0, 4096.0)?;
+        range("model.cache_mb", self.cache_mb as f64, 0.0, 1e7)
+    }
+}

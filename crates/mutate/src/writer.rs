@@ -1,0 +1,362 @@
+//! A model loaded once, shared by the operators that write with it.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use edit::guide::{Guide, Rules};
+use edit::python::{Names, Prefix};
+use lm::{Checkpoint, End, Generator, Limits, Sampling, Task, Tokenizer, Written};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use crate::model;
+use crate::operator::{Cost, Proposal, Request, Tray};
+use crate::reason::{PROMPT_TOO_LONG, Reason, STOPPED, STUCK, UNCHANGED, UNFINISHED};
+use crate::{Error, MadeWith};
+
+/// A language model ready to write.
+pub struct Writer {
+    generator: Mutex<Generator<lm::cpu::Decoder>>,
+    tokenizer: Arc<Tokenizer>,
+    threads: rayon::ThreadPool,
+    /// Tokens it can read and write in one text.
+    context: usize,
+    /// Of the weights: 0 as loaded.
+    generation: u32,
+    made_with: MadeWith,
+}
+
+impl Writer {
+    /// Loads the model that the settings name.
+    ///
+    /// # Errors
+    /// There is no such model, its file is damaged or of a kind that is not known, or this build lacks the device.
+    pub fn load(settings: &model::Settings) -> Result<Self, Error> {
+        let failed = |e: lm::Error| Error::Model(e.to_string());
+        settings.check()?;
+        let cache = lm::pull::cache_folder().map_err(failed)?;
+        let path = lm::pull::resolve(&settings.path, &cache).map_err(failed)?;
+        let checkpoint = Checkpoint::open(&path).map_err(failed)?;
+        let threads = rayon::ThreadPoolBuilder::new()
+            .num_threads(settings.threads)
+            .thread_name(|index| format!("model {index}"))
+            .build()
+            .map_err(|e| Error::setting("model.threads", e.to_string(), "give fewer"))?;
+        let limits = Limits {
+            batch: settings.batch,
+            memory: settings.cache_mb << 20,
+        };
+        let context = checkpoint.config.max_position_embeddings;
+        let load = || lm::cpu::Decoder::load(&checkpoint, settings.precision);
+        let decoder = threads.install(load).map_err(failed)?;
+        let tokenizer = Arc::new(checkpoint.tokenizer);
+        let generator = Generator::new(decoder, tokenizer.clone(), limits);
+        let made_with = MadeWith::new();
+        Ok(Self {
+            generator: Mutex::new(generator),
+            tokenizer,
+            threads,
+            context,
+            generation: 0,
+            made_with,
+        })
+    }
+
+    /// The model's sum, the device and the precision.
+    pub(crate) fn made_with(&self) -> MadeWith {
+        self.made_with.clone()
+    }
+
+    /// A text's tokens, if the model can read them and write `more`.
+    ///
+    /// # Errors
+    /// It is too long; a reason with the code `prompt-too-long`.
+    pub(crate) fn read(&self, text: &str, more: usize) -> Result<Beginning, Reason> {
+        let start = self.tokenizer.start();
+        let tokens: Vec<u32> = start
+            .into_iter()
+            .chain(self.tokenizer.encode_within(text))
+            .collect();
+        if tokens.is_empty() || tokens.len() + more > self.context {
+            return Err(Reason::new(
+                &PROMPT_TOO_LONG,
+                format!(
+                    "{} tokens and {more} to write; the model takes {}",
+                    tokens.len(),
+                    self.context
+                ),
+            ));
+        }
+        let mut ends = Vec::with_capacity(tokens.len());
+        let mut end = 0;
+        for token in &tokens {
+            end += self.tokenizer.bytes(*token).len();
+            ends.push(end);
+        }
+        Ok(Beginning {
+            text: text.to_owned(),
+            tokens: tokens.into(),
+            ends,
+        })
+    }
+
+    /// A place between tokens within a line, after its indentation and at the latest before its end; not within a
+    /// name, which may have no other known continuation.
+    pub(crate) fn place_within(&self, line: &str, rng: &mut ChaCha8Rng) -> usize {
+        let body = line.trim_start();
+        let mut end = line.len() - body.len();
+        let mut places = Vec::new();
+        for token in self.tokenizer.encode_within(body.trim_end()) {
+            places.push(end);
+            end += self.tokenizer.bytes(token).len();
+        }
+        places.push(end);
+        let word = |b: u8| b.is_ascii_alphabetic() || b == b'_';
+        let bytes = line.as_bytes();
+        places.retain(|at| {
+            *at == 0 || !(word(bytes[at - 1]) && bytes.get(*at).is_some_and(|b| word(*b)))
+        });
+        places[rng.random_range(0..places.len())]
+    }
+
+    /// Writes a call's children and hands each over as soon as it is there. A child that comes to nothing is drawn
+    /// again, up to `job.tries` times in all.
+    pub(crate) fn write<W: Writing>(
+        &self,
+        mut children: Vec<Child>,
+        job: &W,
+        draws: &Draws,
+        tray: &mut dyn Tray,
+        stop: &AtomicBool,
+    ) {
+        let mut open: Vec<Open> = children.iter().map(|_| Open::default()).collect();
+        // Counted once a call, whether or not an earlier one had it read: a resumed run counts the same.
+        let mut seen = HashSet::new();
+        let mut paid = HashSet::new();
+        let (mut tasks, mut owners) = (Vec::new(), Vec::new());
+        // Outside the pool: a thread of it that waits takes up other work, another operator's too.
+        let mut generator = self
+            .generator
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let mut since = Instant::now();
+        let mut hand = |child: &Child, open: &Open, program, since: &mut Instant| {
+            let seconds = since.elapsed().as_secs_f64();
+            *since = Instant::now();
+            let proposal = Proposal {
+                program,
+                crossed: job.crossed(child.request),
+                told: open.told.clone(),
+                weights: Some(self.generation),
+                cost: Cost {
+                    seconds,
+                    ..open.cost
+                },
+            };
+            tray.hand(child.request, child.number, proposal);
+        };
+        for (index, child) in children.iter_mut().enumerate() {
+            // Of one that is not wanted only what it would have paid for matters.
+            if !child.wanted && paid.contains(&child.request) {
+                continue;
+            }
+            match job.task(child.request, child.stream()) {
+                Ok((task, told)) => {
+                    paid.insert(child.request);
+                    if seen.insert(task.beginning.clone()) {
+                        open[index].cost.prompt_tokens = task.beginning.len() as u32;
+                    }
+                    open[index].told = told;
+                    if child.wanted {
+                        owners.push(index);
+                        tasks.push(task);
+                    }
+                }
+                Err(reason) if child.wanted => {
+                    hand(child, &open[index], Err(reason), &mut since);
+                }
+                Err(_) => {}
+            }
+        }
+        let mut done = |task: usize, written: Written<W::Guide>| {
+            let index = owners[task];
+            let (child, open) = (&mut children[index], &mut open[index]);
+            open.tries += 1;
+            open.cost.tokens += (written.drawn + written.forced) as u32;
+            if written.end == End::Stopped {
+                return None;
+            }
+            let mut program = job.finish(child.request, written);
+            if program.is_err() && open.tries < draws.tries.max(1) {
+                match job.task(child.request, child.stream()) {
+                    Ok((task, told)) => {
+                        open.told = told;
+                        return Some(task);
+                    }
+                    Err(reason) => program = Err(reason),
+                }
+            }
+            hand(child, open, program, &mut since);
+            None
+        };
+        let engine = &mut *generator;
+        self.threads.install(|| {
+            engine.write_each(tasks, draws.sampling, &|| stop.load(Relaxed), &mut done);
+        });
+    }
+}
+
+/// What one operator has a model write for the children of one call.
+pub(crate) trait Writing: Sync {
+    /// What holds the model to what may be written.
+    type Guide: Guide;
+
+    /// The text to write for a child of a request, and what the model is told for it.
+    ///
+    /// # Errors
+    /// Why nothing can be written.
+    fn task(
+        &self,
+        request: usize,
+        rng: ChaCha8Rng,
+    ) -> Result<(Task<Self::Guide>, Option<String>), Reason>;
+
+    /// The program that a text makes.
+    ///
+    /// # Errors
+    /// Why it makes none.
+    fn finish(&self, request: usize, written: Written<Self::Guide>) -> Result<String, Reason>;
+
+    /// Whether the children of a request are shown a second program.
+    fn crossed(&self, request: usize) -> bool;
+}
+
+/// How the children of a call are drawn.
+pub(crate) struct Draws {
+    /// Of tokens.
+    pub sampling: Sampling,
+    /// How often a child is drawn at most.
+    pub tries: usize,
+}
+
+impl Draws {
+    /// From an operator's settings.
+    pub fn new(temperature: f64, min_p: f64, tries: usize) -> Self {
+        let sampling = Sampling {
+            temperature: temperature as f32,
+            min_p: min_p as f32,
+        };
+        Self { sampling, tries }
+    }
+}
+
+/// A child to write.
+pub(crate) struct Child {
+    /// Whose child it is, and which.
+    request: usize,
+    number: usize,
+    wanted: bool,
+    rng: ChaCha8Rng,
+}
+
+impl Child {
+    /// The random stream of the next try.
+    fn stream(&mut self) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(self.rng.random())
+    }
+}
+
+/// A child on its way.
+#[derive(Default)]
+struct Open {
+    tries: usize,
+    told: Option<String>,
+    cost: Cost,
+}
+
+/// A text read before writing, with its tokens.
+pub(crate) struct Beginning {
+    text: String,
+    tokens: Arc<[u32]>,
+    /// Where each token ends in the text.
+    ends: Vec<usize>,
+}
+
+impl Beginning {
+    /// A task that goes on after the first `place` bytes of the text, with `lead` before what is guided.
+    ///
+    /// A token that reaches over the place is not seen; its beginning is put before the lead.
+    pub fn task<G>(
+        &self,
+        place: usize,
+        lead: &str,
+        guide: G,
+        most: usize,
+        rng: ChaCha8Rng,
+    ) -> Task<G> {
+        let seen = self.ends.partition_point(|end| *end <= place).max(1);
+        let lead = [
+            &self.text.as_bytes()[self.ends[seen - 1].min(place)..place],
+            lead.as_bytes(),
+        ]
+        .concat();
+        Task {
+            beginning: self.tokens.clone(),
+            seen,
+            lead,
+            guide,
+            most,
+            rng,
+        }
+    }
+
+    /// Bytes of the text.
+    pub fn len(&self) -> usize {
+        self.text.len()
+    }
+}
+
+/// What a changed program must be: `host` is Python that nothing runs, whose names may be used as the program's own.
+pub(crate) fn rules(program: &str, host: &str, known_names: bool, comments: bool) -> Rules {
+    let start = match known_names {
+        true => Prefix::with_names(Arc::new(Names::of(program, host))),
+        false => Prefix::new(),
+    };
+    Rules {
+        start: Some(start),
+        comments,
+        accept: Some(Arc::new(|file| {
+            ruff_python_parser::parse_module(file).is_ok()
+        })),
+    }
+}
+
+/// The children of a call.
+pub(crate) fn children(requests: &mut [Request<'_>]) -> Vec<Child> {
+    let mut children = Vec::new();
+    for (index, request) in requests.iter_mut().enumerate() {
+        for (number, rng) in request.streams().into_iter().enumerate() {
+            children.push(Child {
+                request: index,
+                number,
+                wanted: request.wanted[number],
+                rng,
+            });
+        }
+    }
+    children
+}
+
+/// Why a text came to no change, with the text.
+pub(crate) fn failure<G>(written: &Written<G>) -> Reason {
+    let (code, why) = match written.end {
+        End::Length => (&UNFINISHED, "not complete after the tokens allowed"),
+        End::Stuck => (&STUCK, "no token could follow"),
+        End::Stopped => (&STOPPED, "the run was interrupted"),
+        End::Done => (&UNCHANGED, "the model changed nothing"),
+    };
+    let text = String::from_utf8_lossy(&written.text);
+    Reason::new(code, format!("{why}: {}", text.trim_end()))
+}
