@@ -35,6 +35,10 @@ pub struct Proposal {
     pub crossed: bool,
     /// What it took.
     pub cost: Cost,
+    /// What the operator was told for it: a commit message, an instruction.
+    pub told: Option<String>,
+    /// Generation of the weights that wrote it, 0 as loaded; none where no model of our own did.
+    pub weights: Option<u32>,
 }
 
 /// What a proposal took. Sums over children are meant: what several share is spread over them.
@@ -72,6 +76,8 @@ impl From<Result<String, Reason>> for Proposal {
             program,
             crossed: false,
             cost: Cost::default(),
+            told: None,
+            weights: None,
         }
     }
 }

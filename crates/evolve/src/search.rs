@@ -328,6 +328,9 @@ impl Search<'_> {
             threads: self.threads as u32,
             busy: progress.busy,
             proposing: progress.proposing,
+            lost_requests: 0,
+            lost_prompt_tokens: 0,
+            lost_dollars: 0.0,
         };
         self.store.note_stretch(self.began.0, &stretch)
     }

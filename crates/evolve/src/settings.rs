@@ -140,9 +140,27 @@ impl Settings {
     /// # Errors
     /// What is wrong, naming the setting.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::over_defaults(text, |name, known| {
+            Err(format!(
+                "there is no setting {name}; known here: {}",
+                known.join(", ")
+            ))
+        })
+    }
+
+    /// As [`Settings::parse`], from what a run holds: settings of another samara, which this one does not know, are passed
+    /// over.
+    ///
+    /// # Errors
+    /// What is wrong, naming the setting.
+    pub fn parse_stored(text: &str) -> Result<Self, String> {
+        Self::over_defaults(text, |_, _| Ok(()))
+    }
+
+    fn over_defaults(text: &str, unknown: Unknown) -> Result<Self, String> {
         let own: Table = toml::from_str(text).map_err(|e| e.to_string())?;
         let mut all: Table = toml::from_str(COMMENTED).expect("settings.toml is tested");
-        overlay(&mut all, own, "")?;
+        overlay(&mut all, own, "", unknown)?;
         serde_path_to_error::deserialize(Value::Table(all))
             .map_err(|e| format!("{}: {}", e.path(), e.inner()))
     }
@@ -226,8 +244,11 @@ impl Settings {
     }
 }
 
-/// Lays `own` over `all`, refusing keys that are not there already.
-fn overlay(all: &mut Table, own: Table, path: &str) -> Result<(), String> {
+/// What to say of an unknown setting, given those that are known beside it.
+type Unknown = fn(&str, &[&str]) -> Result<(), String>;
+
+/// Lays `own` over `all`, but for keys that are not there already.
+fn overlay(all: &mut Table, own: Table, path: &str, unknown: Unknown) -> Result<(), String> {
     for (key, value) in own {
         let name = if path.is_empty() {
             key.clone()
@@ -237,12 +258,11 @@ fn overlay(all: &mut Table, own: Table, path: &str) -> Result<(), String> {
         match (all.get_mut(&key), value) {
             (None, _) => {
                 let known: Vec<_> = all.keys().map(String::as_str).collect();
-                return Err(format!(
-                    "there is no setting {name}; known here: {}",
-                    known.join(", ")
-                ));
+                unknown(&name, &known)?;
             }
-            (Some(Value::Table(inner)), Value::Table(value)) => overlay(inner, value, &name)?,
+            (Some(Value::Table(inner)), Value::Table(value)) => {
+                overlay(inner, value, &name, unknown)?;
+            }
             // "seconds = 10" means 10.0.
             (Some(slot @ Value::Float(_)), Value::Integer(value)) => {
                 *slot = Value::Float(value as f64);
@@ -275,6 +295,15 @@ mod tests {
             settings.map.height.bins,
             Settings::default().map.height.bins
         );
+    }
+
+    #[test]
+    fn what_a_run_holds_may_have_unknown_settings() {
+        let text = "rng = 7\nlater = 1\n[lessons]\nrate = 0.5\n[search]\nbatch = 3\nwidth = 2\n";
+        let settings = Settings::parse_stored(text).unwrap();
+        assert_eq!((settings.rng, settings.search.batch), (7, 3));
+        assert!(Settings::parse(text).is_err());
+        assert!(Settings::parse_stored("rng = 'x'").is_err());
     }
 
     #[test]

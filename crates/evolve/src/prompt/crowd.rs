@@ -152,6 +152,8 @@ impl Shared {
                 program,
                 crossed,
                 cost,
+                told: None,
+                weights: None,
             },
         ))
     }

@@ -2,14 +2,14 @@
 //!
 //! `run.sqlite` is the truth, `settings.toml` a copy of its settings for people. Children are written
 //! strictly in order of their id, a few at a time, each time in one transaction; so the store is always the
-//! beginning of the run it belongs to, and what was written survives the death of the process. Everything
-//! but the columns `seconds`, `at` and `propose_seconds`, and the table `stretch`, is a function of the settings alone.
+//! beginning of the run it belongs to, and what was written survives the death of the process.
 //!
-//! The narrow table `child` can be counted and sorted over a million rows in a moment; the texts stand in
-//! `source`; the views `children` (both joined) and `map` (the champion of every niche) are for people.
+//! The narrow table `child` can be counted and sorted over a million rows in a moment, with any SQLite; the texts
+//! stand compressed in `texts` (`texts.rs`). [`Store::query`] answers questions in SQL about both.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use qd::Axis;
@@ -19,16 +19,23 @@ use sodarace::Terrain;
 use crate::Error;
 use crate::settings::Settings;
 use file::{
-    APPLICATION, NOT_A_RUN, SALVAGE, VERSION, database_error, disguise, existing, lock, migration,
-    prepare, schema, uri_path,
+    APPLICATION, NOT_A_RUN, SALVAGE, VERSION, column, damaged, database_error, disguise, existing,
+    lock, migration, prepare, schema, uri_path,
 };
-use read::pack;
+use texts::{Cache, Tail, unzip};
 
 mod child;
 mod file;
+mod kept;
+mod provenance;
 mod read;
+mod sql;
+mod texts;
 
 pub use child::{Child, IterationMetrics, Spent, Status, Stretch, Tally};
+pub use provenance::Provenance;
+/// A value in SQL.
+pub use rusqlite::types::Value as SqlValue;
 
 /// The database's file name in the run's folder.
 pub const DATABASE: &str = "run.sqlite";
@@ -42,6 +49,11 @@ pub struct Store {
     axes: Vec<Axis>,
     settings: Settings,
     terrain: Terrain,
+    /// The format of the file.
+    version: i32,
+    /// The last block of texts, once children were appended.
+    tail: Option<Tail>,
+    cache: Arc<Mutex<Cache>>,
     /// Held while this process may write.
     _lock: Option<File>,
 }
@@ -82,11 +94,11 @@ impl Store {
             transaction.pragma_update(None, "application_id", APPLICATION)?;
             transaction.pragma_update(None, "user_version", VERSION)?;
             transaction.execute_batch(&schema(&axes))?;
-            transaction.execute_batch(&migration())?;
             transaction.execute(
                 "INSERT INTO run (settings, terrain, samara) VALUES (?, ?, ?)",
                 params![text, terrain_json, env!("CARGO_PKG_VERSION")],
             )?;
+            transaction.execute_batch(&migration(1))?;
             transaction.commit()?;
             Ok(db)
         })()
@@ -97,6 +109,9 @@ impl Store {
             axes,
             settings: settings.clone(),
             terrain: terrain.clone(),
+            version: VERSION,
+            tail: None,
+            cache: Arc::default(),
             _lock: Some(lock),
         })
     }
@@ -108,7 +123,7 @@ impl Store {
     pub fn resume(folder: &Path) -> Result<Self, Error> {
         let path = existing(folder)?;
         let lock = lock(folder)?;
-        let (mut store, version) = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut store = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         prepare(&store.db).map_err(|e| store.error(e))?;
         let verdict: String = store
             .db
@@ -117,7 +132,7 @@ impl Store {
         if verdict != "ok" {
             return Err(Error::file(path, format!("damaged: {verdict}"), SALVAGE));
         }
-        if version < VERSION {
+        if store.version < VERSION {
             store.migrate().map_err(|e| store.error(e))?;
         }
         store._lock = Some(lock);
@@ -130,26 +145,50 @@ impl Store {
     /// No run there, or its file is damaged or foreign.
     pub fn open(folder: &Path) -> Result<Self, Error> {
         let path = existing(folder)?;
-        let (store, version) = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        if version < VERSION {
+        let store = Self::load(folder, &path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        if store.version < VERSION {
             store
                 .db
-                .execute_batch(&disguise())
+                .execute_batch(&disguise(store.version))
                 .map_err(|e| store.error(e))?;
         }
         Ok(store)
     }
 
-    /// Adds what newer formats have, all or nothing.
+    /// Brings the file up to [`VERSION`], all or nothing: adds what newer formats have, and compresses the texts.
     fn migrate(&mut self) -> rusqlite::Result<()> {
         let transaction = self.db.transaction()?;
-        transaction.execute_batch(&migration())?;
+        transaction.execute_batch(&migration(self.version))?;
+        let mut tail = Tail::load(&transaction)?;
+        {
+            let mut sources = transaction
+                .prepare("SELECT id, program, message, artifact FROM source ORDER BY id")?;
+            let mut rows = sources.query([])?;
+            while let Some(row) = rows.next()? {
+                let id = row.get::<_, i64>(0)? as u64;
+                if id != tail.next() {
+                    return Err(damaged(format!("child {} is missing", tail.next())));
+                }
+                let artifact = row.get_ref(3)?.as_blob_or_null()?;
+                let artifact = artifact.map(unzip).transpose().map_err(damaged)?;
+                let texts = [
+                    row.get_ref(1)?.as_str_or_null()?,
+                    row.get_ref(2)?.as_str_or_null()?,
+                    None,
+                    artifact.as_deref(),
+                ];
+                tail.push(&transaction, texts)?;
+            }
+        }
+        tail.write(&transaction)?;
+        transaction.execute_batch("DROP TABLE source")?;
         transaction.pragma_update(None, "user_version", VERSION)?;
-        transaction.commit()
+        transaction.commit()?;
+        self.version = VERSION;
+        Ok(())
     }
 
-    /// An open run and the version of its format.
-    fn load(folder: &Path, path: &Path, flags: OpenFlags) -> Result<(Self, i32), Error> {
+    fn load(folder: &Path, path: &Path, flags: OpenFlags) -> Result<Self, Error> {
         let fail = |e| database_error(path, e);
         let mut db = Connection::open_with_flags(path, flags).map_err(fail)?;
         let ours = |db: &Connection| db.pragma_query_value(None, "application_id", |r| r.get(0));
@@ -184,17 +223,19 @@ impl Store {
             })
             .map_err(fail)?;
         let damaged = |why: String| Error::file(path, format!("damaged: {why}"), SALVAGE);
-        let settings = Settings::parse(&settings).map_err(damaged)?;
+        let settings = Settings::parse_stored(&settings).map_err(damaged)?;
         let terrain = serde_json::from_str(&terrain).map_err(|e| damaged(e.to_string()))?;
-        let store = Self {
+        Ok(Self {
             folder: folder.to_owned(),
             db,
             axes: settings.axes().to_vec(),
             settings,
             terrain,
+            version,
+            tail: None,
+            cache: Arc::default(),
             _lock: None,
-        };
-        Ok((store, version))
+        })
     }
 
     /// The run's folder.
@@ -218,7 +259,14 @@ impl Store {
     /// The database cannot be written.
     pub fn set_evaluations(&mut self, evaluations: u64) -> Result<(), Error> {
         self.settings.evaluations = evaluations;
-        let text = self.settings.to_toml();
+        let text: String = self
+            .db
+            .query_row("SELECT settings FROM run", [], |row| row.get(0))
+            .map_err(|e| self.error(e))?;
+        // What a newer samara set and this one does not know stays.
+        let mut table: toml::Table = text.parse().unwrap_or_default();
+        table.insert("evaluations".to_owned(), (evaluations as i64).into());
+        let text = toml::to_string_pretty(&table).expect("read from TOML");
         self.db
             .execute("UPDATE run SET settings = ?", [&text])
             .map_err(|e| self.error(e))?;
@@ -231,10 +279,11 @@ impl Store {
         self.settings.threads = threads;
     }
 
-    /// Appends children and the metrics of iterations they complete, all or nothing.
+    /// Appends the next children and the metrics of iterations they complete, all or nothing. What was kept for these
+    /// children ([`Store::keep`]) goes.
     ///
     /// # Errors
-    /// The disk is full, or the database cannot be written.
+    /// The disk is full, the database cannot be written, or a child is not the next one.
     pub fn append(
         &mut self,
         children: &[Child],
@@ -249,15 +298,31 @@ impl Store {
         children: &[Child],
         iterations: &[IterationMetrics],
     ) -> rusqlite::Result<()> {
-        let axes = self.axes.len();
-        let marks = vec!["?"; 18 + axes].join(", ");
+        let measures: String = self
+            .axes
+            .iter()
+            .map(|axis| format!(", {}", column(axis)))
+            .collect();
+        let marks = ", ?".repeat(self.axes.len());
         let transaction = self.db.transaction()?;
+        // Where this fails, what is at hand of the last block may be ahead of the file: it is read again.
+        let mut tail = match self.tail.take() {
+            Some(tail) => tail,
+            None => Tail::load(&transaction)?,
+        };
         {
-            let mut child_row =
-                transaction.prepare_cached(&format!("INSERT INTO child VALUES ({marks})"))?;
-            let mut source_row =
-                transaction.prepare_cached("INSERT INTO source VALUES (?, ?, ?, ?, ?)")?;
+            let mut child_row = transaction.prepare_cached(&format!(
+                "INSERT INTO child (id, iteration, replica, operator, parent, partner, status, reason, fitness, niche,
+                   accepted, length, seconds, at, prompt_tokens, tokens, propose_seconds, dollars, weights{measures})
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?{marks})",
+            ))?;
             for child in children {
+                if child.id != tail.next() {
+                    let (id, next) = (child.id, tail.next());
+                    return Err(damaged(format!(
+                        "texts of {next} children, then child {id}"
+                    )));
+                }
                 let reason = child.reason.as_ref();
                 let head = params![
                     child.id as i64,
@@ -265,6 +330,7 @@ impl Store {
                     child.replica,
                     child.operator,
                     child.parent.map(|id| id as i64),
+                    child.partner.map(|id| id as i64),
                     child.status.name(),
                     reason.map(|r| &r.code),
                     child.fitness,
@@ -273,35 +339,36 @@ impl Store {
                     child.program.len() as i64,
                     child.seconds,
                     child.at,
-                ];
-                for (i, value) in head.iter().enumerate() {
-                    child_row.raw_bind_parameter(i + 1, value)?;
-                }
-                for i in 0..axes {
-                    child_row.raw_bind_parameter(head.len() + i + 1, child.measures.get(i))?;
-                }
-                // In the order of `file::ADDED`.
-                let tail = params![
-                    child.partner.map(|id| id as i64),
                     child.cost.prompt_tokens,
                     child.cost.tokens,
                     child.cost.seconds,
                     child.cost.dollars,
+                    child.weights,
                 ];
-                for (i, value) in tail.iter().enumerate() {
-                    child_row.raw_bind_parameter(head.len() + axes + i + 1, value)?;
+                for (i, value) in head.iter().enumerate() {
+                    child_row.raw_bind_parameter(i + 1, value)?;
+                }
+                for i in 0..self.axes.len() {
+                    child_row.raw_bind_parameter(head.len() + i + 1, child.measures.get(i))?;
                 }
                 child_row.raw_execute()?;
-                source_row.execute(params![
-                    child.id as i64,
-                    child.program,
-                    child.diff,
-                    reason.map(|r| &r.message),
-                    child.artifact.as_deref().map(pack),
-                ])?;
+                let texts = [
+                    Some(child.program.as_str()),
+                    reason.map(|reason| reason.message.as_str()),
+                    child.told.as_deref(),
+                    child.artifact.as_deref(),
+                ];
+                tail.push(&transaction, texts)?;
+            }
+            if !children.is_empty() {
+                tail.write(&transaction)?;
+                transaction
+                    .prepare_cached("DELETE FROM kept WHERE id < ?")?
+                    .execute([tail.next() as i64])?;
             }
             let mut metrics_row = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO iteration VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO iteration (iteration, evaluations, proposed, valid, runnable, accepted, niches,
+                   qd_score, max_fitness) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             for m in iterations {
                 metrics_row.execute(params![
@@ -317,7 +384,9 @@ impl Store {
                 ])?;
             }
         }
-        transaction.commit()
+        transaction.commit()?;
+        self.tail = Some(tail);
+        Ok(())
     }
 
     /// Notes a stretch of work; one call per start or resume, updated as it goes on.
@@ -327,7 +396,8 @@ impl Store {
     pub fn note_stretch(&mut self, began: f64, stretch: &Stretch) -> Result<(), Error> {
         self.db
             .execute(
-                "INSERT OR REPLACE INTO stretch VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO stretch (began, children, seconds, threads, busy, proposing, lost_requests,
+                   lost_prompt_tokens, lost_dollars) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 params![
                     began,
                     stretch.children as i64,
@@ -335,6 +405,9 @@ impl Store {
                     stretch.threads,
                     stretch.busy,
                     stretch.proposing,
+                    stretch.lost_requests as i64,
+                    stretch.lost_prompt_tokens as i64,
+                    stretch.lost_dollars,
                 ],
             )
             .map(drop)
@@ -359,7 +432,7 @@ mod tests {
     use crate::Reason;
     use crate::operator::Cost;
 
-    fn child(id: u64) -> Child {
+    pub(super) fn child(id: u64) -> Child {
         Child {
             id,
             iteration: id.div_ceil(10),
@@ -381,13 +454,14 @@ mod tests {
                 seconds: 0.25,
                 dollars: 0.001,
             },
+            told: (id % 3 == 1).then(|| format!("Add {id} to x")),
+            weights: (id % 4 > 1).then_some(id as u32),
             program: format!("x = {id}\n").repeat(50),
-            diff: "-a\n+b\n".to_owned(),
             artifact: Some("{\"joints\": []}".to_owned()),
         }
     }
 
-    fn store(folder: &Path) -> Store {
+    pub(super) fn store(folder: &Path) -> Store {
         let terrain = Terrain::by_name("flat").unwrap();
         Store::create(folder, &Settings::default(), &terrain).unwrap()
     }
@@ -425,6 +499,157 @@ mod tests {
         assert_eq!(ids(store.champions(10).unwrap()), [0, 9, 3, 6]);
         assert_eq!(ids(store.lineage(3, 9).unwrap()), [3, 2, 1, 0]);
         assert_eq!(ids(store.fittest(2).unwrap()), [27, 24]);
+    }
+
+    #[test]
+    fn diffs_are_made_on_reading() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store(&folder.path().join("run"));
+        let mut family: Vec<Child> = (0..3).map(child).collect();
+        family[0].program = "a\nb\n".to_owned();
+        family[1].program = "a\nc".to_owned();
+        family[2].program = String::new();
+        family[2].status = Status::Invalid;
+        store.append(&family, &[]).unwrap();
+        let diff = "@@ -1,2 +1,2 @@\n a\n-b\n+c\n\\ No newline at end of file\n";
+        let diffs = family.iter().map(|child| store.diff(child).unwrap());
+        assert_eq!(diffs.collect::<Vec<_>>(), ["", diff, ""]);
+        let mut orphan = child(9);
+        orphan.parent = Some(5);
+        let error = store.diff(&orphan).unwrap_err().to_string();
+        assert!(error.contains("texts of child 5 are missing"), "{error}");
+    }
+
+    /// The blocks of texts, as bytes.
+    fn blocks(store: &Store) -> Vec<Vec<SqlValue>> {
+        let mut blocks = Vec::new();
+        let each = |_: &[String], row| {
+            blocks.push(row);
+            Ok::<_, Error>(())
+        };
+        store.query("SELECT * FROM texts", each).unwrap();
+        blocks
+    }
+
+    #[test]
+    fn blocks_of_texts_do_not_depend_on_how_children_came() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut family: Vec<Child> = (0..200).map(child).collect();
+        for (long, text) in [(70, "x"), (130, "ä")] {
+            family[long].artifact = Some(text.repeat(3 << 19));
+        }
+        let mut expected = None;
+        for (name, batch) in [("one", 1), ("some", 37), ("all", 200)] {
+            let path = folder.path().join(name);
+            let mut store = store(&path);
+            for (i, some) in family.chunks(batch).enumerate() {
+                if i % 3 == 2 {
+                    drop(store);
+                    store = Store::resume(&path).unwrap();
+                }
+                store.append(some, &[]).unwrap();
+            }
+            let blocks = blocks(&store);
+            let firsts: Vec<_> = blocks.iter().map(|block| block[0].clone()).collect();
+            assert_eq!(firsts, [0, 64, 71, 131, 195].map(SqlValue::Integer));
+            assert_eq!(expected.get_or_insert(blocks.clone()), &blocks, "{name}");
+            let mut read = Vec::new();
+            let each = |child| {
+                read.push(child);
+                Ok(())
+            };
+            store.each_child(0, u64::MAX, each).unwrap();
+            assert_eq!(read, family);
+        }
+    }
+
+    #[test]
+    fn a_child_out_of_turn_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = store(&folder.path().join("run"));
+        store.append(&[child(0)], &[]).unwrap();
+        for wrong in [0, 2] {
+            let error = store.append(&[child(1), child(wrong)], &[]).unwrap_err();
+            assert!(error.to_string().contains("damaged"), "{error}");
+            assert_eq!(store.len().unwrap(), 1);
+        }
+        store.append(&[child(1)], &[]).unwrap();
+        assert_eq!(store.child(1).unwrap(), Some(child(1)));
+    }
+
+    #[test]
+    fn damaged_texts_are_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut whole = store(&path);
+        whole.append(&[child(0), child(1)], &[]).unwrap();
+        whole
+            .db
+            .execute_batch("UPDATE texts SET program = x'28b52ffde00000000000000040' || program")
+            .unwrap();
+        drop(whole);
+        let store = Store::open(&path).unwrap();
+        let none = |_: &[String], _| Ok::<_, Error>(());
+        for error in [
+            store.child(1).unwrap_err(),
+            store.champions(9).unwrap_err(),
+            store.each_child(0, 9, |_| Ok(())).unwrap_err(),
+            store.query("SELECT diff FROM children", none).unwrap_err(),
+            Store::resume(&path)
+                .unwrap()
+                .append(&[child(2)], &[])
+                .unwrap_err(),
+        ] {
+            assert!(matches!(error, Error::Database { .. }), "{error}");
+            assert!(error.to_string().contains("damaged"), "{error}");
+        }
+        // What is told of the others can be read.
+        store
+            .query("SELECT told, artifact FROM children", none)
+            .unwrap();
+    }
+
+    #[test]
+    fn a_query_only_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut store = store(&path);
+        store
+            .append(&(0..9).map(child).collect::<Vec<_>>(), &[])
+            .unwrap();
+        let ask = |sql: &str| {
+            let mut rows = Vec::new();
+            let names = store.query(sql, |_, row| {
+                rows.push(row);
+                Ok::<_, Error>(())
+            });
+            names.map(|names| (names, rows))
+        };
+        let (names, rows) = ask("SELECT id, told AS t FROM children WHERE told NOT NULL;").unwrap();
+        assert_eq!(names, ["id", "t"]);
+        let texts: Vec<_> = [1, 4, 7]
+            .map(|id| SqlValue::Text(format!("Add {id} to x")))
+            .into();
+        assert_eq!(
+            rows.iter().map(|row| row[1].clone()).collect::<Vec<_>>(),
+            texts
+        );
+        let (_, rows) = ask("SELECT program, diff, artifact FROM map ORDER BY id").unwrap();
+        assert_eq!(rows.len(), 3);
+        assert_eq!(rows[1][0], SqlValue::Text(child(3).program));
+        assert_eq!(rows[1][1], SqlValue::Text(store.diff(&child(3)).unwrap()));
+        for wrong in [
+            "SELEC 1",
+            "",
+            "SELECT nothing FROM child",
+            "DELETE FROM child",
+            "SELECT 1; DELETE FROM child",
+            "SELECT ?",
+        ] {
+            let error = ask(wrong).unwrap_err();
+            assert!(matches!(error, Error::Setting { .. }), "{wrong}: {error}");
+        }
+        assert_eq!(store.len().unwrap(), 9);
     }
 
     #[test]
