@@ -1,7 +1,7 @@
 //! Unified diffs of one file.
 //!
-//! [`Diff::between`] makes one, `Display` writes it as GNU patch and git take it, [`Diff::parse`] reads what a language
-//! model writes, and [`Diff::apply`] finds its place as GNU patch does.
+//! [`Diff::between`] makes one, `Display` writes it as GNU patch and git take it ([`unified`] does both at once),
+//! [`Diff::parse`] reads what a language model writes, and [`Diff::apply`] finds its place as GNU patch does.
 
 mod apply;
 mod parse;
@@ -12,6 +12,12 @@ use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 pub use apply::{Applied, ApplyError, Place};
 pub use parse::ParseError;
+
+/// The unified diff from one text to another as people read it: three lines of context, no headers of a file; empty where
+/// the texts are equal.
+pub fn unified(old: &str, new: &str) -> String {
+    Diff::between(old, new, 3).to_string()
+}
 
 /// A change of one file: its hunks, in order.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use edit::diff::{At, Diff, Tag};
+use edit::diff::{At, Diff, Tag, unified};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -61,6 +61,17 @@ proptest! {
     fn round_trip_of_unrelated_texts(old in text(12, 20), new in text(12, 20), context in 0..5usize) {
         let diff = Diff::between(&old, &new, context);
         prop_assert_eq!(diff.apply(&old), Ok(new));
+    }
+
+    #[test]
+    fn what_people_read_gives_the_new_text((old, new) in edited(9, 40), other in text(12, 20)) {
+        for new in [new, other, String::new()] {
+            let shown = unified(&old, &new);
+            prop_assert_eq!(shown.is_empty(), old == new);
+            if !shown.is_empty() {
+                prop_assert_eq!(Diff::parse(&shown).unwrap().apply(&old), Ok(new));
+            }
+        }
     }
 
     /// Where every line is its own, wrong numbers or none change nothing.
@@ -202,6 +213,39 @@ fn agrees_with_gnu_patch() {
     }
     eprintln!("{applied} applied, {fuzzy} of them with an offset or fuzz; {refused} refused");
     assert!(fuzzy > 150 && refused > 50, "{applied} {fuzzy} {refused}");
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// 300 pairs of texts: our diff and that of GNU diff lead to the same text, by our hand and by GNU patch's.
+#[test]
+fn leads_where_gnu_diff_leads() {
+    if !(is_there("patch") && is_there("diff")) {
+        return;
+    }
+    let dir = tempdir("diff");
+    let mut runner = TestRunner::deterministic();
+    for case in 0..300 {
+        let (old, mut new) = edited(9, 30).new_tree(&mut runner).unwrap().current();
+        if case % 10 == 0 {
+            new = text(12, 20).new_tree(&mut runner).unwrap().current();
+        }
+        let ours = unified(&old, &new);
+        fs::write(dir.join("old"), &old).unwrap();
+        fs::write(dir.join("new"), &new).unwrap();
+        let theirs = Command::new("diff")
+            .args(["--text", "-U3", "old", "new"])
+            .current_dir(&dir)
+            .output()
+            .unwrap();
+        let theirs = String::from_utf8(theirs.stdout).unwrap();
+        assert_eq!(ours.is_empty(), theirs.is_empty(), "{old:?} {new:?}");
+        if old == new {
+            continue;
+        }
+        assert_eq!(Diff::parse(&theirs).unwrap().apply(&old), Ok(new.clone()));
+        let patched = gnu_patch(&dir, &old, &format!("--- old\n+++ new\n{ours}"));
+        assert_eq!(patched, Some(new), "{old:?}\n{ours}");
+    }
     fs::remove_dir_all(dir).unwrap();
 }
 

@@ -25,11 +25,15 @@ struct Column {
     value: Get,
 }
 
+/// A child and its diff.
+type Row = (Child, String);
+
 enum Get {
     Int(fn(&Child) -> Option<i64>),
     Float(fn(&Child) -> Option<f64>),
     Measure(usize),
     Text(fn(&Child) -> Option<&str>),
+    Diff,
     Flag(fn(&Child) -> bool),
 }
 
@@ -62,8 +66,10 @@ fn columns(store: &Store) -> Vec<Column> {
         ("tokens", Get::Int(|c| Some(c.cost.tokens.into()))),
         ("propose_seconds", Get::Float(|c| Some(c.cost.seconds))),
         ("dollars", Get::Float(|c| Some(c.cost.dollars))),
+        ("told", Get::Text(|c| c.told.as_deref())),
+        ("weights", Get::Int(|c| c.weights.map(Into::into))),
         ("program", Get::Text(|c| Some(&c.program))),
-        ("diff", Get::Text(|c| Some(&c.diff))),
+        ("diff", Get::Diff),
         ("artifact", Get::Text(|c| c.artifact.as_deref())),
     ]
     .into_iter()
@@ -72,7 +78,7 @@ fn columns(store: &Store) -> Vec<Column> {
         value,
     })
     .collect();
-    let measures = store.settings().axes().into_iter().enumerate();
+    let measures = store.axes().iter().cloned().enumerate();
     columns.extend(measures.map(|(i, axis)| Column {
         name: axis.name,
         value: Get::Measure(i),
@@ -111,22 +117,24 @@ pub fn export(
     let mut from = 0;
     while from < count {
         let to = (from + GROUP as u64).min(count);
-        let mut children = Vec::with_capacity((to - from) as usize);
+        let mut rows = Vec::with_capacity((to - from) as usize);
         store.each_child(from, to, |child| {
-            let row: Map<String, Value> = columns
+            let diff = store.diff(&child)?;
+            let row = (child, diff);
+            let line: Map<String, Value> = columns
                 .iter()
-                .map(|column| (column.name.clone(), column.json(&child)))
+                .map(|column| (column.name.clone(), column.json(&row)))
                 .collect();
-            serde_json::to_writer(&mut lines, &row)
+            serde_json::to_writer(&mut lines, &line)
                 .map_err(std::io::Error::from)
                 .and_then(|()| lines.write_all(b"\n"))
                 .map_err(lines_error)?;
-            children.push(child);
+            rows.push(row);
             Ok(())
         })?;
         let mut group = writer.next_row_group().map_err(table_error)?;
         for column in &columns {
-            column.write(&mut group, &children).map_err(table_error)?;
+            column.write(&mut group, &rows).map_err(table_error)?;
         }
         group.close().map_err(table_error)?;
         from = to;
@@ -138,12 +146,13 @@ pub fn export(
 }
 
 impl Column {
-    fn json(&self, child: &Child) -> Value {
+    fn json(&self, (child, diff): &Row) -> Value {
         match &self.value {
             Get::Int(get) => json!(get(child)),
             Get::Float(get) => json!(get(child)),
             Get::Measure(i) => json!(child.measures.get(*i)),
             Get::Text(get) => json!(get(child)),
+            Get::Diff => json!(diff),
             Get::Flag(get) => json!(get(child)),
         }
     }
@@ -153,7 +162,7 @@ impl Column {
         match self.value {
             Get::Int(_) => (Physical::INT64, ConvertedType::NONE, true),
             Get::Float(_) | Get::Measure(_) => (Physical::DOUBLE, ConvertedType::NONE, true),
-            Get::Text(_) => (Physical::BYTE_ARRAY, ConvertedType::UTF8, true),
+            Get::Text(_) | Get::Diff => (Physical::BYTE_ARRAY, ConvertedType::UTF8, true),
             Get::Flag(_) => (Physical::BOOLEAN, ConvertedType::NONE, false),
         }
     }
@@ -161,7 +170,7 @@ impl Column {
     fn write(
         &self,
         group: &mut SerializedRowGroupWriter<'_, File>,
-        children: &[Child],
+        rows: &[Row],
     ) -> Result<(), ParquetError> {
         let mut writer = group
             .next_column()?
@@ -169,7 +178,7 @@ impl Column {
         let present = |missing: &[bool]| missing.iter().map(|m| i16::from(!m)).collect::<Vec<_>>();
         macro_rules! optional {
             ($kind:ty, $get:expr) => {{
-                let all: Vec<_> = children.iter().map($get).collect();
+                let all: Vec<_> = rows.iter().map($get).collect();
                 let levels = present(&all.iter().map(Option::is_none).collect::<Vec<_>>());
                 let values: Vec<_> = all.into_iter().flatten().collect();
                 writer
@@ -178,12 +187,15 @@ impl Column {
             }};
         }
         match &self.value {
-            Get::Int(get) => optional!(Int64Type, get),
-            Get::Float(get) => optional!(DoubleType, get),
-            Get::Measure(i) => optional!(DoubleType, |c: &Child| c.measures.get(*i).copied()),
-            Get::Text(get) => optional!(ByteArrayType, |c| get(c).map(ByteArray::from)),
+            Get::Int(get) => optional!(Int64Type, |(c, _)| get(c)),
+            Get::Float(get) => optional!(DoubleType, |(c, _)| get(c)),
+            Get::Measure(i) => optional!(DoubleType, |(c, _)| c.measures.get(*i).copied()),
+            Get::Text(get) => optional!(ByteArrayType, |(c, _)| get(c).map(ByteArray::from)),
+            Get::Diff => optional!(ByteArrayType, |(_, diff)| Some(ByteArray::from(
+                diff.as_str()
+            ))),
             Get::Flag(get) => {
-                let values: Vec<bool> = children.iter().map(get).collect();
+                let values: Vec<bool> = rows.iter().map(|(c, _)| get(c)).collect();
                 writer
                     .typed::<BoolType>()
                     .write_batch(&values, None, None)?;

@@ -1,11 +1,14 @@
-//! A run that the first version of the store's format holds: it can be read as it is, and gone on with.
+//! Runs that older versions of the store's format hold: they can be read as they are, and gone on with. And runs that hold
+//! more than this version knows.
 
 use std::path::Path;
 
 use evolve::operator::Cost;
 use evolve::settings::Settings;
-use evolve::store::{Child, DATABASE, SETTINGS, Status, Store};
+use evolve::store::{Child, DATABASE, Provenance, SETTINGS, SqlValue, Status, Store};
+use evolve::{Error, Reason};
 use rusqlite::{Connection, params};
+use serde_json::{Map, Value};
 use sodarace::Terrain;
 
 /// Version 1, as samara 0.1 wrote it.
@@ -44,6 +47,31 @@ INSERT INTO source VALUES
 INSERT INTO iteration VALUES (0, 0, 1, 1, 1, 1, 1, 2.5, 2.5);
 INSERT INTO stretch VALUES (9.0, 2, 4.0, 2, 0.75);
 "#;
+
+/// Version 2, as samara 0.1 wrote it: `samara evolve --rng 8 --evaluations 14` with two replicas of four, dumped; and its
+/// `samara export`.
+const VERSION_2: &str = include_str!("old_store/format2.sql");
+const EXPORT_2: &str = include_str!("old_store/format2.jsonl");
+
+fn run_of_version_2(folder: &Path) {
+    std::fs::create_dir(folder).unwrap();
+    let db = Connection::open(folder.join(DATABASE)).unwrap();
+    db.execute_batch("PRAGMA application_id = 0x736d7261; PRAGMA user_version = 2;")
+        .unwrap();
+    db.execute_batch(VERSION_2).unwrap();
+}
+
+/// What is exported of a run, a child each.
+fn exported(store: &Store) -> Vec<Map<String, Value>> {
+    let out = tempfile::tempdir().unwrap();
+    let [_, lines] = evolve::export::export(store, out.path(), &mut |_| {}).unwrap();
+    parsed(&std::fs::read_to_string(lines).unwrap())
+}
+
+fn parsed(lines: &str) -> Vec<Map<String, Value>> {
+    let parse = |line| serde_json::from_str(line).unwrap();
+    lines.lines().map(parse).collect()
+}
 
 fn old_run(folder: &Path) {
     std::fs::create_dir(folder).unwrap();
@@ -89,15 +117,21 @@ fn columns(folder: &Path) -> Vec<String> {
 }
 
 fn read(store: &Store) {
-    assert_eq!(store.len().unwrap(), 3);
+    let broken = store.child(2).unwrap().unwrap();
+    assert_eq!(broken.program, "x = 2\n");
+    assert_eq!(broken.reason, Some(Reason::new("exception", "it broke")));
+    let made_with = Provenance([("samara".to_owned(), "0.1.0".to_owned())].into());
+    assert_eq!(store.provenances().unwrap(), [(0, made_with)]);
+    assert_eq!(store.kept().unwrap(), []);
     let child = store.child(1).unwrap().unwrap();
     assert_eq!((child.partner, child.cost), (None, Cost::default()));
     assert_eq!((child.fitness, child.seconds), (Some(4.5), 0.25));
     assert_eq!(child.measures, [1.5, 2.5, 3.5]);
-    let champions = store.champions(u64::MAX).unwrap();
+    let champions = store.champions(3).unwrap();
     assert_eq!(champions.iter().map(|c| c.id).collect::<Vec<_>>(), [0, 1]);
-    assert_eq!(store.map().unwrap(), [(5, 2.5), (6, 4.5)]);
+    assert_eq!(store.map().unwrap()[..2], [(5, 2.5), (6, 4.5)]);
     let tallies = store.tallies().unwrap();
+    let tallies: Vec<_> = tallies.iter().filter(|t| t.operator == "gp").collect();
     assert_eq!(tallies.iter().map(|t| t.count).sum::<u64>(), 2);
     assert!(tallies.iter().all(|t| t.spent == Default::default()));
     let stretch = &store.stretches().unwrap()[0];
@@ -111,6 +145,7 @@ fn it_is_read_as_it_is() {
     old_run(&run);
     let store = Store::open(&run).unwrap();
     read(&store);
+    assert_eq!(store.len().unwrap(), 3);
     let out = folder.path().join("out");
     let [_, lines] = evolve::export::export(&store, &out, &mut |_| {}).unwrap();
     let lines = std::fs::read_to_string(lines).unwrap();
@@ -125,6 +160,7 @@ fn it_is_brought_up_to_date_when_it_is_resumed() {
     old_run(&run);
     let mut store = Store::resume(&run).unwrap();
     read(&store);
+    assert_eq!(store.len().unwrap(), 3);
     let child = Child {
         id: 3,
         iteration: 1,
@@ -146,14 +182,16 @@ fn it_is_brought_up_to_date_when_it_is_resumed() {
             seconds: 0.125,
             dollars: 0.5,
         },
+        told: Some("Make it three".to_owned()),
+        weights: Some(1),
         program: "x = 3\n".to_owned(),
-        diff: String::new(),
         artifact: None,
     };
     store.append(std::slice::from_ref(&child), &[]).unwrap();
     drop(store);
-    assert_eq!(version(&run), 2);
+    assert_eq!(version(&run), 3);
     let store = Store::open(&run).unwrap();
+    read(&store);
     assert_eq!(store.child(3).unwrap(), Some(child));
 
     let fresh = folder.path().join("fresh");
@@ -166,6 +204,110 @@ fn it_is_brought_up_to_date_when_it_is_resumed() {
         .unwrap(),
     );
     assert_eq!(columns(&run), columns(&fresh));
+}
+
+#[test]
+fn version_2_says_the_same_before_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    run_of_version_2(&run);
+    let mut expected = parsed(EXPORT_2);
+    assert_eq!(expected.len(), 15);
+    for child in &mut expected {
+        child.insert("told".to_owned(), Value::Null);
+        child.insert("weights".to_owned(), Value::Null);
+    }
+    let texts = |store: &Store| {
+        let mut texts = Vec::new();
+        let sql = "SELECT program, diff, message, told, artifact FROM children
+                   UNION ALL SELECT program, diff, message, told, artifact FROM map";
+        let names = store.query(sql, |_, row| {
+            texts.push(row);
+            Ok::<_, Error>(())
+        });
+        assert_eq!(
+            names.unwrap(),
+            ["program", "diff", "message", "told", "artifact"]
+        );
+        texts
+    };
+    let store = Store::open(&run).unwrap();
+    assert_eq!(exported(&store), expected);
+    let before = texts(&store);
+    assert_eq!(
+        before[3][0],
+        SqlValue::Text(expected[3]["program"].as_str().unwrap().to_owned())
+    );
+    assert_eq!(
+        before[3][1],
+        SqlValue::Text(expected[3]["diff"].as_str().unwrap().to_owned())
+    );
+    drop(store);
+    assert_eq!(version(&run), 2);
+
+    let store = Store::resume(&run).unwrap();
+    assert_eq!(exported(&store), expected);
+    drop(store);
+    assert_eq!(version(&run), 3);
+    let store = Store::open(&run).unwrap();
+    assert_eq!(exported(&store), expected);
+    assert_eq!(texts(&store), before);
+}
+
+#[test]
+fn a_migration_that_fails_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    run_of_version_2(&run);
+    let sql = |text: &str| {
+        let db = Connection::open(run.join(DATABASE)).unwrap();
+        db.execute_batch(text).unwrap();
+    };
+    sql("UPDATE source SET artifact = x'28b52ffd' WHERE id = 12");
+    let before = columns(&run);
+    let error = Store::resume(&run).map(drop).unwrap_err().to_string();
+    assert!(error.contains("damaged"), "{error}");
+    assert_eq!((version(&run), columns(&run)), (2, before.clone()));
+    sql("DELETE FROM source WHERE id = 12");
+    let error = Store::resume(&run).map(drop).unwrap_err().to_string();
+    assert!(error.contains("child 12 is missing"), "{error}");
+    assert_eq!((version(&run), columns(&run)), (2, before));
+}
+
+#[test]
+fn what_this_version_does_not_know_is_kept_and_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = folder.path().join("run");
+    run_of_version_2(&run);
+    drop(Store::resume(&run).unwrap());
+    let db = Connection::open(run.join(DATABASE)).unwrap();
+    db.execute_batch(
+        "ALTER TABLE child ADD COLUMN novelty REAL;
+         ALTER TABLE stretch ADD COLUMN watts REAL;
+         CREATE TABLE lesson (id INTEGER PRIMARY KEY);
+         UPDATE run SET settings = 'novel = 1' || char(10) || settings || char(10) || '[lessons]' || char(10) || 'rate = 0.5';",
+    )
+    .unwrap();
+    let mut store = Store::resume(&run).unwrap();
+    let mut child = store.child(14).unwrap().unwrap();
+    child.id = 15;
+    store.append(std::slice::from_ref(&child), &[]).unwrap();
+    store.set_evaluations(77).unwrap();
+    store
+        .note_stretch(1.0, &store.stretches().unwrap()[0].clone())
+        .unwrap();
+    drop(store);
+    let store = Store::open(&run).unwrap();
+    assert_eq!(store.child(15).unwrap(), Some(child));
+    assert_eq!(store.settings().evaluations, 77);
+    let kept: String = db
+        .query_row("SELECT settings FROM run", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(std::fs::read_to_string(run.join(SETTINGS)).unwrap(), kept);
+    let kept: toml::Table = kept.parse().unwrap();
+    assert_eq!(kept["novel"].as_integer(), Some(1));
+    assert_eq!(kept["lessons"]["rate"].as_float(), Some(0.5));
+    assert_eq!(kept["search"]["batch"].as_integer(), Some(4));
 }
 
 #[test]

@@ -101,6 +101,8 @@ impl Operator for Letters {
                         seconds: 0.0,
                         dollars: self.price * f64::from(tokens),
                     },
+                    told: Some(format!("letters: {tokens}")),
+                    weights: Some(tokens),
                 }
             };
             answers.push((0..*count).map(|_| one()).collect());

@@ -40,6 +40,8 @@ pub enum Command {
     Report(ReportArgs),
     /// Write all children of a run as Parquet and JSON lines.
     Export(ExportArgs),
+    /// Ask a run in SQL; docs/store.md describes its tables.
+    Sql(SqlArgs),
     /// Measure operators beside published results.
     #[command(subcommand)]
     Bench(Bench),
@@ -288,6 +290,21 @@ pub struct ExportArgs {
     /// Where to write the files [default: export in the run's folder].
     #[arg(short, long = "output", value_name = "DIR")]
     pub output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct SqlArgs {
+    /// The run's folder.
+    pub run: PathBuf,
+    /// The question, such as "SELECT id, fitness, diff FROM children ORDER BY fitness DESC LIMIT 5".
+    #[arg(value_name = "SELECT ...")]
+    pub query: String,
+    /// Print JSON lines, one object a row.
+    #[arg(long, conflicts_with = "csv")]
+    pub json: bool,
+    /// Print CSV.
+    #[arg(long)]
+    pub csv: bool,
 }
 
 fn weighted(text: &str) -> Result<(String, f64), String> {

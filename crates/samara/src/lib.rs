@@ -16,6 +16,7 @@ mod model;
 mod progress;
 mod run;
 mod show;
+mod sql;
 mod stats;
 mod study;
 
@@ -40,6 +41,7 @@ pub fn main() -> ExitCode {
         Some(Command::Plot(args)) => study::plot(&args),
         Some(Command::Report(args)) => study::report(&args),
         Some(Command::Export(args)) => study::export(&args),
+        Some(Command::Sql(args)) => sql::sql(&args),
         Some(Command::Bench(what)) => bench::bench(&what),
         Some(Command::Model(what)) => model::model(&what),
     };

@@ -259,7 +259,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
                     id: ancestor.id,
                     operator: ancestor.operator,
                     partner: ancestor.partner,
-                    message: String::new(),
+                    message: ancestor.told.unwrap_or_default(),
                     fitness: ancestor.fitness,
                     source: ancestor.program,
                 })

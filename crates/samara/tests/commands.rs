@@ -19,7 +19,7 @@ fn every_command_explains_itself() {
     let folder = tempfile::tempdir().unwrap();
     for command in [
         "evolve", "resume", "config", "walker", "simulate", "render", "stats", "plot", "report",
-        "export",
+        "export", "sql",
     ] {
         let said = ok(folder.path(), &[command, "--help"]);
         assert!(said.contains("Usage: samara"), "{command}: {said}");
@@ -273,7 +273,8 @@ fn exported(f: &Path, stats: &Value) {
         .map(|column| column.name().to_owned())
         .collect();
     let documented = "id iteration replica operator parent partner status reason message fitness niche accepted seconds \
-                      at prompt_tokens tokens propose_seconds dollars program diff artifact height width mass";
+                      at prompt_tokens tokens propose_seconds dollars told weights program diff artifact \
+                      height width mass";
     assert_eq!(names, documented.split_whitespace().collect::<Vec<_>>());
     let mut rows = 0;
     for (row, line) in table.get_row_iter(None).unwrap().zip(&lines) {
@@ -281,11 +282,11 @@ fn exported(f: &Path, stats: &Value) {
         assert_eq!(row.get_long(0).unwrap(), line["id"].as_i64().unwrap());
         assert_eq!(row.get_double(9).ok(), line["fitness"].as_f64());
         assert_eq!(
-            row.get_string(18).unwrap(),
+            row.get_string(20).unwrap(),
             line["program"].as_str().unwrap()
         );
         assert_eq!(row.get_double(16).ok(), line["propose_seconds"].as_f64());
-        assert_eq!(row.get_double(21).ok(), line["height"].as_f64());
+        assert_eq!(row.get_double(23).ok(), line["height"].as_f64());
         rows += 1;
     }
     assert_eq!(rows, 601);
@@ -305,4 +306,60 @@ fn exported(f: &Path, stats: &Value) {
             _ => {}
         }
     }
+}
+
+#[test]
+fn a_run_answers_in_sql() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    fs::write(f.join("c.toml"), "pictures = false\n").unwrap();
+    ok(
+        f,
+        &[
+            "evolve",
+            "--config",
+            "c.toml",
+            "--evaluations",
+            "40",
+            "--out",
+            "run",
+        ],
+    );
+    let before = fs::read(f.join("run/run.sqlite")).unwrap();
+    let said = ok(
+        f,
+        &[
+            "sql",
+            "run",
+            "SELECT operator, count(*) AS n FROM child GROUP BY operator ORDER BY n",
+        ],
+    );
+    assert_eq!(
+        said,
+        "operator  n\n--------  --\nseed       1\ngp        40\n"
+    );
+    let all = "SELECT id, program, diff, artifact FROM children";
+    ok(f, &["export", "run", "-o", "out"]);
+    let lines = fs::read_to_string(f.join("out/children.jsonl")).unwrap();
+    let rows = ok(f, &["sql", "run", all, "--json"]);
+    assert_eq!(rows.lines().count(), 41);
+    for (row, line) in rows.lines().map(json).zip(lines.lines().map(json)) {
+        for name in ["id", "program", "diff", "artifact"] {
+            assert_eq!(row[name], line[name]);
+        }
+    }
+    let said = ok(f, &["sql", "run", "SELECT 1 AS a, 'b,c' AS d", "--csv"]);
+    assert_eq!(said, "a,d\n1,\"b,c\"\n");
+    assert_eq!(
+        ok(f, &["sql", "run", "SELECT 1 AS a WHERE 0", "--csv"]),
+        "a\n"
+    );
+    for (query, word) in [
+        ("SELEC", "syntax error"),
+        ("SELECT nothing FROM child", "nothing"),
+        ("DELETE FROM child", "would change the run"),
+    ] {
+        fails(f, &["sql", "run", query], 2, &[word, "docs/store.md"]);
+    }
+    assert_eq!(fs::read(f.join("run/run.sqlite")).unwrap(), before);
 }

@@ -107,6 +107,7 @@ fn folders_and_files_that_are_no_run() {
     for command in ["stats", "report", "plot", "export", "resume"] {
         fails(f, &[command, "nowhere"], 1, &["nowhere", "samara evolve"]);
     }
+    fails(f, &["sql", "nowhere", "SELECT 1"], 1, &["nowhere"]);
     fs::create_dir(f.join("foreign")).unwrap();
     fs::write(
         f.join("foreign/run.sqlite"),
@@ -208,7 +209,7 @@ fn numbers_that_cannot_be_do_not_get_into_a_run() {
 
     // A child that a repair of the file lost.
     let db = rusqlite::Connection::open(f.join("run/run.sqlite")).unwrap();
-    db.execute("DELETE FROM source WHERE id = 17", []).unwrap();
+    db.execute("DELETE FROM child WHERE id = 17", []).unwrap();
     drop(db);
     let arguments = ["resume", "run", "--evaluations", "80"];
     fails(f, &arguments, 1, &["run.sqlite", "child 17 is missing"]);

@@ -134,3 +134,20 @@ fn huge_numbers_do_no_harm() {
         &LETTERS[2..]
     );
 }
+
+mod text {
+    use proptest::prelude::*;
+
+    use crate::diff::unified;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..Default::default() })]
+
+        /// Stored and exported diffs have always been written so.
+        #[test]
+        fn is_that_of_the_library_we_compare_with(old in "([a-d]?(\r\n|\n)){0,20}[a-c]?", new in "([a-d]?(\r\n|\n)){0,20}[a-c]?") {
+            let theirs = similar::TextDiff::from_lines(&old, &new).unified_diff().to_string();
+            prop_assert_eq!(unified(&old, &new), theirs);
+        }
+    }
+}

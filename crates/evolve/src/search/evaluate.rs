@@ -120,10 +120,6 @@ fn born(unborn: Unborn, evaluation: Option<Evaluation>) -> Child {
         Ok(program) => (program, None),
         Err(reason) => (String::new(), Some(reason)),
     };
-    let diff = match &unborn.parent {
-        Some(parent) if invalid.is_none() => difference(&parent.program, &program),
-        _ => String::new(),
-    };
     let mut child = Child {
         id: unborn.id,
         iteration: unborn.iteration,
@@ -140,8 +136,9 @@ fn born(unborn: Unborn, evaluation: Option<Evaluation>) -> Child {
         seconds: 0.0,
         at: 0.0,
         cost: unborn.proposal.cost,
+        told: unborn.proposal.told,
+        weights: unborn.proposal.weights,
         program,
-        diff,
         artifact: None,
     };
     if let Some(evaluation) = evaluation {
@@ -164,12 +161,4 @@ fn born(unborn: Unborn, evaluation: Option<Evaluation>) -> Child {
         }
     }
     child
-}
-
-/// A unified diff with three lines of context and no header.
-fn difference(old: &str, new: &str) -> String {
-    similar::TextDiff::from_lines(old, new)
-        .unified_diff()
-        .context_radius(3)
-        .to_string()
 }

@@ -4,8 +4,7 @@ use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Reason;
-use crate::operator::Cost;
+use mutate::{Cost, Lost, Reason};
 
 /// How far a child came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,10 +68,12 @@ pub struct Child {
     /// What proposing it took.
     #[serde(flatten)]
     pub cost: Cost,
-    /// The program; empty where invalid.
+    /// What the operator was told for it: a commit message, an instruction.
+    pub told: Option<String>,
+    /// Generation of the weights that wrote it, 0 as loaded; none where no model of our own did.
+    pub weights: Option<u32>,
+    /// The program; empty where invalid. [`Store::diff`](super::Store::diff) compares it with its parent's.
     pub program: String,
-    /// Unified diff from the parent's program.
-    pub diff: String,
     /// The artifact (for Sodarace the walker) as JSON.
     pub artifact: Option<String>,
 }
@@ -140,4 +141,6 @@ pub struct Stretch {
     pub busy: f64,
     /// Share of the time in which at least one operator was proposing.
     pub proposing: f64,
+    /// Requests to an endpoint that were on their way when it was stopped, and whose answers nobody read.
+    pub lost: Lost,
 }

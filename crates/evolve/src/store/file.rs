@@ -15,48 +15,75 @@ pub(super) const NOT_A_RUN: &str = "give the folder of a run, as `samara evolve`
 /// "smra", in the database's header: this file is ours.
 pub(super) const APPLICATION: i32 = 0x736d_7261;
 /// The format written. Older ones are read as they are, and brought up to it when the run is resumed.
-pub(super) const VERSION: i32 = 2;
+pub(super) const VERSION: i32 = 3;
 
-/// What version 2 added to version 1: table, column, type, and its value in older rows.
-const ADDED: [(&str, &str, &str, &str); 6] = [
-    ("child", "partner", "INTEGER", "NULL"),
-    ("child", "prompt_tokens", "INTEGER NOT NULL", "0"),
-    ("child", "tokens", "INTEGER NOT NULL", "0"),
-    ("child", "propose_seconds", "REAL NOT NULL", "0"),
-    ("child", "dollars", "REAL NOT NULL", "0"),
-    ("stretch", "proposing", "REAL NOT NULL", "0"),
+/// Columns that a version added: version, table, column, type, and its value in older rows.
+const ADDED: [(i32, &str, &str, &str, &str); 11] = [
+    (2, "child", "partner", "INTEGER", "NULL"),
+    (2, "child", "prompt_tokens", "INTEGER NOT NULL", "0"),
+    (2, "child", "tokens", "INTEGER NOT NULL", "0"),
+    (2, "child", "propose_seconds", "REAL NOT NULL", "0"),
+    (2, "child", "dollars", "REAL NOT NULL", "0"),
+    (2, "stretch", "proposing", "REAL NOT NULL", "0"),
+    (3, "child", "weights", "INTEGER", "NULL"),
+    (3, "stretch", "lost_requests", "INTEGER NOT NULL", "0"),
+    (3, "stretch", "lost_prompt_tokens", "INTEGER NOT NULL", "0"),
+    (3, "stretch", "lost_dollars", "REAL NOT NULL", "0"),
+    (3, "run", "axes", "TEXT NOT NULL", "'[]'"),
 ];
 
-/// Turns a database of version 1 into one of [`VERSION`].
-pub(super) fn migration() -> String {
+fn added(version: i32, table: &str) -> impl Iterator<Item = (&str, &str, &str)> {
     ADDED
         .iter()
-        .map(|(table, column, kind, old)| {
-            format!("ALTER TABLE {table} ADD COLUMN {column} {kind} DEFAULT {old};\n")
-        })
-        .collect()
+        .filter(move |added| added.0 > version && added.1 == table)
+        .map(|(_, _, column, kind, old)| (*column, *kind, *old))
 }
 
-/// Lets this connection read a database of version 1 as if it were migrated, without writing to it: temporary views
-/// stand before its tables.
-pub(super) fn disguise() -> String {
+/// Adds to a database of an older version what [`VERSION`] has more; the texts are moved by [`super::migrate`].
+pub(super) fn migration(version: i32) -> String {
+    let mut sql = String::new();
+    for table in ["run", "child", "stretch"] {
+        for (column, kind, old) in added(version, table) {
+            sql += &format!("ALTER TABLE {table} ADD COLUMN {column} {kind} DEFAULT {old};\n");
+        }
+    }
+    // What older versions had otherwise.
+    sql += "DROP VIEW IF EXISTS children;
+DROP VIEW IF EXISTS map;
+CREATE VIEW map AS SELECT * FROM child WHERE id IN
+  (SELECT max(id) FROM child WHERE accepted GROUP BY niche);
+CREATE TABLE texts (
+  first INTEGER PRIMARY KEY, children INTEGER NOT NULL, program BLOB, message BLOB, told BLOB, artifact BLOB);
+CREATE TABLE kept (
+  id INTEGER PRIMARY KEY, program TEXT, reason TEXT, message TEXT, crossed INTEGER NOT NULL,
+  prompt_tokens INTEGER NOT NULL, tokens INTEGER NOT NULL, propose_seconds REAL NOT NULL, dollars REAL NOT NULL,
+  told TEXT, weights INTEGER);
+CREATE TABLE provenance (
+  since INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (since, name)) WITHOUT ROWID;
+INSERT INTO provenance SELECT 0, 'samara', samara FROM run;";
+    sql
+}
+
+/// Lets this connection read a database of an older version as if it had the columns of [`VERSION`], without writing to
+/// it: temporary views stand before its tables.
+pub(super) fn disguise(version: i32) -> String {
     ["child", "stretch"]
         .map(|table| {
-            let columns: String = ADDED
-                .iter()
-                .filter(|added| added.0 == table)
-                .map(|(_, column, _, old)| format!(", {old} AS {column}"))
+            let columns: String = added(version, table)
+                .map(|(column, _, old)| format!(", {old} AS {column}"))
                 .collect();
             format!("CREATE TEMP VIEW {table} AS SELECT *{columns} FROM main.{table};\n")
         })
         .concat()
+        + "CREATE TEMP VIEW provenance AS SELECT 0 AS since, 'samara' AS name, samara AS value FROM run;
+CREATE TEMP VIEW kept AS SELECT 0 AS id WHERE 0;"
 }
 
-/// The schema of version 1, which [`migration`] completes.
+/// What all versions have; [`migration`] from version 1 completes it.
 pub(super) fn schema(axes: &[Axis]) -> String {
     let measures: String = axes
         .iter()
-        .map(|axis| format!(",\n  \"{}\" REAL", axis.name.replace('"', "")))
+        .map(|axis| format!(",\n  {} REAL", column(axis)))
         .collect();
     format!(
         "CREATE TABLE run (settings TEXT NOT NULL, terrain TEXT NOT NULL, samara TEXT NOT NULL);
@@ -64,8 +91,6 @@ CREATE TABLE child (
   id INTEGER PRIMARY KEY, iteration INTEGER NOT NULL, replica INTEGER NOT NULL, operator TEXT NOT NULL,
   parent INTEGER, status TEXT NOT NULL, reason TEXT, fitness REAL, niche INTEGER, accepted INTEGER NOT NULL,
   length INTEGER NOT NULL, seconds REAL NOT NULL, at REAL NOT NULL{measures});
-CREATE TABLE source (
-  id INTEGER PRIMARY KEY, program TEXT NOT NULL, diff TEXT NOT NULL, message TEXT, artifact BLOB);
 CREATE TABLE iteration (
   iteration INTEGER PRIMARY KEY, evaluations INTEGER NOT NULL, proposed INTEGER NOT NULL, valid INTEGER NOT NULL,
   runnable INTEGER NOT NULL, accepted INTEGER NOT NULL, niches INTEGER NOT NULL, qd_score REAL NOT NULL,
@@ -73,11 +98,13 @@ CREATE TABLE iteration (
 CREATE TABLE stretch (
   began REAL PRIMARY KEY, children INTEGER NOT NULL, seconds REAL NOT NULL, threads INTEGER NOT NULL,
   busy REAL NOT NULL);
-CREATE INDEX accepted_by_niche ON child (niche, id) WHERE accepted;
-CREATE VIEW children AS SELECT * FROM child JOIN source USING (id);
-CREATE VIEW map AS SELECT * FROM children WHERE id IN
-  (SELECT max(id) FROM child WHERE accepted GROUP BY niche);"
+CREATE INDEX accepted_by_niche ON child (niche, id) WHERE accepted;"
     )
+}
+
+/// An axis's column of the table `child`, quoted.
+pub(super) fn column(axis: &Axis) -> String {
+    format!("\"{}\"", axis.name.replace('"', ""))
 }
 
 /// Commits reach the operating system at once, so that they outlive this process;
@@ -87,6 +114,11 @@ pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", -65_536)?;
     db.busy_timeout(std::time::Duration::from_secs(10))
+}
+
+/// What the database holds cannot be.
+pub(super) fn damaged(why: impl Into<String>) -> rusqlite::Error {
+    rusqlite::types::FromSqlError::Other(format!("damaged: {}", why.into()).into()).into()
 }
 
 pub(super) fn existing(folder: &Path) -> Result<PathBuf, Error> {

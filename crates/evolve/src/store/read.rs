@@ -1,11 +1,15 @@
 //! Reading a run.
 
+use std::sync::{Arc, PoisonError};
+
 use qd::Metrics;
 use rusqlite::{OptionalExtension, Row};
 
+use super::file::{VERSION, damaged};
+use super::texts::{Column, KINDS, Kind, unzip};
 use super::{Child, IterationMetrics, Spent, Status, Store, Stretch, Tally};
-use crate::operator::Cost;
-use crate::{Error, Reason};
+use crate::Error;
+use mutate::{Cost, Lost, Reason};
 
 impl Store {
     /// All stretches of work, the oldest first.
@@ -15,11 +19,16 @@ impl Store {
     pub fn stretches(&self) -> Result<Vec<Stretch>, Error> {
         self.list("SELECT * FROM stretch ORDER BY began", [], |row| {
             Ok(Stretch {
-                children: row.get::<_, i64>(1)? as u64,
-                seconds: row.get(2)?,
-                threads: row.get(3)?,
-                busy: row.get(4)?,
-                proposing: row.get(5)?,
+                children: row.get::<_, i64>("children")? as u64,
+                seconds: row.get("seconds")?,
+                threads: row.get("threads")?,
+                busy: row.get("busy")?,
+                proposing: row.get("proposing")?,
+                lost: Lost {
+                    requests: row.get::<_, i64>("lost_requests")? as u64,
+                    prompt_tokens: row.get::<_, i64>("lost_prompt_tokens")? as u64,
+                    dollars: row.get("lost_dollars")?,
+                },
             })
         })
     }
@@ -51,11 +60,9 @@ impl Store {
     /// The database cannot be read.
     pub fn child(&self, id: u64) -> Result<Option<Child>, Error> {
         self.db
-            .query_row(
-                "SELECT * FROM child JOIN source USING (id) WHERE id = ?",
-                [id as i64],
-                |row| self.read(row),
-            )
+            .query_row("SELECT * FROM child WHERE id = ?", [id as i64], |row| {
+                self.read(row)
+            })
             .optional()
             .map_err(|e| self.error(e))
     }
@@ -74,7 +81,7 @@ impl Store {
     /// The database cannot be read.
     pub fn fittest(&self, most: usize) -> Result<Vec<Child>, Error> {
         self.list(
-            "SELECT * FROM child JOIN source USING (id) WHERE id IN
+            "SELECT * FROM child WHERE id IN
                (SELECT max(id) FROM child WHERE accepted GROUP BY niche) ORDER BY fitness DESC, id LIMIT ?",
             [most as i64],
             |row| self.read(row),
@@ -103,7 +110,7 @@ impl Store {
     /// The database cannot be read.
     pub fn champions(&self, before: u64) -> Result<Vec<Child>, Error> {
         self.list(
-            "SELECT * FROM child JOIN source USING (id) WHERE id IN
+            "SELECT * FROM child WHERE id IN
                (SELECT max(id) FROM child WHERE accepted AND id < ? GROUP BY niche) ORDER BY niche",
             [before.min(i64::MAX as u64) as i64],
             |row| self.read(row),
@@ -122,9 +129,7 @@ impl Store {
     ) -> Result<(), Error> {
         let mut statement = self
             .db
-            .prepare_cached(
-                "SELECT * FROM child JOIN source USING (id) WHERE id >= ? AND id < ? ORDER BY id",
-            )
+            .prepare_cached("SELECT * FROM child WHERE id >= ? AND id < ? ORDER BY id")
             .map_err(|e| self.error(e))?;
         let mut rows = statement
             .query([from as i64, to.min(i64::MAX as u64) as i64])
@@ -141,17 +146,17 @@ impl Store {
     /// The database cannot be read.
     pub fn iterations(&self) -> Result<Vec<IterationMetrics>, Error> {
         self.list("SELECT * FROM iteration ORDER BY iteration", [], |row| {
-            let n = |i| row.get::<_, i64>(i).map(|n| n as u64);
+            let n = |name| row.get::<_, i64>(name).map(|n| n as u64);
             Ok(IterationMetrics {
-                iteration: n(0)?,
-                evaluations: n(1)?,
-                proposed: n(2)?,
-                valid: n(3)?,
-                runnable: n(4)?,
-                accepted: n(5)?,
-                niches: n(6)?,
-                qd_score: row.get(7)?,
-                max_fitness: row.get(8)?,
+                iteration: n("iteration")?,
+                evaluations: n("evaluations")?,
+                proposed: n("proposed")?,
+                valid: n("valid")?,
+                runnable: n("runnable")?,
+                accepted: n("accepted")?,
+                niches: n("niches")?,
+                qd_score: row.get("qd_score")?,
+                max_fitness: row.get("max_fitness")?,
             })
         })
     }
@@ -209,7 +214,71 @@ impl Store {
         ))
     }
 
-    fn list<T>(
+    /// The unified diff to a child's program from its parent's, with three lines of context and no header; empty for the
+    /// seed and for what is invalid.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn diff(&self, child: &Child) -> Result<String, Error> {
+        match child.parent {
+            Some(parent) if child.status != Status::Invalid => self
+                .text(parent, Kind::Program)
+                .map(|old| edit::diff::unified(&old.unwrap_or_default(), &child.program))
+                .map_err(|e| self.error(e)),
+            _ => Ok(String::new()),
+        }
+    }
+
+    /// One of a child's texts.
+    fn text(&self, id: u64, kind: Kind) -> rusqlite::Result<Option<String>> {
+        if self.version < VERSION {
+            return self.old_text(id, kind);
+        }
+        let mut cache = self.cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = match cache.get(id, kind) {
+            None => {
+                let sql = format!(
+                    "SELECT first, children, {} FROM texts WHERE first <= ? ORDER BY first DESC LIMIT 1",
+                    KINDS[kind as usize]
+                );
+                let read = |row: &Row<'_>| {
+                    let packed = row.get_ref(2)?.as_blob_or_null()?;
+                    let column = Column::unpack(packed, row.get::<_, u32>(1)? as usize);
+                    Ok((row.get::<_, i64>(0)? as u64, column.map_err(damaged)?))
+                };
+                let mut statement = self.db.prepare_cached(&sql)?;
+                if let Some((first, column)) = statement.query_row([id as i64], read).optional()? {
+                    cache.keep(first, kind, Arc::new(column));
+                }
+                cache.get(id, kind)
+            }
+            found => found,
+        };
+        let (column, place) =
+            found.ok_or_else(|| damaged(format!("the texts of child {id} are missing")))?;
+        Ok(column.get(place).map(str::to_owned))
+    }
+
+    /// As [`Store::text`], from a database of an older version.
+    fn old_text(&self, id: u64, kind: Kind) -> rusqlite::Result<Option<String>> {
+        if kind == Kind::Told {
+            return Ok(None);
+        }
+        let sql = format!("SELECT {} FROM source WHERE id = ?", KINDS[kind as usize]);
+        let mut statement = self.db.prepare_cached(&sql)?;
+        statement
+            .query_row([id as i64], |row| match kind {
+                Kind::Artifact => {
+                    let packed = row.get_ref(0)?.as_blob_or_null()?;
+                    packed.map(unzip).transpose().map_err(damaged)
+                }
+                _ => row.get(0),
+            })
+            .optional()?
+            .ok_or_else(|| damaged(format!("the texts of child {id} are missing")))
+    }
+
+    pub(super) fn list<T>(
         &self,
         sql: &str,
         parameters: impl rusqlite::Params,
@@ -222,22 +291,32 @@ impl Store {
     }
 
     fn read(&self, row: &Row<'_>) -> rusqlite::Result<Child> {
+        let id = row.get::<_, i64>("id")? as u64;
         let code: Option<String> = row.get("reason")?;
-        let message: Option<String> = row.get("message")?;
+        let reason = match code {
+            Some(code) => {
+                let message = self.text(id, Kind::Message)?;
+                Some(Reason {
+            code,
+            message: message.unwrap_or_default(),
+        })
+            }
+            None => None,
+        };
         let measures: Option<Vec<f64>> = self
             .axes
             .iter()
             .map(|axis| row.get(axis.name.as_str()))
             .collect::<Result<_, _>>()?;
         Ok(Child {
-            id: row.get::<_, i64>("id")? as u64,
+            id,
             iteration: row.get::<_, i64>("iteration")? as u64,
             replica: row.get("replica")?,
             operator: row.get("operator")?,
             parent: row.get::<_, Option<i64>>("parent")?.map(|id| id as u64),
             partner: row.get::<_, Option<i64>>("partner")?.map(|id| id as u64),
             status: status(row, "status")?,
-            reason: code.map(|code| Reason::new(code, message.unwrap_or_default())),
+            reason,
             measures: measures.unwrap_or_default(),
             fitness: row.get("fitness")?,
             niche: row.get("niche")?,
@@ -250,12 +329,10 @@ impl Store {
                 seconds: row.get("propose_seconds")?,
                 dollars: row.get("dollars")?,
             },
-            program: row.get("program")?,
-            diff: row.get("diff")?,
-            artifact: row
-                .get::<_, Option<Vec<u8>>>("artifact")?
-                .map(|bytes| unpack(&bytes))
-                .transpose()?,
+            told: self.text(id, Kind::Told)?,
+            weights: row.get("weights")?,
+            program: self.text(id, Kind::Program)?.unwrap_or_default(),
+            artifact: self.text(id, Kind::Artifact)?,
         })
     }
 }
@@ -267,18 +344,4 @@ fn status(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<St
         .find(|(_, known)| *known == name)
         .map(|(status, _)| *status)
         .ok_or_else(|| damaged(format!("unknown status {name:?}")))
-}
-
-fn damaged(why: String) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Blob, why.into())
-}
-
-/// An artifact, as JSON, is long and repetitive.
-pub(super) fn pack(json: &str) -> Vec<u8> {
-    zstd::bulk::compress(json.as_bytes(), 1).expect("memory suffices")
-}
-
-fn unpack(bytes: &[u8]) -> rusqlite::Result<String> {
-    let bytes = zstd::stream::decode_all(bytes).map_err(|e| damaged(e.to_string()))?;
-    String::from_utf8(bytes).map_err(|e| damaged(e.to_string()))
 }

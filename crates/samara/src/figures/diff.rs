@@ -1,6 +1,6 @@
 //! What changed from one program to the next, line by line.
 
-use similar::{ChangeTag, TextDiff};
+use edit::diff::Diff;
 
 /// Lines of context around a change.
 const CONTEXT: usize = 2;
@@ -24,26 +24,18 @@ pub fn lines(old: &str, new: &str) -> Vec<Line> {
             text: "too long to compare".into(),
         }];
     }
-    let diff = TextDiff::from_lines(old, new);
     let mut lines = Vec::new();
-    for (i, group) in diff.grouped_ops(CONTEXT).iter().enumerate() {
+    for (i, hunk) in Diff::between(old, new, CONTEXT).hunks.iter().enumerate() {
         if i > 0 {
             lines.push(Line {
                 sign: '@',
                 text: "\u{2026}".into(),
             });
         }
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
-            let sign = match change.tag() {
-                ChangeTag::Delete => '-',
-                ChangeTag::Insert => '+',
-                ChangeTag::Equal => ' ',
-            };
-            lines.push(Line {
-                sign,
-                text: change.value().trim_end_matches(['\n', '\r']).into(),
-            });
-        }
+        lines.extend(hunk.lines.iter().map(|line| Line {
+            sign: line.tag.sign(),
+            text: line.text.trim_end_matches(['\n', '\r']).into(),
+        }));
     }
     lines
 }

@@ -45,8 +45,9 @@ pub fn content(run: &Path) -> Vec<String> {
     let mut lines = Vec::new();
     for query in [
         "SELECT id, iteration, replica, operator, parent, partner, status, reason, fitness, niche, accepted,
-           length, height, width, mass, prompt_tokens, tokens, dollars, program, diff, message, hex(artifact)
-           FROM children ORDER BY id",
+           length, height, width, mass, prompt_tokens, tokens, dollars, weights FROM child ORDER BY id",
+        // What is compressed is the same to the byte, too.
+        "SELECT first, children, hex(program), hex(message), hex(told), hex(artifact) FROM texts ORDER BY first",
         "SELECT * FROM iteration ORDER BY iteration",
         "SELECT id, niche, fitness FROM map ORDER BY niche",
     ] {
