@@ -176,6 +176,37 @@ pub fn run(
     })
 }
 
+/// Where a run stands that has all its evaluations.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn finished(store: &Store) -> Result<Progress, Error> {
+    let metrics = store.iterations()?.pop();
+    let map = store.metrics()?;
+    let evaluations = store.len()?.saturating_sub(1);
+    let none = IterationMetrics {
+        iteration: 0,
+        evaluations,
+        proposed: 0,
+        valid: 0,
+        runnable: 0,
+        accepted: 0,
+        niches: map.niches as u64,
+        qd_score: map.qd_score,
+        max_fitness: map.max_fitness.unwrap_or(0.0),
+    };
+    Ok(Progress {
+        evaluations,
+        target: store.settings().evaluations,
+        metrics: metrics.unwrap_or(none),
+        fresh: 0,
+        tokens: 0,
+        elapsed: Duration::ZERO,
+        busy: 0.0,
+        proposing: 0.0,
+    })
+}
+
 /// The way to an operator.
 struct Line {
     name: &'static str,

@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, anyhow};
-use evolve::bugs::{self, PAPER_GP, PUBLISHED, Plan, Published, TASKS, Tally, Task};
+use ::bench::bugs::{self, PAPER_GP, PUBLISHED, Plan, Published, TASKS, Tally, Task};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli::{Bench, BugsArgs};
+use crate::settings::of_walkers;
 use crate::figures::bugs::{Family, Line, Panel, Point};
 use crate::{Done, Failure, figures, interrupts, say};
 
@@ -56,7 +57,7 @@ fn bugs(args: &BugsArgs) -> Done {
         return Err(interrupted());
     }
     let result = json!({
-        "rng": plan.settings.rng,
+        "rng": plan.rng,
         "message": bugs::MESSAGE,
         "results": tallies,
         "paper": published(&plan.tasks),
@@ -90,12 +91,8 @@ fn interrupted() -> Failure {
 fn plan(args: &BugsArgs) -> Result<Plan, Failure> {
     let mut settings = args.common.settings().map_err(Failure::usage)?;
     args.models.apply(&mut settings);
-    if let Some(rng) = args.rng {
-        settings.rng = rng;
-    }
-    if let Some(threads) = args.threads {
-        settings.threads = threads;
-    }
+    let run = evolve::settings::Settings::read(settings.clone()).map_err(Failure::usage)?;
+    let python = of_walkers(&settings).map_err(Failure::usage)?.python;
     let mut tasks: Vec<&Task> = TASKS.iter().collect();
     if !args.tasks.is_empty() {
         tasks.retain(|task| args.tasks.iter().any(|name| name == task.name));
@@ -105,6 +102,9 @@ fn plan(args: &BugsArgs) -> Result<Plan, Failure> {
         operators: args.operators.clone(),
         trials: args.trials,
         settings,
+        python,
+        threads: args.threads.unwrap_or(run.threads),
+        rng: args.rng.unwrap_or(run.rng),
     })
 }
 

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use evolve::settings::Settings;
 use pyrun::Tier;
+use toml::{Table, Value};
+
+use crate::settings::{self, set};
 
 /// Evolution through Large Models: a quality-diversity search whose mutation operators edit Python programs.
 ///
@@ -14,6 +16,10 @@ use pyrun::Tier;
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
+    /// Tell on standard error what happens: -v in general, -vv in detail. SAMARA_LOG says it in detail, e.g.
+    /// "info,mutate=debug".
+    #[arg(short, long, action = clap::ArgAction::Count, global = true)]
+    pub verbose: u8,
     #[command(flatten)]
     pub evolve: EvolveArgs,
 }
@@ -173,14 +179,14 @@ pub struct ModelArgs {
 
 impl ModelArgs {
     /// Writes what was typed over the settings.
-    pub fn apply(&self, settings: &mut Settings) {
+    pub fn apply(&self, settings: &mut Table) {
         let model = match self.endpoint {
-            Some(_) => &mut settings.prompt.model,
-            None => &mut settings.model.path,
+            Some(_) => "prompt.model",
+            None => "model.path",
         };
-        overwrite(model, &self.model);
-        overwrite(&mut settings.prompt.endpoint, &self.endpoint);
-        overwrite(&mut settings.model.device, &self.device);
+        overwrite(settings, model, &self.model);
+        overwrite(settings, "prompt.endpoint", &self.endpoint);
+        overwrite(settings, "model.device", &self.device);
     }
 }
 
@@ -205,6 +211,11 @@ pub struct ResumeArgs {
     /// Evaluation threads [default: as the run began].
     #[arg(long, value_name = "N")]
     pub threads: Option<usize>,
+    /// Go on although something differs that changes results: samara's version, the model, the device, Python's version.
+    #[arg(long)]
+    pub force: bool,
+    #[command(flatten)]
+    pub models: ModelArgs,
 }
 
 #[derive(Args)]
@@ -324,49 +335,44 @@ impl Common {
     ///
     /// # Errors
     /// The file is not to be read or holds something wrong.
-    pub fn settings(&self) -> Result<Settings, evolve::Error> {
+    pub fn settings(&self) -> Result<Table, evolve::Error> {
         let mut settings = match &self.config {
-            Some(path) => Settings::load(path)?,
-            None => Settings::default(),
+            Some(path) => settings::load(path)?,
+            None => settings::defaults(),
         };
         if let Some(tier) = self.python {
-            settings.python.tier = tier;
+            let tier = Value::try_from(tier).expect("plain data");
+            set(&mut settings, "python.tier", tier);
         }
         Ok(settings)
     }
 }
 
 impl EvolveArgs {
-    /// The settings as resolved, checked.
+    /// The settings as resolved.
     ///
     /// # Errors
-    /// A setting that cannot be.
-    pub fn settings(&self) -> Result<Settings, evolve::Error> {
+    /// A configuration file that cannot be read, or an operator that is not known.
+    pub fn settings(&self) -> Result<Table, evolve::Error> {
         let mut settings = self.common.settings()?;
         self.models.apply(&mut settings);
         if !self.operators.is_empty() {
-            settings.operators.select(&self.operators)?;
+            mutate::choose(&mut settings, &self.operators)?;
         }
-        let Settings {
-            seed,
-            evaluations,
-            rng,
-            threads,
-            sodarace,
-            ..
-        } = &mut settings;
-        overwrite(seed, &self.seed);
-        overwrite(evaluations, &self.evaluations);
-        overwrite(rng, &self.rng);
-        overwrite(threads, &self.threads);
-        overwrite(&mut sodarace.terrain, &self.terrain);
-        settings.check()?;
+        let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+        overwrite(&mut settings, "seed", &self.seed);
+        overwrite(&mut settings, "sodarace.terrain", &self.terrain);
+        overwrite(&mut settings, "evaluations", &self.evaluations.map(number));
+        overwrite(&mut settings, "rng", &self.rng.map(number));
+        let threads = self.threads.map(|n| number(n as u64));
+        overwrite(&mut settings, "threads", &threads);
         Ok(settings)
     }
 }
 
-fn overwrite<T: Clone>(slot: &mut T, typed: &Option<T>) {
+/// Writes what was typed, if it was.
+fn overwrite<T: Clone + Into<Value>>(settings: &mut Table, path: &str, typed: &Option<T>) {
     if let Some(value) = typed {
-        *slot = value.clone();
+        set(settings, path, value.clone());
     }
 }

@@ -12,9 +12,12 @@ use cli::{Cli, Command};
 mod bench;
 mod cli;
 pub mod figures;
+mod log;
 mod model;
 mod progress;
+pub mod reasons;
 mod run;
+pub mod settings;
 mod show;
 mod sql;
 mod stats;
@@ -29,6 +32,7 @@ pub fn main() -> ExitCode {
         pyrun::worker_main();
     }
     let cli = Cli::parse();
+    log::start(cli.verbose);
     let done = match cli.command {
         None => run::evolve(&cli.evolve),
         Some(Command::Evolve(args)) => run::evolve(&args),
@@ -95,7 +99,25 @@ impl From<std::io::Error> for Failure {
 impl From<evolve::Error> for Failure {
     fn from(error: evolve::Error) -> Self {
         match error {
-            evolve::Error::Setting { .. } | evolve::Error::Model(_) => Self::usage(error),
+            evolve::Error::Mutate(error) => error.into(),
+            other => anyhow::Error::from(other).into(),
+        }
+    }
+}
+
+impl From<mutate::Error> for Failure {
+    fn from(error: mutate::Error) -> Self {
+        match error {
+            mutate::Error::Setting { .. } | mutate::Error::Model(_) => Self::usage(error),
+            other @ mutate::Error::Operator { .. } => anyhow::Error::from(other).into(),
+        }
+    }
+}
+
+impl From<::bench::Error> for Failure {
+    fn from(error: ::bench::Error) -> Self {
+        match error {
+            ::bench::Error::Mutate(error) => error.into(),
             other => anyhow::Error::from(other).into(),
         }
     }

@@ -3,14 +3,14 @@
 use std::path::Path;
 
 use anyhow::{Context, anyhow};
-use evolve::settings::{COMMENTED, Settings};
+use domains::walkers::{self, Settings, Walkers};
 use evolve::store::{Child, Store};
-use evolve::walkers::{self, Walkers, steps};
 use serde_json::json;
 use sodarace::creator::Ignored;
 use sodarace::{STEPS_PER_SECOND, Terrain, Walker, render as draw};
 
 use crate::cli::{RenderArgs, SimulateArgs, WalkArgs, WalkerArgs};
+use crate::settings::{COMMENTED, of_stored, of_walkers};
 use crate::{Done, Failure, say};
 
 /// Prints the commented configuration.
@@ -20,14 +20,13 @@ pub fn config() -> Done {
 
 /// Runs a program and prints its walker.
 pub fn walker(args: &WalkerArgs) -> Done {
-    let settings = args.common.settings().map_err(Failure::usage)?;
-    settings.check().map_err(Failure::usage)?;
+    let table = args.common.settings().map_err(Failure::usage)?;
+    let settings = of_walkers(&table).map_err(Failure::usage)?;
     let program = match run_and_id(&args.program) {
         Some((run, id)) => child(run, id)?.1.program,
         None => walkers::program(&args.program).map_err(Failure::usage)?,
     };
-    let terrain = walkers::terrain(&settings.sodarace.terrain)?;
-    let made = Walkers::new(&settings, terrain)
+    let made = Walkers::new(&settings)
         .walker_maker()?
         .walker(&program);
     let (walker, ignored) = match made {
@@ -131,14 +130,14 @@ pub(crate) struct Walk {
 
 impl Walk {
     fn new(args: &WalkArgs) -> Result<Self, Failure> {
-        let mut settings = args.common.settings().map_err(Failure::usage)?;
-        settings.check().map_err(Failure::usage)?;
+        let table = args.common.settings().map_err(Failure::usage)?;
+        let mut settings = of_walkers(&table).map_err(Failure::usage)?;
         let mut terrain = None;
         let walker = match run_and_id(&args.walker) {
             Some((run, id)) => {
                 let (store, child) = child(run, id)?;
                 let own = Self::of(&store, &child)?;
-                settings = store.settings().clone();
+                settings = of_run(&store)?;
                 terrain = Some(own.terrain);
                 own.walker
             }
@@ -158,7 +157,7 @@ impl Walk {
         Ok(Self {
             walker,
             terrain,
-            steps: steps(settings.sodarace.seconds),
+            steps: settings.steps(),
         })
     }
 
@@ -175,8 +174,8 @@ impl Walk {
         Ok(Self {
             walker: serde_json::from_str(artifact)
                 .with_context(|| format!("{}: its walker is damaged", name()))?,
-            terrain: store.terrain().clone(),
-            steps: steps(store.settings().sodarace.seconds),
+            terrain: walkers::terrain_of(store.condition())?,
+            steps: of_run(store)?.steps(),
         })
     }
 
@@ -204,6 +203,12 @@ impl Walk {
     }
 }
 
+/// The domain's settings of a run.
+pub(crate) fn of_run(store: &Store) -> Result<Settings, evolve::Error> {
+    let (table, _) = of_stored(store.settings())?;
+    of_walkers(&table)
+}
+
 /// A walker from a JSON file, or from a program that is run.
 fn load(name: &str, settings: &Settings) -> Result<Walker, Failure> {
     if Path::new(name).extension().is_some_and(|e| e == "json") {
@@ -217,8 +222,7 @@ fn load(name: &str, settings: &Settings) -> Result<Walker, Failure> {
             .map_err(Failure::from);
     }
     let program = walkers::program(name).map_err(Failure::usage)?;
-    let terrain = walkers::terrain("flat")?;
-    let (walker, _) = Walkers::new(settings, terrain)
+    let (walker, _) = Walkers::new(settings)
         .walker_maker()?
         .walker(&program)
         .map_err(|reason| anyhow!("{name}: {}: {}", reason.code, reason.message))?;

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use domains::walkers;
 use evolve::store::{IterationMetrics, SETTINGS, Store};
 
 use crate::cli::{ExportArgs, PlotArgs, ReportArgs};
 use crate::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
 use crate::figures::{self, Axis, Cell, Labels, Report, Series, curves, map_slices};
-use crate::show::Walk;
+use crate::show::{Walk, of_run};
 use crate::stats::{Stats, duration, ratio};
 use crate::{Done, say};
 
@@ -106,9 +107,7 @@ fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
     let runs = stores
         .iter()
         .map(|store| {
-            let axes = store.settings().axes();
-            let niches = axes.iter().map(|a| u64::from(a.bins)).product();
-            Ok((name(store), store.iterations()?, niches))
+            Ok((name(store), store.iterations()?, store.niches()))
         })
         .collect::<Result<Vec<_>, evolve::Error>>()?;
     let chart = |title: &str, y: &str, values: &[(&str, Value<'_>)]| {
@@ -184,7 +183,7 @@ fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
 }
 
 fn map(store: &Store) -> anyhow::Result<String> {
-    let axes = store.settings().axes();
+    let axes = store.axes();
     let grid = qd::GridArchive::<()>::new(axes.to_vec())?;
     let cells: Vec<Cell> = store
         .map()?
@@ -194,11 +193,17 @@ fn map(store: &Store) -> anyhow::Result<String> {
             Some(Cell { niche, fitness })
         })
         .collect();
-    let axes = axes.map(|axis| Axis {
-        name: axis.name,
-        range: (axis.low, axis.high),
-        bins: axis.bins,
-    });
+    let axes: Vec<Axis> = axes
+        .iter()
+        .map(|axis| Axis {
+            name: axis.name.clone(),
+            range: (axis.low, axis.high),
+            bins: axis.bins,
+        })
+        .collect();
+    let Ok(axes) = axes.try_into() else {
+        anyhow::bail!("only a map of three axes can be drawn");
+    };
     Ok(map_slices(
         &axes,
         &cells,
@@ -241,7 +246,8 @@ fn page(store: &Store) -> anyhow::Result<String> {
                 proposed: counts.proposed,
             })
     });
-    let names = settings.axes().map(|axis| axis.name);
+    let names: Vec<String> = store.axes().iter().map(|axis| axis.name.clone()).collect();
+    let seconds = of_run(store)?.sodarace.seconds;
     let mut best = Vec::new();
     for child in store.fittest(GALLERY)? {
         let walk = Walk::of(store, &child)?;
@@ -268,7 +274,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
     }
     let own = std::slice::from_ref(store);
     Ok(figures::report(&Report {
-        title: format!("{} on {}", name(store), store.terrain().name),
+        title: format!("{} on {}", name(store), walkers::terrain_of(store.condition())?.name),
         subtitle: format!(
             "MAP-Elites from the seed program {}, samara {}",
             settings.seed,
@@ -297,7 +303,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
             card(
                 "best",
                 format!("{:.1}", stats.max_fitness),
-                format!("world units in {} s", settings.sodarace.seconds),
+                format!("world units in {seconds} s"),
             ),
         ],
         settings: flat(&settings.to_toml()),
