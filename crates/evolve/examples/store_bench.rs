@@ -5,11 +5,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use evolve::operator::Cost;
 use evolve::settings::Settings;
 use evolve::store::{Child, IterationMetrics, Status, Store};
-use evolve::walkers::program;
-use sodarace::Terrain;
+use mutate::Cost;
+use qd::Axis;
+
+const SEED: &str = include_str!("../../../seeds/square.py");
 
 /// Children in one transaction, as the loop appends them.
 const BATCH: u64 = 128;
@@ -21,14 +22,19 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         || std::env::temp_dir().join(format!("store-bench-{}", std::process::id())),
         PathBuf::from,
     );
-    let seed = program("square")?;
     let artifact = r#"{"joints": [[0.0, 0.0], [10.0, 0.0], [5.0, 8.0]], "muscles": []}"#.repeat(8);
-    let mut store = Store::create(&folder, &Settings::default(), &Terrain::by_name("flat")?)?;
+    let axes = ["height", "width", "mass"].map(|name| Axis {
+        name: name.to_owned(),
+        low: 0.0,
+        high: 20.0,
+        bins: 12,
+    });
+    let mut store = Store::create(&folder, &Settings::default(), &axes, "{}")?;
 
     let began = Instant::now();
     for first in (0..count).step_by(BATCH as usize) {
         let children: Vec<Child> = (first..(first + BATCH).min(count))
-            .map(|id| child(id, &seed, &artifact))
+            .map(|id| child(id, SEED, &artifact))
             .collect();
         store.append(&children, &[metrics(first)])?;
     }

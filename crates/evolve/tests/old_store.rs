@@ -3,13 +3,13 @@
 
 use std::path::Path;
 
-use evolve::operator::Cost;
+use evolve::Error;
 use evolve::settings::Settings;
 use evolve::store::{Child, DATABASE, Provenance, SETTINGS, SqlValue, Status, Store};
-use evolve::{Error, Reason};
+use mutate::{Cost, Reason};
 use rusqlite::{Connection, params};
+use qd::Axis;
 use serde_json::{Map, Value};
-use sodarace::Terrain;
 
 /// Version 1, as samara 0.1 wrote it.
 const SCHEMA: &str = r#"
@@ -73,16 +73,38 @@ fn parsed(lines: &str) -> Vec<Map<String, Value>> {
     lines.lines().map(parse).collect()
 }
 
+/// With the section that older files take their axes from.
+fn settings() -> Settings {
+    let mut settings = Settings::default();
+    let map = toml::toml! {
+        height = { low = 0.0, high = 20.0, bins = 12 }
+        width = { low = 0.0, high = 20.0, bins = 12 }
+        mass = { low = 0.0, high = 240.0, bins = 12 }
+    };
+    settings.sections.insert("map".to_owned(), map.into());
+    settings
+}
+
+fn axes() -> Vec<Axis> {
+    [("height", 20.0), ("width", 20.0), ("mass", 240.0)]
+        .map(|(name, high)| Axis {
+            name: name.to_owned(),
+            low: 0.0,
+            high,
+            bins: 12,
+        })
+        .into()
+}
+
 fn old_run(folder: &Path) {
     std::fs::create_dir(folder).unwrap();
-    let settings = Settings::default().to_toml();
+    let settings = settings().to_toml();
     std::fs::write(folder.join(SETTINGS), &settings).unwrap();
     let db = Connection::open(folder.join(DATABASE)).unwrap();
     db.execute_batch(SCHEMA).unwrap();
-    let terrain = serde_json::to_string(&Terrain::by_name("flat").unwrap()).unwrap();
     db.execute(
         "INSERT INTO run VALUES (?, ?, '0.1.0')",
-        params![settings, terrain],
+        params![settings, "{}"],
     )
     .unwrap();
 }
@@ -119,7 +141,10 @@ fn columns(folder: &Path) -> Vec<String> {
 fn read(store: &Store) {
     let broken = store.child(2).unwrap().unwrap();
     assert_eq!(broken.program, "x = 2\n");
-    assert_eq!(broken.reason, Some(Reason::new("exception", "it broke")));
+    assert_eq!(broken.reason, Some(Reason {
+            code: "exception".to_owned(),
+            message: "it broke".to_owned(),
+        }));
     let made_with = Provenance([("samara".to_owned(), "0.1.0".to_owned())].into());
     assert_eq!(store.provenances().unwrap(), [(0, made_with)]);
     assert_eq!(store.kept().unwrap(), []);
@@ -198,8 +223,9 @@ fn it_is_brought_up_to_date_when_it_is_resumed() {
     drop(
         Store::create(
             &fresh,
-            &Settings::default(),
-            &Terrain::by_name("flat").unwrap(),
+            &settings(),
+            &axes(),
+            "{}",
         )
         .unwrap(),
     );
@@ -292,7 +318,10 @@ fn what_this_version_does_not_know_is_kept_and_passed_over() {
     let mut child = store.child(14).unwrap().unwrap();
     child.id = 15;
     store.append(std::slice::from_ref(&child), &[]).unwrap();
-    store.set_evaluations(77).unwrap();
+    let mut settings = store.settings().clone();
+    settings.evaluations = 77;
+    store.set_settings(settings).unwrap();
+    assert_eq!(store.axes(), axes());
     store
         .note_stretch(1.0, &store.stretches().unwrap()[0].clone())
         .unwrap();

@@ -5,15 +5,27 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
-use evolve::domain::{Domain, Evaluation, Evaluator, Outcome};
-use evolve::operator::{Active, Cost, Operator, Proposal, Request};
-use evolve::search::{Progress, run_with};
+use evolve::Error;
+use evolve::domain::{Case, Domain, Evaluation, Evaluator, Outcome};
+use evolve::search::{Progress, run};
 use evolve::settings::Settings;
 use evolve::store::{Child, DATABASE, Store};
-use evolve::{Error, Reason};
+use mutate::reason::NO_MUTATION;
+use mutate::{Active, Cost, Lost, Operator, Proposal, Reason, Request, Tray};
 use qd::Axis;
 use rand::RngExt;
-use sodarace::Terrain;
+
+type Answer = Result<Vec<Vec<Proposal>>, mutate::Error>;
+
+fn axes() -> Vec<Axis> {
+    let axis = |name: &str, high| Axis {
+        name: name.to_owned(),
+        low: 0.0,
+        high,
+        bins: 12,
+    };
+    vec![axis("height", 20.0), axis("width", 20.0), axis("mass", 240.0)]
+}
 
 /// Programs are texts; where they lie and how good they are is read off their bytes.
 struct Texts {
@@ -23,7 +35,7 @@ struct Texts {
 
 impl Domain for Texts {
     fn axes(&self) -> Vec<Axis> {
-        Settings::default().axes().into()
+        axes()
     }
 
     fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error> {
@@ -32,12 +44,17 @@ impl Domain for Texts {
 }
 
 impl Evaluator for Texts {
-    fn evaluate(&mut self, programs: &[&str]) -> Vec<Evaluation> {
-        let one = |program: &&str| {
+    fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation> {
+        let one = |case: &Case<'_>| {
+            let Case { program, condition } = case;
+            assert_eq!(*condition, "{}");
             assert!(!program.contains(self.poison), "poisoned");
             let count = |letter| program.matches(letter).count() as f64;
             let outcome = match program.len() % 11 {
-                7 => Outcome::Unrunnable(Reason::new("exception", "seven")),
+                7 => Outcome::Unrunnable(Reason {
+                    code: "exception".to_owned(),
+                    message: "seven".to_owned(),
+                }),
                 _ => Outcome::Scored {
                     measures: vec![2.0 * count('a'), 2.0 * count('b'), 20.0 * count('c')],
                     fitness: count('d'),
@@ -49,7 +66,7 @@ impl Evaluator for Texts {
                 time: Duration::from_millis(1),
             }
         };
-        programs.iter().map(one).collect()
+        cases.iter().map(one).collect()
     }
 }
 
@@ -60,25 +77,22 @@ struct Letters {
     price: f64,
 }
 
-impl Operator for Letters {
-    fn propose(
-        &mut self,
-        requests: &mut [Request<'_>],
-        stop: &AtomicBool,
-    ) -> Result<Vec<Vec<Proposal>>, Error> {
-        let asked: usize = requests.iter().map(|r| r.parent.len() + r.count).sum();
+impl Letters {
+    fn answer(&self, requests: &mut [Request<'_>], stop: &AtomicBool) -> Vec<Vec<Proposal>> {
+        let asked: usize = requests.iter().map(|r| r.parent.len() + r.count()).sum();
         let mut answers = Vec::new();
-        for Request {
-            parent,
-            partner,
-            count,
-            rng,
-        } in requests
-        {
+        for request in requests {
             std::thread::sleep(self.pause);
             if stop.load(SeqCst) {
                 break;
             }
+            let count = request.count();
+            let Request {
+                parent,
+                partner,
+                rng,
+                ..
+            } = request;
             let mut one = || {
                 let tokens = rng.random_range(1..9);
                 let letters: String = (0..tokens)
@@ -86,7 +100,7 @@ impl Operator for Letters {
                     .collect();
                 let crossed = partner.filter(|_| rng.random());
                 let program = match tokens {
-                    8 => Err(Reason::new("no-mutation", "it would not do")),
+                    8 => Err(Reason::new(&NO_MUTATION, "it would not do")),
                     _ => Ok(format!("{parent}{letters}{}", crossed.unwrap_or(""))),
                 };
                 Proposal {
@@ -95,50 +109,73 @@ impl Operator for Letters {
                         text
                     }),
                     crossed: crossed.is_some(),
+                    told: Some(format!("Add {letters}")),
+                    weights: Some(0),
                     cost: Cost {
                         prompt_tokens: 10,
                         tokens,
                         seconds: 0.0,
                         dollars: self.price * f64::from(tokens),
                     },
-                    told: Some(format!("letters: {tokens}")),
-                    weights: Some(tokens),
                 }
             };
-            answers.push((0..*count).map(|_| one()).collect());
+            answers.push((0..count).map(|_| one()).collect());
         }
-        Ok(answers)
+        answers
+    }
+}
+
+/// Hands over a whole answer.
+fn hand(answer: Vec<Vec<Proposal>>, tray: &mut dyn Tray) {
+    for (request, proposals) in answer.into_iter().enumerate() {
+        for (child, proposal) in proposals.into_iter().enumerate() {
+            tray.hand(request, child, proposal);
+        }
+    }
+}
+
+impl Operator for Letters {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        tray: &mut dyn Tray,
+        stop: &AtomicBool,
+    ) -> Result<(), mutate::Error> {
+        hand(self.answer(requests, stop), tray);
+        Ok(())
+    }
+}
+
+fn writer(pause: u64) -> Letters {
+    Letters {
+        pause: Duration::from_millis(pause),
+        price: 0.25,
     }
 }
 
 fn letters(pause: u64) -> Box<dyn Operator> {
-    Box::new(Letters {
-        pause: Duration::from_millis(pause),
-        price: 0.25,
-    })
+    Box::new(writer(pause))
 }
 
 /// An operator from a function of its call's number.
 struct Told<F>(u64, F);
 
-impl<F: FnMut(u64, &mut [Request<'_>], &AtomicBool) -> Result<Vec<Vec<Proposal>>, Error> + Send>
-    Operator for Told<F>
-{
+impl<F: FnMut(u64, &mut [Request<'_>], &AtomicBool) -> Answer + Send> Operator for Told<F> {
     fn propose(
         &mut self,
         requests: &mut [Request<'_>],
+        tray: &mut dyn Tray,
         stop: &AtomicBool,
-    ) -> Result<Vec<Vec<Proposal>>, Error> {
+    ) -> Result<(), mutate::Error> {
         self.0 += 1;
-        (self.1)(self.0, requests, stop)
+        hand((self.1)(self.0, requests, stop)?, tray);
+        Ok(())
     }
 }
 
 fn told<F>(tell: F) -> Box<dyn Operator>
 where
-    F: FnMut(u64, &mut [Request<'_>], &AtomicBool) -> Result<Vec<Vec<Proposal>>, Error>
-        + Send
-        + 'static,
+    F: FnMut(u64, &mut [Request<'_>], &AtomicBool) -> Answer + Send + 'static,
 {
     Box::new(Told(0, tell))
 }
@@ -164,7 +201,7 @@ fn settings(threads: usize) -> Settings {
 }
 
 fn create(folder: &Path, settings: &Settings) -> Store {
-    Store::create(folder, settings, &Terrain::by_name("flat").unwrap()).unwrap()
+    Store::create(folder, settings, &axes(), "{}").unwrap()
 }
 
 fn search(
@@ -174,7 +211,7 @@ fn search(
     observe: &mut dyn FnMut(&Progress),
 ) -> Result<Progress, Error> {
     let domain = Texts { poison: "venom" };
-    run_with(operators, store, &domain, "abcd", stop, observe)
+    run(operators, store, &domain, "abcd", stop, observe)
 }
 
 /// All children, but for what no two runs share.
@@ -252,11 +289,11 @@ fn the_cost_of_proposals_is_counted() {
             },
             ..Ok("abcd".to_owned()).into()
         };
-        let batch = |r: &Request<'_>| vec![child.clone(); r.count];
+        let batch = |r: &Request<'_>| vec![child.clone(); r.count()];
         Ok(requests.iter().map(batch).collect())
     });
     let free = told(|_, requests, _| {
-        let batch = |r: &Request<'_>| vec![Ok("dcba".to_owned()).into(); r.count];
+        let batch = |r: &Request<'_>| vec![Ok("dcba".to_owned()).into(); r.count()];
         Ok(requests.iter().map(batch).collect())
     });
     let never = AtomicBool::new(false);
@@ -322,17 +359,19 @@ fn an_interrupt_ends_an_operator_that_is_at_work() {
     let stop = AtomicBool::new(false);
     let thinking = Arc::new(AtomicBool::new(false));
     let seen = thinking.clone();
-    let mut able = letters(0);
+    let able = writer(0);
     let endless = told(move |call, requests, stop| {
         if call == 2 {
             thinking.store(true, SeqCst);
             while !stop.load(SeqCst) {
                 std::thread::sleep(Duration::from_millis(1));
             }
-            // Half of an answer, that must not be taken for one.
-            return Ok(vec![vec![Ok("ab".to_owned()).into()]]);
+            // Half of an answer is none: the rest is asked for again.
+            let mut half = able.answer(requests, &AtomicBool::new(false));
+            half[0].pop();
+            return Ok(half);
         }
-        able.propose(requests, stop)
+        Ok(able.answer(requests, stop))
     });
     let end = search(&mut store, pair(letters(0), endless), &stop, &mut |_| {
         stop.store(seen.load(SeqCst), SeqCst);
@@ -349,7 +388,7 @@ fn children_are_written_while_an_operator_is_at_work() {
     let mut store = create(&folder.path().join("run"), &settings(1));
     let written = Arc::new(AtomicU64::new(0));
     let seen = written.clone();
-    let mut able = letters(0);
+    let able = writer(0);
     let patient = told(move |call, requests, stop| {
         // The second iteration's operator waits for the whole of the first one to be in the store.
         let began = Instant::now();
@@ -357,7 +396,7 @@ fn children_are_written_while_an_operator_is_at_work() {
             assert!(began.elapsed() < Duration::from_secs(60), "nothing came");
             std::thread::sleep(Duration::from_millis(1));
         }
-        able.propose(requests, stop)
+        Ok(able.answer(requests, stop))
     });
     let never = AtomicBool::new(false);
     search(&mut store, pair(letters(0), patient), &never, &mut |p| {
@@ -369,13 +408,12 @@ fn children_are_written_while_an_operator_is_at_work() {
 
 #[test]
 fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
-    type Answer = Result<Vec<Vec<Proposal>>, Error>;
     type Failure = (fn(Answer) -> Answer, &'static [&'static str]);
-    let failures: [Failure; 5] = [
+    let failures: [Failure; 7] = [
         (|_| panic!("boom"), &["other", "panicked: boom", "kept"]),
         (
             |_| {
-                Err(Error::Operator {
+                Err(mutate::Error::Operator {
                     name: "other".to_owned(),
                     why: "no answer from the endpoint".to_owned(),
                     mend: "start it".to_owned(),
@@ -385,7 +423,7 @@ fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
         ),
         (
             |answer| answer.map(|mut a| a.split_off(1)),
-            &["other", "where", "wanted"],
+            &["other", "wanted", "missing"],
         ),
         (
             |answer| {
@@ -394,7 +432,7 @@ fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
                     a
                 })
             },
-            &["other", "where", "wanted"],
+            &["other", "wanted", "missing"],
         ),
         (
             |answer| {
@@ -405,14 +443,34 @@ fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
             },
             &["other", "NaN"],
         ),
+        (
+            |answer| {
+                answer.map(|mut a| {
+                    let one = a[0][0].clone();
+                    a[0].push(one);
+                    a
+                })
+            },
+            &["other", "child 4 of request 0", "there is none"],
+        ),
+        (
+            |answer| {
+                answer.map(|mut a| {
+                    let all = a[0].clone();
+                    a.push(all);
+                    a
+                })
+            },
+            &["other", "child 0 of request", "there is none"],
+        ),
     ];
     for (fail, words) in failures {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("run");
         let mut store = create(&path, &settings(2));
-        let mut able = letters(0);
+        let able = writer(0);
         let frail = told(move |call, requests, stop| {
-            let answer = able.propose(requests, stop);
+            let answer = Ok(able.answer(requests, stop));
             if call == 4 { fail(answer) } else { answer }
         });
         let never = AtomicBool::new(false);
@@ -438,9 +496,9 @@ fn an_operator_that_fails_ends_the_run_and_loses_nothing() {
 fn an_evaluator_that_panics_ends_the_run() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = create(&folder.path().join("run"), &settings(2));
-    let mut able = letters(0);
+    let able = writer(0);
     let poisoner = told(move |call, requests, stop| {
-        let mut answer = able.propose(requests, stop)?;
+        let mut answer = able.answer(requests, stop);
         if call == 3 {
             answer[0][0] = Ok("venom".to_owned()).into();
         }
@@ -484,4 +542,221 @@ fn a_store_that_refuses_a_child_gets_none_of_those_after_it() {
     sql("DROP TRIGGER full");
     search(&mut store, operators(), &never, &mut |_| {}).unwrap();
     assert_eq!(content(&store), whole());
+}
+
+/// Answers of a paid server: each child is a function of its place, dear, and comes out of order.
+struct Paid {
+    /// How often each child of an iteration was asked for, by its parent and stream.
+    asked: Arc<AtomicU64>,
+    /// Hangs for good at this child of the second call.
+    hangs_at: Option<usize>,
+    calls: usize,
+}
+
+impl Operator for Paid {
+    fn propose(
+        &mut self,
+        requests: &mut [Request<'_>],
+        tray: &mut dyn Tray,
+        stop: &AtomicBool,
+    ) -> Result<(), mutate::Error> {
+        self.calls += 1;
+        let whole = writer(0).answer(requests, &AtomicBool::new(false));
+        let mut done = 0;
+        // The last one first, so that what arrives must wait for its turn.
+        for (index, request) in requests.iter().enumerate().rev() {
+            for child in (0..request.count()).rev().filter(|child| request.wanted[*child]) {
+                if self.calls == 2 && self.hangs_at == Some(done) {
+                    while !stop.load(SeqCst) {
+                        std::thread::sleep(Duration::from_millis(1));
+                    }
+                    tray.lose(Lost {
+                        requests: 1,
+                        prompt_tokens: 10,
+                        dollars: 0.5,
+                    });
+                    return Ok(());
+                }
+                self.asked.fetch_add(1, SeqCst);
+                tray.hand(index, child, whole[index][child].clone());
+                done += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn is_dear(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn an_answer_that_has_arrived_is_paid_for_once() {
+    let expected = whole();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let asked = Arc::new(AtomicU64::new(0));
+    let paid = |hangs_at| -> Box<dyn Operator> {
+        Box::new(Paid {
+            asked: asked.clone(),
+            hangs_at,
+            calls: 0,
+        })
+    };
+    let mut store = create(&path, &settings(2));
+    let stop = AtomicBool::new(false);
+    let (seen, mut since) = (asked.clone(), None);
+    let end = search(&mut store, pair(paid(Some(5)), letters(0)), &stop, &mut |_| {
+        // Once nothing has been asked for a while, the operator hangs.
+        let now = seen.load(SeqCst);
+        match since {
+            Some((then, at)) if then == now => {
+                let at: Instant = at;
+                stop.store(at.elapsed() > Duration::from_millis(500), SeqCst);
+            }
+            _ => since = Some((now, Instant::now())),
+        }
+    })
+    .unwrap();
+    assert!(end.evaluations < end.target);
+    let kept = store.kept().unwrap();
+    assert!(!kept.is_empty(), "what came early is in the store");
+    assert_eq!(store.len().unwrap(), content(&store).len() as u64);
+    let stretch = &store.stretches().unwrap()[0];
+    assert_eq!((stretch.lost.requests, stretch.lost.dollars), (1, 0.5));
+    drop(store);
+
+    let mut store = Store::resume(&path).unwrap();
+    let never = AtomicBool::new(false);
+    search(&mut store, pair(paid(None), letters(0)), &never, &mut |_| {}).unwrap();
+    assert_eq!(content(&store), expected);
+    assert!(store.kept().unwrap().is_empty());
+    let own = expected.iter().filter(|c| c.operator == "one").count() as u64;
+    assert_eq!(asked.load(SeqCst), own, "nobody is asked for twice");
+}
+
+/// `letters` depends on all that it is asked in a call, so a short last iteration would show.
+#[test]
+fn a_run_made_longer_is_the_longer_run() {
+    let expected = whole();
+    for first in [1, 23, 24, 25, 131] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run");
+        let mut short = settings(2);
+        short.evaluations = first;
+        let mut store = create(&path, &short);
+        let never = AtomicBool::new(false);
+        let operators = || pair(letters(0), letters(0));
+        let end = search(&mut store, operators(), &never, &mut |_| {}).unwrap();
+        assert_eq!((end.evaluations, store.len().unwrap()), (first, first + 1));
+        assert_eq!(content(&store), expected[..=first as usize]);
+        drop(store);
+        let mut store = Store::resume(&path).unwrap();
+        store.set_settings(settings(2)).unwrap();
+        search(&mut store, operators(), &never, &mut |_| {}).unwrap();
+        assert_eq!(content(&store), expected, "{first}");
+        let finished = evolve::search::finished(&store).unwrap();
+        assert_eq!((finished.evaluations, finished.fresh), (200, 0));
+    }
+}
+
+/// An evaluator that breaks its contract.
+struct Odd(fn(Vec<Evaluation>) -> Vec<Evaluation>);
+
+impl Domain for Odd {
+    fn axes(&self) -> Vec<Axis> {
+        axes()
+    }
+
+    fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error> {
+        Ok(Box::new(Odd(self.0)))
+    }
+}
+
+impl Evaluator for Odd {
+    fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation> {
+        let all = Texts { poison: "venom" }.evaluate(cases);
+        // The seed is evaluated alone.
+        match cases[0].program == "abcd" {
+            true => all,
+            false => (self.0)(all),
+        }
+    }
+}
+
+#[test]
+fn evaluators_are_held_to_their_contract() {
+    type Breach = fn(Vec<Evaluation>) -> Vec<Evaluation>;
+    let measured: Breach = |mut all| {
+        for evaluation in &mut all {
+            if let Outcome::Scored { measures, .. } = &mut evaluation.outcome {
+                measures.pop();
+            }
+        }
+        all
+    };
+    let breaches: [(Breach, &str); 4] = [
+        (|mut all| { all.pop(); all }, "results for"),
+        (|mut all| { all.extend(all.clone()); all }, "results for"),
+        (|_| Vec::new(), "it gave 0 results"),
+        (measured, "2 measures for 3 axes"),
+    ];
+    for (breach, words) in breaches {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = create(&folder.path().join("run"), &settings(2));
+        let never = AtomicBool::new(false);
+        let operators = pair(letters(0), letters(0));
+        let error = run(operators, &mut store, &Odd(breach), "abcd", &never, &mut |_| {});
+        let said = error.unwrap_err().to_string();
+        assert!(said.contains("evaluator") && said.contains(words), "{said}");
+        let there = content(&store);
+        assert_eq!(there, whole()[..there.len()]);
+    }
+}
+
+#[test]
+fn scores_that_are_no_numbers_are_told() {
+    let score = |fitness: f64, first: f64| Evaluation {
+        outcome: Outcome::Scored {
+            measures: vec![first, 1.0, 1.0],
+            fitness,
+        },
+        artifact: None,
+        time: Duration::ZERO,
+    };
+    struct Fixed(Evaluation, Evaluation);
+    impl Domain for Fixed {
+        fn axes(&self) -> Vec<Axis> {
+            axes()
+        }
+        fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error> {
+            Ok(Box::new(Fixed(self.0.clone(), self.1.clone())))
+        }
+    }
+    impl Evaluator for Fixed {
+        fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation> {
+            let one = |case: &Case<'_>| match case.program {
+                "abcd" => self.0.clone(),
+                _ => self.1.clone(),
+            };
+            cases.iter().map(one).collect()
+        }
+    }
+    let go = |seed, others| {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = create(&folder.path().join("run"), &settings(1));
+        let never = AtomicBool::new(false);
+        let operators = pair(letters(0), letters(0));
+        let domain = Fixed(seed, others);
+        let end = run(operators, &mut store, &domain, "abcd", &never, &mut |_| {});
+        (end.map_err(|e| e.to_string()), content(&store))
+    };
+    for bad in [score(f64::NAN, 1.0), score(1.0, f64::INFINITY)] {
+        let (end, there) = go(bad.clone(), score(1.0, 1.0));
+        assert!(end.unwrap_err().contains("not-finite") && there.is_empty());
+        let (end, there) = go(score(1.0, 1.0), bad);
+        end.unwrap();
+        let reasons = there[1..].iter().map(|c| c.reason.as_ref().unwrap().code.as_str());
+        assert!(reasons.into_iter().all(|code| ["not-finite", "no-mutation"].contains(&code)));
+    }
 }

@@ -147,7 +147,13 @@ fn a_child_is_a_function_of_parent_and_stream() {
         );
         assert!(children(&gp, source, 50).len() > 25);
         let one_by_one = (0..50).map(|seed| gp.mutate_traced(source, &mut rng(seed)));
-        let brood = gp.brood(source, (0..50).map(rng)).unwrap();
+        let mut brood = Vec::new();
+        let streams = (0..50).map(|seed| (seed as usize, rng(seed)));
+        gp.brood(source, streams, |number, child| {
+            assert_eq!(number, brood.len());
+            brood.push(child);
+        })
+        .unwrap();
         assert_eq!(brood, one_by_one.collect::<Vec<_>>());
     }
 }
@@ -182,11 +188,11 @@ fn errors_say_what_is_wrong() {
     let swap = only(|w| w.swap = 1.0);
     let error = swap.mutate("x = 1\n", &mut rng(1)).unwrap_err();
     assert_eq!(error, GpError::Exhausted { tries: 100 });
-    let bad = Settings {
+    let bad = Brief {
         signatures: vec!["f(".into()],
-        ..Settings::default()
+        ..Brief::default()
     };
-    assert!(Gp::new(bad).unwrap_err().to_string().contains("\"f(\""));
+    assert!(Gp::new(Settings::default(), &bad).unwrap_err().to_string().contains("\"f(\""));
 }
 
 #[test]
@@ -356,7 +362,7 @@ fn copies_bind_fresh_names() {
 fn plain_node_replacement_can_mend_what_it_is_given() {
     // The task of the paper's comparison: the right program is one replacement away.
     let settings = Settings::node_replacement(0.05, (1..=4).map(|i| format!("c{i}")).collect());
-    let gp = Gp::new(settings).unwrap();
+    let gp = Gp::new(settings, &brief()).unwrap();
     let buggy =
         "def parity(b1, b2, b3, b4):\n    bits = sum([c1, b2, b3, b4])\n    return bits % 2\n";
     let mended = buggy.replace("c1", "b1");

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use prompt_mock::{CHILD, Mock, chat, children, code, propose, send, send_with};
+use prompt_mock::{CHILD, Mock, PARENT, chat, children, code, propose, send, send_with};
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
 
