@@ -7,49 +7,20 @@ use std::time::{Duration, Instant};
 
 use edit::guide::{Guide, Rules};
 use edit::python::{Names, Prefix};
-#[cfg(feature = "gpu")]
-use lm::gpu::DEVICES;
-use lm::{Checkpoint, End, Generator, Limits, Sampling, Task, Tokenizer, Written};
+use lm::{Checkpoint, End, Limits, Sampling, Task, Tokenizer, Written};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use super::settings::Model;
+use super::settings::{Model, refused};
 use crate::operator::{Cost, Proposal, Request};
 use crate::{Error, Reason};
 
-/// The devices that this build computes on besides the cpu.
-#[cfg(not(feature = "gpu"))]
-const DEVICES: &[&str] = &[];
-
 /// A language model ready to write.
 pub struct Writer {
-    generator: Mutex<Engine>,
+    writer: Mutex<lm::Writer>,
     tokenizer: Arc<Tokenizer>,
-    threads: rayon::ThreadPool,
     /// Tokens it can read and write in one text.
     context: usize,
-}
-
-/// A generator, by where it computes.
-enum Engine {
-    Cpu(Generator<lm::cpu::Decoder>),
-    #[cfg(feature = "gpu")]
-    Gpu(Box<Generator<lm::gpu::Decoder>>),
-}
-
-impl Engine {
-    fn write<G: Guide>(
-        &mut self,
-        tasks: Vec<Task<G>>,
-        sampling: Sampling,
-        stopped: &dyn Fn() -> bool,
-    ) -> Vec<Written<G>> {
-        match self {
-            Self::Cpu(generator) => generator.write(tasks, sampling, stopped),
-            #[cfg(feature = "gpu")]
-            Self::Gpu(generator) => generator.write(tasks, sampling, stopped),
-        }
-    }
 }
 
 impl Writer {
@@ -60,48 +31,27 @@ impl Writer {
     pub fn load(settings: &Model) -> Result<Self, Error> {
         let failed = |e: lm::Error| Error::Model(e.to_string());
         settings.check()?;
-        let device = settings.device.as_str();
-        if device != "cpu" && !DEVICES.contains(&device) {
-            return Err(Error::setting(
-                "model.device",
-                format!("this build does not compute on {device}"),
-                format!("build with --features {device}, or choose cpu"),
-            ));
-        }
+        let device = settings.device()?;
+        device.check().map_err(refused)?;
         let cache = lm::pull::cache_folder().map_err(failed)?;
         let path = lm::pull::resolve(&settings.path, &cache).map_err(failed)?;
         let checkpoint = Checkpoint::open(&path).map_err(failed)?;
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(settings.threads)
-            .thread_name(|index| format!("model {index}"))
-            .build()
-            .map_err(|e| Error::setting("model.threads", e.to_string(), "give fewer"))?;
         let limits = Limits {
             batch: settings.batch,
             memory: settings.cache_mb << 20,
         };
-        let context = checkpoint.config.max_position_embeddings;
-        let (tokenizer, generator) = match device {
-            #[cfg(feature = "gpu")]
-            device if device != "cpu" => {
-                let decoder = lm::gpu::Decoder::load(&checkpoint, device).map_err(failed)?;
-                let tokenizer = Arc::new(checkpoint.tokenizer);
-                let generator = Generator::new(decoder, tokenizer.clone(), limits);
-                (tokenizer, Engine::Gpu(Box::new(generator)))
-            }
-            _ => {
-                let load = || lm::cpu::Decoder::load(&checkpoint, settings.precision);
-                let decoder = threads.install(load).map_err(failed)?;
-                let tokenizer = Arc::new(checkpoint.tokenizer);
-                let generator = Generator::new(decoder, tokenizer.clone(), limits);
-                (tokenizer, Engine::Cpu(generator))
-            }
-        };
+        let writer = lm::Writer::load(
+            checkpoint,
+            device,
+            settings.precision,
+            limits,
+            settings.threads,
+        )
+        .map_err(failed)?;
         Ok(Self {
-            generator: Mutex::new(generator),
-            tokenizer,
-            threads,
-            context,
+            tokenizer: writer.tokenizer().clone(),
+            context: writer.context(),
+            writer: Mutex::new(writer),
         })
     }
 
@@ -193,16 +143,10 @@ impl Writer {
             }
             // Locked outside the pool: a thread of it that waits takes up other work, another operator's too.
             let asked = Instant::now();
-            let mut generator = self
-                .generator
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
             waited += asked.elapsed();
-            let engine = &mut *generator;
-            let written = self
-                .threads
-                .install(|| engine.write(tasks, sampling, &|| stop.load(Relaxed)));
-            drop(generator);
+            let written = writer.write(tasks, sampling, &|| stop.load(Relaxed));
+            drop(writer);
             for (child, written) in owners.into_iter().zip(written) {
                 costs[child].tokens += (written.drawn + written.forced) as u32;
                 let program = finish(child, written);
