@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Why a model cannot be read, written or fetched. Every message names the file, the field and the mend.
+/// Why a model cannot be read, written, fetched or run. Every message names the file, the field and the mend.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
@@ -33,6 +33,24 @@ pub enum Error {
     /// A number of the configuration cannot be.
     #[error("{0}")]
     Config(Fault),
+    /// There is no such device, the build does not compute on it, or the machine lacks it.
+    #[error("device {device}: {problem}; {mend}")]
+    Device {
+        /// The device's name.
+        device: String,
+        /// What is wrong.
+        problem: &'static str,
+        /// What to do.
+        mend: String,
+    },
+    /// Threads could not be started.
+    #[error("{threads} threads cannot be started: {source}; give fewer")]
+    Threads {
+        /// How many were asked for.
+        threads: usize,
+        /// What the system said.
+        source: rayon::ThreadPoolBuildError,
+    },
     /// A model could not be fetched.
     #[error("{0}")]
     Pull(Fault),

@@ -5,6 +5,7 @@
 //! but read, all its tokens in one step.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::Arc;
 
 use edit::guide::Guide;
@@ -14,6 +15,7 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::draw::{Sampling, draw};
 use crate::engine::{Engine, Feed};
+use crate::error::{Error, Fault};
 use crate::tokenizer::Tokenizer;
 
 /// A text to write.
@@ -207,6 +209,25 @@ impl<E: Engine> Generator<E> {
             limits,
             beginnings: Vec::new(),
         }
+    }
+
+    /// Takes other weights, of the same configuration. Beginnings are read again; limits stay. What is written
+    /// afterwards is what a new generator with the engine would write, to the bit.
+    ///
+    /// # Errors
+    /// `Error::Config` for another configuration; the old weights stay then.
+    pub fn swap(&mut self, engine: E) -> Result<(), Error> {
+        if engine.config() != self.engine.config() {
+            return Err(Error::Config(Fault::new(
+                Path::new("the new weights"),
+                "the configuration",
+                "is not that of the weights in use",
+                "give weights of the same configuration, or load the model anew",
+            )));
+        }
+        self.beginnings.clear();
+        self.engine = engine;
+        Ok(())
     }
 
     /// The engine.

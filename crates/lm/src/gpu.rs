@@ -16,19 +16,7 @@ use burn::tensor::{Device, IndexingUpdateOp, Int, TensorData};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::engine::{Engine, Feed};
-use crate::error::{Error, Fault};
-
-/// The devices that this build can compute on, by the names that [`Decoder::load`] takes.
-pub const DEVICES: &[&str] = &[
-    #[cfg(feature = "cuda")]
-    "cuda",
-    #[cfg(feature = "vulkan")]
-    "vulkan",
-    #[cfg(feature = "metal")]
-    "metal",
-    #[cfg(feature = "flex")]
-    "flex",
-];
+use crate::error::Error;
 
 /// Rows that the pool has at first.
 const ROWS: usize = 1024;
@@ -194,48 +182,53 @@ impl Batch {
     }
 }
 
-/// Opens a device by name.
-fn open(name: &str) -> Option<Device> {
-    match name {
+/// Opens a device; `None` for one that this build does not compute on by Burn.
+fn open(device: crate::Device) -> Option<Device> {
+    match device {
         #[cfg(feature = "cuda")]
-        "cuda" => Some(Device::cuda(0)),
+        crate::Device::Cuda => Some(Device::cuda(0)),
         #[cfg(feature = "vulkan")]
-        "vulkan" => Some(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
+        crate::Device::Vulkan => Some(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
         #[cfg(feature = "metal")]
-        "metal" => Some(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
+        crate::Device::Metal => Some(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
         #[cfg(feature = "flex")]
-        "flex" => Some(Device::flex()),
+        crate::Device::Flex => Some(Device::flex()),
         _ => None,
     }
 }
 
 impl Decoder {
-    /// Reads a model's weights into the memory of a device, one of [`DEVICES`].
+    /// Reads a model's weights into the memory of a device other than [`crate::Device::Cpu`], which
+    /// [`crate::cpu`] computes on.
     ///
     /// # Errors
-    /// `Error::Unsupported` for a device that this build does not know or that the machine lacks; a tensor is missing.
-    pub fn load(checkpoint: &Checkpoint, device: &str) -> Result<Self, Error> {
-        let fault = |problem: String| {
-            let mend = format!(
-                "choose one that works: cpu, or of this build: {}",
-                DEVICES.join(", ")
-            );
-            let field = format!("device {device}");
-            Error::Unsupported(Fault::new(checkpoint.path(), field, problem, mend))
-        };
+    /// `Error::Device` for a device that this build or the machine lacks; a tensor is missing.
+    pub fn load(checkpoint: &Checkpoint, device: crate::Device) -> Result<Self, Error> {
+        device.check()?;
         // Without a driver or a card Burn panics at the first use.
         let opened = catch_unwind(|| {
             let device = open(device)?;
             Tensor::<1>::zeros([1], &device).try_into_data().ok()?;
             Some(device)
         });
-        match opened {
-            Ok(Some(device)) => Self::upload(checkpoint, device),
-            Ok(None) if !DEVICES.contains(&device) => {
-                Err(fault("this build does not compute on it".to_owned()))
-            }
-            _ => Err(fault("has no driver or no card here".to_owned())),
+        if let Ok(Some(device)) = opened {
+            return Self::upload(checkpoint, device);
         }
+        let built = crate::Device::built().filter(|other| *other != device);
+        Err(Error::Device {
+            device: device.to_string(),
+            problem: match device {
+                crate::Device::Cpu => "is not computed on by Burn under this name",
+                _ => "has no driver or no card here",
+            },
+            mend: format!(
+                "choose one that works, of this build: {}",
+                built
+                    .map(crate::Device::name)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ),
+        })
     }
 
     fn upload(checkpoint: &Checkpoint, device: Device) -> Result<Self, Error> {

@@ -3,14 +3,17 @@
 
 pub use checkpoint::{Checkpoint, Tensor, save};
 pub use config::Config;
+pub use device::Device;
 pub use draw::Sampling;
 pub use error::Error;
 pub use generate::{End, Free, Generator, Limits, Task, Written};
 pub use tokenizer::Tokenizer;
+pub use writer::Writer;
 
 pub mod checkpoint;
 pub mod config;
 pub mod cpu;
+pub mod device;
 mod draw;
 pub mod engine;
 pub mod error;
@@ -21,3 +24,4 @@ pub mod gpu;
 pub mod pull;
 mod safetensors;
 pub mod tokenizer;
+pub mod writer;

@@ -280,12 +280,17 @@ fn other_tokens_give_other_logits() {
 /// On the first device of the build: `flex`, or a GPU where that is asked for.
 #[cfg(feature = "gpu")]
 mod gpu {
-    use lm::gpu::{DEVICES, Decoder};
+    use lm::Device;
+    use lm::gpu::Decoder;
 
     use super::*;
 
+    fn device() -> Device {
+        Device::built().nth(1).unwrap()
+    }
+
     fn gpu(name: &str) -> Decoder {
-        Decoder::load(&Checkpoint::open(&tiny(name)).unwrap(), DEVICES[0]).unwrap()
+        Decoder::load(&Checkpoint::open(&tiny(name)).unwrap(), device()).unwrap()
     }
 
     #[test]
@@ -337,14 +342,19 @@ mod gpu {
     #[test]
     fn devices_that_are_not_there_are_refused() {
         let checkpoint = Checkpoint::open(&tiny("llama")).unwrap();
-        for device in ["cpu", "abacus"] {
-            let error = Decoder::load(&checkpoint, device)
-                .err()
-                .unwrap()
-                .to_string();
+        let lacking = Device::ALL
+            .into_iter()
+            .filter(|device| device.check().is_err());
+        for (lacking, mend) in lacking
+            .map(|lacking| (lacking, "--features"))
+            .chain([(Device::Cpu, device().name())])
+        {
+            let error = Decoder::load(&checkpoint, lacking).err().unwrap();
+            assert!(matches!(error, lm::Error::Device { .. }));
+            let text = error.to_string();
             assert!(
-                error.contains(device) && error.contains(DEVICES[0]),
-                "{error}"
+                text.contains(lacking.name()) && text.contains(mend),
+                "{text}"
             );
         }
     }

@@ -153,7 +153,7 @@ fn lines_are_valid_edits_or_end_for_a_reason() {
 #[test]
 fn so_are_those_written_on_another_device() {
     let checkpoint = checkpoint();
-    let decoder = lm::gpu::Decoder::load(&checkpoint, lm::gpu::DEVICES[0]).unwrap();
+    let decoder = lm::gpu::Decoder::load(&checkpoint, lm::Device::built().nth(1).unwrap()).unwrap();
     let limits = Limits {
         batch: 16,
         memory: 1 << 30,

@@ -1,5 +1,6 @@
 //! The section `[model]` of the settings: the language model inside, which operators share.
 
+use lm::Device;
 use lm::cpu::Precision;
 use serde::{Deserialize, Serialize};
 
@@ -22,18 +23,33 @@ pub struct Settings {
     pub cache_mb: usize,
 }
 
+/// A device that there is not, or that this build lacks.
+pub(crate) fn refused(error: lm::Error) -> Error {
+    match error {
+        lm::Error::Device {
+            device,
+            problem,
+            mend,
+        } => Error::setting("model.device", format!("{device:?}: {problem}"), mend),
+        other => Error::Model(other.to_string()),
+    }
+}
+
 impl Settings {
+    /// Where it computes.
+    ///
+    /// # Errors
+    /// There is no such device.
+    pub(crate) fn device(&self) -> Result<Device, Error> {
+        self.device.parse().map_err(refused)
+    }
+
+    /// Checks what the types cannot.
+    ///
     /// # Errors
     /// Names the setting that cannot be.
     pub fn check(&self) -> Result<(), Error> {
-        let devices = ["cpu", "cuda", "vulkan", "metal", "flex"];
-        if !devices.contains(&self.device.as_str()) {
-            return Err(Error::setting(
-                "model.device",
-                format!("there is no device {:?}", self.device),
-                format!("choose from: {}", devices.join(", ")),
-            ));
-        }
+        self.device()?;
         range("model.threads", self.threads as f64, 0.0, 1024.0)?;
         range("model.batch", self.batch as f64, 1.0, 4096.0)?;
         range("model.cache_mb", self.cache_mb as f64, 0.0, 1e7)

@@ -7,20 +7,19 @@ use std::time::Instant;
 
 use edit::guide::{Guide, Rules};
 use edit::python::{Names, Prefix};
-use lm::{Checkpoint, End, Generator, Limits, Sampling, Task, Tokenizer, Written};
+use lm::{Checkpoint, End, Limits, Sampling, Task, Tokenizer, Written};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::model;
+use crate::model::{self, refused};
 use crate::operator::{Cost, Proposal, Request, Tray};
 use crate::reason::{PROMPT_TOO_LONG, Reason, STOPPED, STUCK, UNCHANGED, UNFINISHED};
 use crate::{Error, MadeWith};
 
 /// A language model ready to write.
 pub struct Writer {
-    generator: Mutex<Generator<lm::cpu::Decoder>>,
+    writer: Mutex<lm::Writer>,
     tokenizer: Arc<Tokenizer>,
-    threads: rayon::ThreadPool,
     /// Tokens it can read and write in one text.
     context: usize,
     /// Of the weights: 0 as loaded.
@@ -36,29 +35,36 @@ impl Writer {
     pub fn load(settings: &model::Settings) -> Result<Self, Error> {
         let failed = |e: lm::Error| Error::Model(e.to_string());
         settings.check()?;
+        let device = settings.device()?;
+        device.check().map_err(refused)?;
         let cache = lm::pull::cache_folder().map_err(failed)?;
         let path = lm::pull::resolve(&settings.path, &cache).map_err(failed)?;
         let checkpoint = Checkpoint::open(&path).map_err(failed)?;
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(settings.threads)
-            .thread_name(|index| format!("model {index}"))
-            .build()
-            .map_err(|e| Error::setting("model.threads", e.to_string(), "give fewer"))?;
         let limits = Limits {
             batch: settings.batch,
             memory: settings.cache_mb << 20,
         };
-        let context = checkpoint.config.max_position_embeddings;
-        let load = || lm::cpu::Decoder::load(&checkpoint, settings.precision);
-        let decoder = threads.install(load).map_err(failed)?;
-        let tokenizer = Arc::new(checkpoint.tokenizer);
-        let generator = Generator::new(decoder, tokenizer.clone(), limits);
-        let made_with = MadeWith::new();
+        let began = Instant::now();
+        let precision = settings.precision;
+        let writer = lm::Writer::load(checkpoint, device, precision, limits, settings.threads)
+            .map_err(refused)?;
+        log::info!(
+            "{}: {:.0} MB of weights on {device} in {:.1} s",
+            path.display(),
+            writer.bytes() as f64 / 1e6,
+            began.elapsed().as_secs_f64()
+        );
+        let mut made_with = MadeWith::new();
+        made_with.insert("device".to_owned(), device.to_string());
+        if device == lm::Device::Cpu {
+            let name = serde_json::to_value(precision).expect("plain data");
+            let name = name.as_str().unwrap_or_default().to_owned();
+            made_with.insert("precision".to_owned(), name);
+        }
         Ok(Self {
-            generator: Mutex::new(generator),
-            tokenizer,
-            threads,
-            context,
+            tokenizer: writer.tokenizer().clone(),
+            context: writer.context(),
+            writer: Mutex::new(writer),
             generation: 0,
             made_with,
         })
@@ -136,11 +142,7 @@ impl Writer {
         let mut seen = HashSet::new();
         let mut paid = HashSet::new();
         let (mut tasks, mut owners) = (Vec::new(), Vec::new());
-        // Outside the pool: a thread of it that waits takes up other work, another operator's too.
-        let mut generator = self
-            .generator
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut since = Instant::now();
         let mut hand = |child: &Child, open: &Open, program, since: &mut Instant| {
             let seconds = since.elapsed().as_secs_f64();
@@ -201,10 +203,8 @@ impl Writer {
             hand(child, open, program, &mut since);
             None
         };
-        let engine = &mut *generator;
-        self.threads.install(|| {
-            engine.write_each(tasks, draws.sampling, &|| stop.load(Relaxed), &mut done);
-        });
+        let stopped = || stop.load(Relaxed);
+        writer.write_each(tasks, draws.sampling, &stopped, &mut done);
     }
 }
 
