@@ -629,7 +629,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = store(&folder.path().join("run"));
         store.append(&[child(0)], &[]).unwrap();
-        for wrong in [0, 2] {
+        for wrong in [0, 1, 3] {
             let error = store.append(&[child(1), child(wrong)], &[]).unwrap_err();
             assert!(error.to_string().contains("damaged"), "{error}");
             assert_eq!(store.len().unwrap(), 1);
