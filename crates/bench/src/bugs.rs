@@ -310,7 +310,10 @@ impl Cell<'_> {
                 )));
             }
             // Who names no seconds is timed.
-            if proposals.iter().all(|proposal| proposal.cost.seconds == 0.0) {
+            if proposals
+                .iter()
+                .all(|proposal| proposal.cost.seconds == 0.0)
+            {
                 tally.cost.seconds += began.elapsed().as_secs_f64();
             }
             for Proposal { program, cost, .. } in proposals {

@@ -320,8 +320,8 @@ impl WalkerMaker {
     /// The course of a condition.
     fn course(&mut self, condition: &str) -> Result<&Course, Reason> {
         if !self.courses.contains_key(condition) {
-            let terrain = terrain_of(condition)
-                .map_err(|e| Reason::new(&NO_TERRAIN, e.to_string()))?;
+            let terrain =
+                terrain_of(condition).map_err(|e| Reason::new(&NO_TERRAIN, e.to_string()))?;
             self.courses
                 .insert(condition.to_owned(), Course::new(&terrain));
         }

@@ -454,7 +454,13 @@ impl Search<'_> {
             News::Failed(failure) => return Err(failure),
             _ => return Err(lost()),
         };
-        let odd = || child.measures.iter().chain(&child.fitness).find(|x| !x.is_finite());
+        let odd = || {
+            child
+                .measures
+                .iter()
+                .chain(&child.fitness)
+                .find(|x| !x.is_finite())
+        };
         let odd = odd().map(|x| Reason::new(&NOT_FINITE, format!("its score holds {x}")));
         if let Some(reason) = child.reason.clone().or(odd) {
             let name = self.settings.seed.clone();

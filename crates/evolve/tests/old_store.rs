@@ -7,8 +7,8 @@ use evolve::Error;
 use evolve::settings::Settings;
 use evolve::store::{Child, DATABASE, Provenance, SETTINGS, SqlValue, Status, Store};
 use mutate::{Cost, Reason};
-use rusqlite::{Connection, params};
 use qd::Axis;
+use rusqlite::{Connection, params};
 use serde_json::{Map, Value};
 
 /// Version 1, as samara 0.1 wrote it.
@@ -141,10 +141,13 @@ fn columns(folder: &Path) -> Vec<String> {
 fn read(store: &Store) {
     let broken = store.child(2).unwrap().unwrap();
     assert_eq!(broken.program, "x = 2\n");
-    assert_eq!(broken.reason, Some(Reason {
+    assert_eq!(
+        broken.reason,
+        Some(Reason {
             code: "exception".to_owned(),
             message: "it broke".to_owned(),
-        }));
+        })
+    );
     let made_with = Provenance([("samara".to_owned(), "0.1.0".to_owned())].into());
     assert_eq!(store.provenances().unwrap(), [(0, made_with)]);
     assert_eq!(store.kept().unwrap(), []);
@@ -220,15 +223,7 @@ fn it_is_brought_up_to_date_when_it_is_resumed() {
     assert_eq!(store.child(3).unwrap(), Some(child));
 
     let fresh = folder.path().join("fresh");
-    drop(
-        Store::create(
-            &fresh,
-            &settings(),
-            &axes(),
-            "{}",
-        )
-        .unwrap(),
-    );
+    drop(Store::create(&fresh, &settings(), &axes(), "{}").unwrap());
     assert_eq!(columns(&run), columns(&fresh));
 }
 

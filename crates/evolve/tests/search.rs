@@ -24,7 +24,11 @@ fn axes() -> Vec<Axis> {
         high,
         bins: 12,
     };
-    vec![axis("height", 20.0), axis("width", 20.0), axis("mass", 240.0)]
+    vec![
+        axis("height", 20.0),
+        axis("width", 20.0),
+        axis("mass", 240.0),
+    ]
 }
 
 /// Programs are texts; where they lie and how good they are is read off their bytes.
@@ -565,7 +569,10 @@ impl Operator for Paid {
         let mut done = 0;
         // The last one first, so that what arrives must wait for its turn.
         for (index, request) in requests.iter().enumerate().rev() {
-            for child in (0..request.count()).rev().filter(|child| request.wanted[*child]) {
+            for child in (0..request.count())
+                .rev()
+                .filter(|child| request.wanted[*child])
+            {
                 if self.calls == 2 && self.hangs_at == Some(done) {
                     while !stop.load(SeqCst) {
                         std::thread::sleep(Duration::from_millis(1));
@@ -606,17 +613,22 @@ fn an_answer_that_has_arrived_is_paid_for_once() {
     let mut store = create(&path, &settings(2));
     let stop = AtomicBool::new(false);
     let (seen, mut since) = (asked.clone(), None);
-    let end = search(&mut store, pair(paid(Some(5)), letters(0)), &stop, &mut |_| {
-        // Once nothing has been asked for a while, the operator hangs.
-        let now = seen.load(SeqCst);
-        match since {
-            Some((then, at)) if then == now => {
-                let at: Instant = at;
-                stop.store(at.elapsed() > Duration::from_millis(500), SeqCst);
+    let end = search(
+        &mut store,
+        pair(paid(Some(5)), letters(0)),
+        &stop,
+        &mut |_| {
+            // Once nothing has been asked for a while, the operator hangs.
+            let now = seen.load(SeqCst);
+            match since {
+                Some((then, at)) if then == now => {
+                    let at: Instant = at;
+                    stop.store(at.elapsed() > Duration::from_millis(500), SeqCst);
+                }
+                _ => since = Some((now, Instant::now())),
             }
-            _ => since = Some((now, Instant::now())),
-        }
-    })
+        },
+    )
     .unwrap();
     assert!(end.evaluations < end.target);
     let kept = store.kept().unwrap();
@@ -628,7 +640,13 @@ fn an_answer_that_has_arrived_is_paid_for_once() {
 
     let mut store = Store::resume(&path).unwrap();
     let never = AtomicBool::new(false);
-    search(&mut store, pair(paid(None), letters(0)), &never, &mut |_| {}).unwrap();
+    search(
+        &mut store,
+        pair(paid(None), letters(0)),
+        &never,
+        &mut |_| {},
+    )
+    .unwrap();
     assert_eq!(content(&store), expected);
     assert!(store.kept().unwrap().is_empty());
     let own = expected.iter().filter(|c| c.operator == "one").count() as u64;
@@ -696,8 +714,20 @@ fn evaluators_are_held_to_their_contract() {
         all
     };
     let breaches: [(Breach, &str); 4] = [
-        (|mut all| { all.pop(); all }, "results for"),
-        (|mut all| { all.extend(all.clone()); all }, "results for"),
+        (
+            |mut all| {
+                all.pop();
+                all
+            },
+            "results for",
+        ),
+        (
+            |mut all| {
+                all.extend(all.clone());
+                all
+            },
+            "results for",
+        ),
         (|_| Vec::new(), "it gave 0 results"),
         (measured, "2 measures for 3 axes"),
     ];
@@ -706,7 +736,14 @@ fn evaluators_are_held_to_their_contract() {
         let mut store = create(&folder.path().join("run"), &settings(2));
         let never = AtomicBool::new(false);
         let operators = pair(letters(0), letters(0));
-        let error = run(operators, &mut store, &Odd(breach), "abcd", &never, &mut |_| {});
+        let error = run(
+            operators,
+            &mut store,
+            &Odd(breach),
+            "abcd",
+            &never,
+            &mut |_| {},
+        );
         let said = error.unwrap_err().to_string();
         assert!(said.contains("evaluator") && said.contains(words), "{said}");
         let there = content(&store);
@@ -756,7 +793,13 @@ fn scores_that_are_no_numbers_are_told() {
         assert!(end.unwrap_err().contains("not-finite") && there.is_empty());
         let (end, there) = go(score(1.0, 1.0), bad);
         end.unwrap();
-        let reasons = there[1..].iter().map(|c| c.reason.as_ref().unwrap().code.as_str());
-        assert!(reasons.into_iter().all(|code| ["not-finite", "no-mutation"].contains(&code)));
+        let reasons = there[1..]
+            .iter()
+            .map(|c| c.reason.as_ref().unwrap().code.as_str());
+        assert!(
+            reasons
+                .into_iter()
+                .all(|code| ["not-finite", "no-mutation"].contains(&code))
+        );
     }
 }

@@ -6,9 +6,10 @@
 use std::collections::BTreeMap;
 
 pub use brief::{Brief, Message};
-pub use kind::{Active, KINDS, Kind, Operators, Recipe, Workshop, choose, commented};
+pub use kind::{Kind, Recipe, Workshop};
 pub use operator::{Cost, Lost, Operator, Proposal, Request, Tray, gather};
 pub use reason::{Code, Reason};
+pub use registry::{Active, KINDS, Operators, choose, commented};
 
 pub mod brief;
 pub mod diff;
@@ -20,6 +21,7 @@ pub mod node_replacement;
 mod operator;
 pub mod prompt;
 pub mod reason;
+mod registry;
 pub mod settings;
 mod writer;
 

@@ -54,6 +54,10 @@ impl Recipe for Settings {
     fn make(&self, workshop: &mut Workshop<'_>) -> Result<Box<dyn Operator>, Error> {
         let prompt = Prompt::new(self.clone(), workshop.brief)?;
         prompt.probe()?;
+        let model = self.model.clone();
+        workshop
+            .made_with
+            .insert("endpoint's model".to_owned(), model);
         Ok(Box::new(prompt))
     }
 }

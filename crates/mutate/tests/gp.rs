@@ -192,7 +192,12 @@ fn errors_say_what_is_wrong() {
         signatures: vec!["f(".into()],
         ..Brief::default()
     };
-    assert!(Gp::new(Settings::default(), &bad).unwrap_err().to_string().contains("\"f(\""));
+    assert!(
+        Gp::new(Settings::default(), &bad)
+            .unwrap_err()
+            .to_string()
+            .contains("\"f(\"")
+    );
 }
 
 #[test]

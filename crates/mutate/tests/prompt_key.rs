@@ -68,7 +68,9 @@ fn the_key_reaches_the_endpoint_alone() {
         ..Settings::default()
     };
     with_key(&mut settings);
-    let error = Prompt::new(settings.clone(), &brief("Small change.")).unwrap_err().to_string();
+    let error = Prompt::new(settings.clone(), &brief("Small change."))
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("unprotected") && !error.contains(KEY),
         "{error}"
@@ -84,7 +86,9 @@ fn the_key_reaches_the_endpoint_alone() {
         ..Settings::default()
     };
     with_key(&mut settings);
-    let error = Prompt::new(settings, &brief("Small change.")).unwrap_err().to_string();
+    let error = Prompt::new(settings, &brief("Small change."))
+        .unwrap_err()
+        .to_string();
     assert!(
         error.contains("SAMARA_TEST_KEY") && !error.contains("secret"),
         "{error}"

@@ -84,9 +84,7 @@ fn a_real_server_answers_in_every_form() {
             let cost = proposal.cost;
             assert!(cost.tokens > 0 && cost.tokens <= MAX_TOKENS + 1, "{cost:?}");
         }
-        let count = |read: fn(&Proposal) -> u32| -> u32 {
-            proposals.iter().map(read).sum()
-        };
+        let count = |read: fn(&Proposal) -> u32| -> u32 { proposals.iter().map(read).sum() };
         println!(
             "{api:?}, {answer:?}: {codes:?}; {} prompt tokens, {} tokens",
             count(|p| p.cost.prompt_tokens),

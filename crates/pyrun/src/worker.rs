@@ -47,7 +47,9 @@ pub fn worker_main() -> ! {
 
 fn serve() -> ! {
     if !meter::is_installed() {
-        eprintln!("a worker's binary declares pyrun::Metered as its global allocator; this one does not");
+        eprintln!(
+            "a worker's binary declares pyrun::Metered as its global allocator; this one does not"
+        );
         exit(70)
     }
     std::panic::set_hook(Box::new(|_| {}));

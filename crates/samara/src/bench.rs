@@ -4,14 +4,14 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use anyhow::{Context, anyhow};
 use ::bench::bugs::{self, PAPER_GP, PUBLISHED, Plan, Published, TASKS, Tally, Task};
+use anyhow::{Context, anyhow};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
 use crate::cli::{Bench, BugsArgs};
-use crate::settings::of_walkers;
 use crate::figures::bugs::{Family, Line, Panel, Point};
+use crate::settings::of_walkers;
 use crate::{Done, Failure, figures, interrupts, say};
 
 /// Does what was asked for.

@@ -14,7 +14,8 @@ use log::{LevelFilter, Log, Metadata, Record};
 pub const FILE: &str = "run.log";
 
 /// What libraries of others say is left out unless something is wrong.
-const USUAL: &str = "warn,samara=info,evolve=info,mutate=info,domains=info,bench=info,lm=info,pyrun=info";
+const USUAL: &str =
+    "warn,samara=info,evolve=info,mutate=info,domains=info,bench=info,lm=info,pyrun=info";
 
 struct Logger {
     /// What standard error is told.

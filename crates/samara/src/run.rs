@@ -21,8 +21,7 @@ pub fn evolve(args: &EvolveArgs) -> Done {
     let checked = Checked::new(&table).map_err(Failure::usage)?;
     let settings = &checked.run;
     let program = walkers::program(&settings.seed).map_err(Failure::usage)?;
-    let terrain =
-        walkers::terrain(&checked.walkers.sodarace.terrain).map_err(Failure::usage)?;
+    let terrain = walkers::terrain(&checked.walkers.sodarace.terrain).map_err(Failure::usage)?;
     // A model that cannot be loaded or an endpoint that is down leaves no run behind.
     let (operators, made_with) = checked.operators.make().map_err(Failure::usage)?;
     let folder = match &args.out {
@@ -110,12 +109,7 @@ fn differences(store: &Store, now: &Provenance) -> Result<Vec<String>, Failure> 
     Ok(last.iter().filter_map(differs).collect())
 }
 
-fn drive(
-    mut store: Store,
-    operators: Vec<Active>,
-    domain: &Walkers,
-    program: &str,
-) -> Done {
+fn drive(mut store: Store, operators: Vec<Active>, domain: &Walkers, program: &str) -> Done {
     let folder = store.folder().to_owned();
     log::write_to(&folder);
     let made_with = store.provenances()?.pop().unwrap_or_default().1;

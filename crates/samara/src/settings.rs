@@ -267,7 +267,10 @@ mod tests {
             let stored = Settings::read(table.clone()).unwrap();
             let (all, unknown) = of_stored(&stored).unwrap();
             assert_eq!(unknown, ["later"]);
-            assert_eq!(get(&all, "brief.entry").unwrap().as_str(), Some("make_walker"));
+            assert_eq!(
+                get(&all, "brief.entry").unwrap().as_str(),
+                Some("make_walker")
+            );
             let told = get(&all, "brief.messages").unwrap().to_string();
             assert!(told.contains(&format!("\"{expected}\"")), "{told}");
             let signatures = get(&all, "brief.signatures").unwrap().to_string();

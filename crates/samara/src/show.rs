@@ -26,9 +26,7 @@ pub fn walker(args: &WalkerArgs) -> Done {
         Some((run, id)) => child(run, id)?.1.program,
         None => walkers::program(&args.program).map_err(Failure::usage)?,
     };
-    let made = Walkers::new(&settings)
-        .walker_maker()?
-        .walker(&program);
+    let made = Walkers::new(&settings).walker_maker()?.walker(&program);
     let (walker, ignored) = match made {
         Ok(made) => made,
         Err(reason) => {

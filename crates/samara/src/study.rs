@@ -106,9 +106,7 @@ fn draw(stores: &[Store], folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
 fn charts(stores: &[Store]) -> anyhow::Result<Vec<(&'static str, String)>> {
     let runs = stores
         .iter()
-        .map(|store| {
-            Ok((name(store), store.iterations()?, store.niches()))
-        })
+        .map(|store| Ok((name(store), store.iterations()?, store.niches())))
         .collect::<Result<Vec<_>, evolve::Error>>()?;
     let chart = |title: &str, y: &str, values: &[(&str, Value<'_>)]| {
         let mut series = Vec::new();
@@ -274,7 +272,11 @@ fn page(store: &Store) -> anyhow::Result<String> {
     }
     let own = std::slice::from_ref(store);
     Ok(figures::report(&Report {
-        title: format!("{} on {}", name(store), walkers::terrain_of(store.condition())?.name),
+        title: format!(
+            "{} on {}",
+            name(store),
+            walkers::terrain_of(store.condition())?.name
+        ),
         subtitle: format!(
             "MAP-Elites from the seed program {}, samara {}",
             settings.seed,

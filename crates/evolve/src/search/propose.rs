@@ -110,7 +110,9 @@ impl Proposer<'_> {
         let missing = missing.iter().flatten().filter(|missing| **missing).count();
         // Told to stop, it need not come to the end.
         if missing > 0 && !halt.load(Relaxed) {
-            return Err(flaw(format!("{missing} of the children that were wanted are missing")));
+            return Err(flaw(format!(
+                "{missing} of the children that were wanted are missing"
+            )));
         }
         Ok(())
     }
@@ -133,14 +135,21 @@ struct Belt<'a> {
 
 impl Belt<'_> {
     fn take(&mut self, request: usize, child: usize, mut proposal: Proposal) -> Result<(), String> {
-        let place = self.missing.get_mut(request).and_then(|all| all.get_mut(child));
+        let place = self
+            .missing
+            .get_mut(request)
+            .and_then(|all| all.get_mut(child));
         let Some(missing) = place else {
-            return Err(format!("it proposed child {child} of request {request}, where there is none"));
+            return Err(format!(
+                "it proposed child {child} of request {request}, where there is none"
+            ));
         };
         let share = &self.task.shares[request];
         if !std::mem::take(missing) {
             return match share.wanted[child] {
-                true => Err(format!("it proposed child {child} of request {request} twice")),
+                true => Err(format!(
+                    "it proposed child {child} of request {request} twice"
+                )),
                 false => Ok(()),
             };
         }

@@ -297,9 +297,9 @@ impl Store {
             Some(code) => {
                 let message = self.text(id, Kind::Message)?;
                 Some(Reason {
-            code,
-            message: message.unwrap_or_default(),
-        })
+                    code,
+                    message: message.unwrap_or_default(),
+                })
             }
             None => None,
         };

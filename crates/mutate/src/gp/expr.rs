@@ -12,8 +12,8 @@ use super::Kind;
 use super::constant::Constant;
 use super::draw::{below, chance, pick};
 use super::edit::{Edit, Edits};
+use super::names::Names;
 use super::outline::{Node, Outline, is_signed_literal, operand_precedence, precedence};
-use super::scope::Names;
 use super::settings::Settings;
 use super::types::Type;
 

@@ -2,7 +2,6 @@
 
 use ureq::http::Uri;
 
-use super::settings::setting;
 use crate::Error;
 
 /// The endpoint's URL up to and including its version, without a slash at its end.
@@ -11,8 +10,8 @@ use crate::Error;
 /// Names what is wrong with it.
 pub(super) fn base_url(endpoint: &str) -> Result<String, Error> {
     let wrong = |why: &str| {
-        setting(
-            "endpoint",
+        Error::setting(
+            "prompt.endpoint",
             why,
             "give its URL, e.g. --endpoint http://localhost:8000/v1",
         )
@@ -33,8 +32,8 @@ pub(super) fn base_url(endpoint: &str) -> Result<String, Error> {
         return Err(wrong("it names no host"));
     };
     if authority.as_str().contains('@') {
-        return Err(setting(
-            "endpoint",
+        return Err(Error::setting(
+            "prompt.endpoint",
             "it holds a user name or password",
             "leave them out; a key comes from the environment variable that key_env names",
         ));

@@ -9,7 +9,8 @@ use ruff_text_size::Ranged;
 use super::ask::ended;
 use super::settings::Answer;
 use crate::reason::{
-    ANSWER_EMPTY, ANSWER_NO_PROGRAM, ANSWER_TOO_LONG, ANSWER_UNCHANGED, Code, EDIT_DOES_NOT_APPLY, Reason,
+    ANSWER_EMPTY, ANSWER_NO_PROGRAM, ANSWER_TOO_LONG, ANSWER_UNCHANGED, Code, EDIT_DOES_NOT_APPLY,
+    Reason,
 };
 
 /// Places in a text without fences at which a program is looked for.

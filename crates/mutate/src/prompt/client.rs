@@ -15,7 +15,8 @@ use super::key::Key;
 use super::settings::{Settings, setting};
 use crate::Error;
 use crate::reason::{
-    ANSWER_TOO_LONG, Code, ENDPOINT_ANSWER, ENDPOINT_STATUS, ENDPOINT_TIMEOUT, ENDPOINT_UNREACHABLE, Reason, STOPPED,
+    ANSWER_TOO_LONG, Code, ENDPOINT_ANSWER, ENDPOINT_STATUS, ENDPOINT_TIMEOUT,
+    ENDPOINT_UNREACHABLE, Reason, STOPPED,
 };
 
 /// The longest wait before a repetition, whatever the server asks for.
@@ -212,7 +213,10 @@ impl Client {
                 .backoff
                 .mul_f64(f64::from(1_u32 << attempt.min(16)) * jitter());
             attempt += 1;
-            log::info!("asked again ({attempt} of {retries}): {}", failure.reason.message);
+            log::info!(
+                "asked again ({attempt} of {retries}): {}",
+                failure.reason.message
+            );
             // Those told to wait alike do not come back at once.
             let spread = match asked.is_zero() {
                 true => Duration::ZERO,

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::settings::setting;
 use crate::Error;
 
 /// Shorter keys ("none", "x") are no secret, and blanking them would spoil texts that happen to contain them.
@@ -29,8 +28,8 @@ impl Key {
         }
         let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
         if !name.bytes().all(is_name) {
-            return Err(setting(
-                "key_env",
+            return Err(Error::setting(
+                "prompt.key_env",
                 "is not the name of an environment variable",
                 "give a name such as OPENAI_API_KEY; the key itself never stands in a file",
             ));
@@ -39,8 +38,8 @@ impl Key {
             return Ok(None);
         };
         Self::new(value.to_str().unwrap_or("\u{fffd}")).map_err(|why| {
-            setting(
-                "key_env",
+            Error::setting(
+                "prompt.key_env",
                 format!("the value of ${name} {why}"),
                 "set it to the key alone",
             )
