@@ -61,6 +61,22 @@ pub enum Failure {
 }
 
 impl Failure {
+    /// All codes that [`Failure::reason`] gives.
+    pub const REASONS: &[&str] = &[
+        "syntax",
+        "no-entry",
+        "exception",
+        "time",
+        "memory",
+        "recursion",
+        "output-too-large",
+        "forbidden",
+        "unsupported",
+        "bad-result",
+        "no-python",
+        "crashed",
+    ];
+
     /// A short stable code for statistics.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -7,6 +7,7 @@ use anyhow::anyhow;
 use domains::walkers::{self, Walkers};
 use evolve::domain::Domain;
 use evolve::search::{self, Progress};
+use evolve::settings::Settings;
 use evolve::store::{Provenance, Store};
 use mutate::{Active, MadeWith};
 
@@ -48,7 +49,11 @@ pub fn resume(args: &ResumeArgs) -> Done {
         }
         own.evaluations = wanted;
     }
-    own.check().map_err(Failure::usage)?;
+    let typed = Settings {
+        threads: args.threads.unwrap_or(own.threads),
+        ..own.clone()
+    };
+    typed.check().map_err(Failure::usage)?;
     // Nothing is left to do: neither its model nor its endpoint needs to be there.
     if store.len()? > own.evaluations {
         return finish(&store, &search::finished(&store)?);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use evolve::store::{Spent, Status, Store, Tally};
+use mutate::Lost;
 use serde::Serialize;
 
 use crate::cli::StatsArgs;
@@ -80,6 +81,8 @@ pub struct Stats {
     pub busy: f64,
     /// Share of the time in which at least one operator was proposing.
     pub proposing: f64,
+    /// What was asked of an endpoint and never came, since the run was interrupted.
+    pub lost: Lost,
     /// The same counts for every operator.
     pub operators: BTreeMap<String, Counts>,
 }
@@ -111,6 +114,11 @@ impl Stats {
             .map(|s| s.busy * s.seconds * f64::from(s.threads))
             .sum();
         let proposing: f64 = stretches.iter().map(|s| s.proposing * s.seconds).sum();
+        let lost = stretches.iter().fold(Lost::default(), |sum, s| Lost {
+            requests: sum.requests + s.lost.requests,
+            prompt_tokens: sum.prompt_tokens + s.lost.prompt_tokens,
+            dollars: sum.dollars + s.lost.dollars,
+        });
         let map = store.metrics()?;
         Ok(Self {
             evaluations: counts.proposed,
@@ -123,6 +131,7 @@ impl Stats {
             seconds,
             busy: ratio(busy, thread_seconds),
             proposing: ratio(proposing, seconds),
+            lost,
             operators,
         })
     }
@@ -193,6 +202,14 @@ pub fn stats(args: &StatsArgs) -> Done {
             spent.tokens,
             counts.tokens_per_second,
             spent.dollars
+        )?;
+    }
+    if stats.lost.requests > 0 {
+        say!(
+            "lost in interrupts: {} requests, {} prompt tokens, ${:.4}",
+            stats.lost.requests,
+            stats.lost.prompt_tokens,
+            stats.lost.dollars
         )?;
     }
     Ok(())

@@ -158,3 +158,90 @@ fn a_run_made_longer_is_the_longer_run() {
     // Nothing left to do is no failure.
     ok(f, &["resume", "short"]);
 }
+
+#[test]
+fn what_differs_is_told_before_a_run_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("small.toml"), CONFIG).unwrap();
+    let evolve = [
+        "evolve",
+        "--config",
+        "small.toml",
+        "--evaluations",
+        "40",
+        "--out",
+        "run",
+    ];
+    ok(f, &evolve);
+    let sql = |text: &str| {
+        let db = rusqlite::Connection::open(f.join("run/run.sqlite")).unwrap();
+        db.execute_batch(text).unwrap();
+    };
+    let made_with = || {
+        let query = "SELECT since, value FROM provenance WHERE name = 'samara' ORDER BY since";
+        ok(f, &["sql", "run", query, "--csv"])
+    };
+    assert!(made_with().contains("0,0."), "{}", made_with());
+    sql("UPDATE provenance SET value = '0.0.9' WHERE name = 'samara'");
+    let longer = ["resume", "run", "--evaluations", "80"];
+    fails(f, &longer, 2, &["samara was 0.0.9", "--force"]);
+    // A run that is complete needs nothing to be the same.
+    ok(f, &["resume", "run"]);
+    let forced = [&longer[..], &["--force"]].concat();
+    ok(f, &forced);
+    let noted = made_with();
+    assert!(
+        noted.contains("0,0.0.9") && noted.contains("41,0."),
+        "{noted}"
+    );
+
+    // What a newer samara set is kept, passed over by who looks at the run, and told before it goes on.
+    sql("UPDATE run SET settings = settings || char(10) || '[later]' || char(10) || 'x = 1'");
+    ok(f, &["stats", "run"]);
+    ok(f, &["report", "run"]);
+    let longer = ["resume", "run", "--evaluations", "120"];
+    fails(f, &longer, 2, &["later", "--force"]);
+    ok(f, &[&longer[..], &["--force"]].concat());
+    let settings = std::fs::read_to_string(f.join("run/settings.toml")).unwrap();
+    assert!(settings.contains("[later]") && settings.contains("evaluations = 120"));
+}
+
+#[test]
+fn a_run_keeps_a_log() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("small.toml"), CONFIG).unwrap();
+    let arguments = [
+        "evolve",
+        "-v",
+        "--config",
+        "small.toml",
+        "--evaluations",
+        "40",
+        "--out",
+        "run",
+    ];
+    let output = common::samara(f, &arguments);
+    let told = String::from_utf8(output.stderr).unwrap();
+    let log = std::fs::read_to_string(f.join("run/run.log")).unwrap();
+    for text in [&told, &log] {
+        assert!(text.contains("operators: gp 1"), "{text}");
+        assert!(text.contains("40 of 40 evaluations"), "{text}");
+    }
+    // It goes on where it ended; in detail where that is asked for.
+    let resume = Command::new(SAMARA)
+        .args(["resume", "run", "--evaluations", "80"])
+        .env("SAMARA_LOG", "evolve=debug")
+        .current_dir(f)
+        .output()
+        .unwrap();
+    assert!(resume.status.success());
+    assert!(
+        String::from_utf8(resume.stderr)
+            .unwrap()
+            .contains("iteration 2")
+    );
+    let more = std::fs::read_to_string(f.join("run/run.log")).unwrap();
+    assert!(more.starts_with(&log) && more.contains("iteration 3"));
+}

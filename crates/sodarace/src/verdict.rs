@@ -111,6 +111,15 @@ pub enum Rejected {
 }
 
 impl Rejected {
+    /// All codes that [`Rejected::reason`] gives.
+    pub const REASONS: &[&str] = &[
+        "not-finite",
+        "unknown-joint",
+        "too-few-joints",
+        "too-few-muscles",
+        "too-large",
+    ];
+
     /// A short name of the reason, for counting.
     pub fn reason(&self) -> &'static str {
         match self {

@@ -304,7 +304,7 @@ fn failures(rows: &[FailureRow]) -> Markup {
                 tbody {
                     @for row in rows {
                         tr {
-                            td { (row.reason) }
+                            td title=[crate::reasons::sentence(&row.reason)] { (row.reason) }
                             td { (row.operator) }
                             td { (row.count) span.share { (share(row.count, row.proposed)) } }
                             td.bar { div style={ "width:" (100 * row.count / most) "%" } { } }
