@@ -1,41 +1,29 @@
-//! A model's files: configuration, tokenizer and weights, opened lazily and written whole.
+//! A model: configuration, tokenizer and weights, opened lazily from files or from memory, and written whole.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
 
+use crate::bytes::Bytes;
 use crate::config::Config;
 use crate::error::{Error, Fault};
 use crate::gguf::Gguf;
+use crate::llama::{self, Llama};
 use crate::safetensors::Files;
+use crate::sha256;
+use crate::tensor::{Entry, Tensor, Weight};
 use crate::tokenizer::{self, Tokenizer};
+use names::{CONFIG, GENERATION, INDEX, TOKENIZER, WEIGHTS};
+pub use save::save;
 
-const CONFIG: &str = "config.json";
-const TOKENIZER: &str = "tokenizer.json";
-const GENERATION: &str = "generation_config.json";
-const WEIGHTS: &str = "model.safetensors";
-const INDEX: &str = "model.safetensors.index.json";
+mod names;
+mod save;
 
-/// Values in row-major order.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Tensor {
-    /// Rows first; a matrix is `[out, in]`.
-    pub shape: Vec<usize>,
-    /// As many as the product of the shape.
-    pub data: Vec<f32>,
-}
-
-/// A tensor as stored.
-pub(crate) struct Entry {
-    pub(crate) name: String,
-    pub(crate) kind: String,
-    pub(crate) bytes: u64,
-}
-
-/// A model's files, memory-mapped; weights are read one tensor at a time.
+/// A model's files, mapped or in memory; weights are read one tensor at a time.
 pub struct Checkpoint {
     /// The model's shape.
     pub config: Config,
@@ -43,17 +31,42 @@ pub struct Checkpoint {
     pub tokenizer: Tokenizer,
     path: PathBuf,
     source: Source,
+    /// The SHA-256 of each file read but those with weights, by its name.
+    sums: BTreeMap<String, String>,
 }
 
 enum Source {
     Gguf(Gguf),
     Safetensors(Files),
+    Memory(BTreeMap<String, Tensor>),
+}
+
+/// A tensor of a checkpoint, not yet read.
+pub struct Stored<'a> {
+    checkpoint: &'a Checkpoint,
+    name: String,
+    shape: &'a [usize],
+}
+
+impl Weight for Stored<'_> {
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn values(&self) -> Result<Cow<'_, [f32]>, Error> {
+        match &self.checkpoint.source {
+            Source::Memory(tensors) if tensors.contains_key(&self.name) => {
+                tensors[&self.name].values()
+            }
+            _ => Ok(Cow::Owned(self.checkpoint.tensor(&self.name)?.data)),
+        }
+    }
 }
 
 /// What a checkpoint is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Summary {
-    /// "GGUF" or "safetensors".
+    /// "GGUF", "safetensors" or "memory".
     pub format: &'static str,
     /// Trained parameters.
     pub parameters: u64,
@@ -86,81 +99,151 @@ impl Checkpoint {
         } else {
             path.to_owned()
         };
-        let checkpoint = match path.extension().and_then(|e| e.to_str()) {
-            Some("gguf") => {
-                let gguf = Gguf::open(&path)?;
-                let config = gguf.config()?;
-                let tokenizer = gguf.tokenizer()?;
-                Self {
-                    config,
-                    tokenizer,
-                    path,
-                    source: Source::Gguf(gguf),
-                }
-            }
+        match path.extension().and_then(|e| e.to_str()) {
+            Some("gguf") => Self::gguf(&path, Bytes::map(&path)?),
             Some("safetensors" | "json") => {
-                let config = config_beside(&path)?;
-                let tokenizer = Tokenizer::open(&beside(&path, TOKENIZER)?)?;
+                let mut texts = Texts::default();
+                let config = config_beside(&path, &mut texts)?;
+                let file = beside(&path, TOKENIZER)?;
+                let tokenizer = Tokenizer::from_json(&file, &texts.read(&file)?)?;
                 let sharded = path.extension().is_some_and(|e| e == "json");
                 let files = if sharded {
+                    texts.read(&path)?;
                     Files::open_index(&path)?
                 } else {
-                    Files::open(&path)?
+                    Files::new(&path, Bytes::map(&path)?)?
                 };
                 Self {
                     config,
                     tokenizer,
                     path,
                     source: Source::Safetensors(files),
+                    sums: texts.sums,
                 }
+                .checked()
             }
             _ => {
                 let mend = "give a .gguf file, a .safetensors file or a folder with a model";
-                return Err(Error::Unsupported(Fault::new(
+                Err(Error::Unsupported(Fault::new(
                     &path,
                     "the file's ending",
                     "is not known here",
                     mend,
-                )));
+                )))
             }
-        };
-        checkpoint.checked()
+        }
+    }
+
+    fn gguf(path: &Path, bytes: Bytes) -> Result<Self, Error> {
+        let gguf = Gguf::new(path, bytes)?;
+        Self {
+            config: gguf.config()?,
+            tokenizer: gguf.tokenizer()?,
+            path: path.to_owned(),
+            source: Source::Gguf(gguf),
+            sums: BTreeMap::new(),
+        }
+        .checked()
+    }
+
+    /// Reads a whole GGUF file in memory, such as `include_bytes!` gives; `name` stands for its path in messages.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_gguf(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, Error> {
+        Self::gguf(Path::new(name), Bytes::Memory(bytes.into()))
+    }
+
+    /// Reads the whole files `config.json`, `tokenizer.json` and `model.safetensors` in memory; `name` stands for
+    /// their folder in messages.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn from_safetensors(
+        name: &str,
+        config: &str,
+        tokenizer: &str,
+        weights: impl Into<Cow<'static, [u8]>>,
+    ) -> Result<Self, Error> {
+        let file = |file: &str| Path::new(name).join(file);
+        let mut texts = Texts::default();
+        texts.note(CONFIG, config);
+        texts.note(TOKENIZER, tokenizer);
+        Self {
+            config: Config::from_json(&file(CONFIG), config)?,
+            tokenizer: Tokenizer::from_json(&file(TOKENIZER), tokenizer)?,
+            path: file(WEIGHTS),
+            source: Source::Safetensors(Files::new(&file(WEIGHTS), Bytes::Memory(weights.into()))?),
+            sums: texts.sums,
+        }
+        .checked()
+    }
+
+    /// A model whose weights are in memory, such as a trainer's; the tensors by their Hugging Face names, as a
+    /// [`Llama`] of them gives them.
+    ///
+    /// # Errors
+    /// `Error::Config`, `Error::Tokenizer` or `Error::Tensor` for parts that do not go together.
+    pub fn new(
+        config: Config,
+        tokenizer: Tokenizer,
+        weights: impl IntoIterator<Item = (String, Tensor)>,
+    ) -> Result<Self, Error> {
+        config.check()?;
+        let path = PathBuf::from("the model in memory");
+        let tensors: BTreeMap<_, _> = weights.into_iter().collect();
+        for (name, Tensor { shape, data }) in &tensors {
+            if shape.iter().product::<usize>() != data.len() {
+                let problem = format!("of shape {shape:?} has {} values", data.len());
+                return Err(llama::fault(&path, name, problem));
+            }
+        }
+        Self {
+            config,
+            tokenizer,
+            path,
+            source: Source::Memory(tensors),
+            sums: BTreeMap::new(),
+        }
+        .checked()
     }
 
     fn checked(mut self) -> Result<Self, Error> {
-        if self.config.eos_token_ids.is_empty() {
-            self.config.eos_token_ids.extend(self.tokenizer.eos());
-        }
+        self.config.add_ends(self.tokenizer.ends());
         let Config {
             vocab_size,
             eos_token_ids,
             ..
         } = &self.config;
         tokenizer::matches(&self.path, &self.tokenizer, *vocab_size, eos_token_ids)?;
-        for (name, shape) in self.config.tensors() {
-            let found = match &self.source {
-                Source::Gguf(gguf) => gguf.shape(&name),
-                Source::Safetensors(files) => files.check(&name)?,
-            };
-            if found != Some(&shape) {
-                let problem = match found {
-                    Some(found) => format!("is of shape {found:?}, not {shape:?}"),
-                    None => "is missing".to_owned(),
-                };
-                return Err(self.fault(&name, problem));
-            }
-        }
+        self.weights()?;
         Ok(self)
     }
 
-    fn fault(&self, tensor: &str, problem: String) -> Error {
-        let mend = "give weights and a configuration that go together";
-        Error::Tensor(Fault::new(
-            &self.path,
-            format!("tensor {tensor}"),
-            problem,
-            mend,
-        ))
+    /// All weights, to be read one by one.
+    ///
+    /// # Errors
+    /// `Error::Tensor` for one that is missing or of another shape than the configuration says, `Error::Unsupported`
+    /// for one of a kind that is not known.
+    pub fn weights(&self) -> Result<Llama<Stored<'_>>, Error> {
+        let weights = Llama::shapes(&self.config).try_map(|name, _| {
+            let shape = match &self.source {
+                Source::Gguf(gguf) => gguf.shape(name),
+                Source::Safetensors(files) => files.check(name)?,
+                Source::Memory(tensors) => tensors.get(name).map(|t| t.shape.as_slice()),
+            };
+            Ok(Stored {
+                checkpoint: self,
+                name: name.to_owned(),
+                shape: shape.ok_or_else(|| self.missing(name))?,
+            })
+        })?;
+        weights.check_in(&self.config, &self.path)?;
+        Ok(weights)
+    }
+
+    fn missing(&self, tensor: &str) -> Error {
+        llama::fault(&self.path, tensor, "is missing".to_owned())
     }
 
     /// A tensor by its Hugging Face name ("model.layers.0.self_attn.q_proj.weight"), as f32 and in Hugging Face's
@@ -172,13 +255,49 @@ impl Checkpoint {
         let tensor = match &self.source {
             Source::Gguf(gguf) => gguf.tensor(name, &self.config),
             Source::Safetensors(files) => files.tensor(name)?,
+            Source::Memory(tensors) => tensors.get(name).cloned(),
         };
-        tensor.ok_or_else(|| self.fault(name, "is missing".to_owned()))
+        tensor.ok_or_else(|| self.missing(name))
     }
 
     /// Names of all tensors in the files.
     pub fn names(&self) -> Vec<String> {
         self.entries().into_iter().map(|entry| entry.name).collect()
+    }
+
+    /// The model's identity: of a GGUF file its SHA-256 in hexadecimal. A model of several files has their sums, each
+    /// followed by a line's end, in the order of the files' names (`sha256sum FILE... | cut -d' ' -f1 | sha256sum`):
+    /// `config.json`, `tokenizer.json`, the files with weights, and `generation_config.json` and the index of shards
+    /// where there are such. A model in memory has the sum of the folder that [`save`] would write.
+    pub fn sha256(&self) -> String {
+        let mut sums = self.sums.clone();
+        match &self.source {
+            Source::Gguf(gguf) => return sha256::of(gguf.bytes()),
+            Source::Safetensors(files) => {
+                for (path, bytes) in files.files() {
+                    sums.insert(name(path), sha256::of(bytes));
+                }
+            }
+            Source::Memory(tensors) => {
+                let mut sum = Sha256::new_with_prefix(save::layout(&self.config).0);
+                for (name, _) in Llama::shapes(&self.config) {
+                    // What the configuration was changed to since may be missing.
+                    let data = tensors.get(&name).map_or(&[][..], |tensor| &tensor.data);
+                    for piece in save::pieces(data) {
+                        sum.update(piece);
+                    }
+                }
+                sums.insert(WEIGHTS.to_owned(), sha256::hex(&sum.finalize()));
+                for (name, text) in [
+                    (CONFIG, self.config.to_json()),
+                    (TOKENIZER, self.tokenizer.to_json()),
+                ] {
+                    sums.insert(name.to_owned(), sha256::of(text.as_bytes()));
+                }
+            }
+        }
+        let all: String = sums.values().map(|sum| format!("{sum}\n")).collect();
+        sha256::of(all.as_bytes())
     }
 
     /// The file with the weights, or their index.
@@ -199,6 +318,7 @@ impl Checkpoint {
         let format = match self.source {
             Source::Gguf(_) => "GGUF",
             Source::Safetensors(_) => "safetensors",
+            Source::Memory(_) => "memory",
         };
         Summary {
             format,
@@ -212,6 +332,13 @@ impl Checkpoint {
         match &self.source {
             Source::Gguf(gguf) => gguf.entries().collect(),
             Source::Safetensors(files) => files.entries().collect(),
+            Source::Memory(tensors) => (tensors.iter())
+                .map(|(name, tensor)| Entry {
+                    name: name.clone(),
+                    kind: "F32".to_owned(),
+                    bytes: 4 * tensor.data.len() as u64,
+                })
+                .collect(),
         }
     }
 }
@@ -220,6 +347,47 @@ impl std::fmt::Debug for Checkpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Checkpoint {} {:?}", self.path.display(), self.config)
     }
+}
+
+impl Tokenizer {
+    /// Reads a `tokenizer.json`, or the tokenizer of a `.gguf` file.
+    ///
+    /// # Errors
+    /// As `from_json`, and `Error::Io`.
+    pub fn open(file: &Path) -> Result<Self, Error> {
+        if file.extension().is_some_and(|e| e == "gguf") {
+            return Gguf::new(file, Bytes::map(file)?)?.tokenizer();
+        }
+        let text = fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
+        Self::from_json(file, &text)
+    }
+}
+
+/// Files read as text, of which the sums are kept.
+#[derive(Default)]
+struct Texts {
+    sums: BTreeMap<String, String>,
+}
+
+impl Texts {
+    fn read(&mut self, file: &Path) -> Result<String, Error> {
+        let text = fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
+        self.note(&name(file), &text);
+        Ok(text)
+    }
+
+    fn note(&mut self, name: &str, text: &str) {
+        self.sums
+            .insert(name.to_owned(), sha256::of(text.as_bytes()));
+    }
+}
+
+/// A file's name without its folder.
+fn name(path: &Path) -> String {
+    path.file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// The file in a folder that has the weights.
@@ -274,144 +442,20 @@ fn beside(path: &Path, name: &str) -> Result<PathBuf, Error> {
     )))
 }
 
-fn config_beside(weights: &Path) -> Result<Config, Error> {
-    let read = |file: &Path| fs::read_to_string(file).map_err(|e| Error::io(file, "read", e));
+fn config_beside(weights: &Path, texts: &mut Texts) -> Result<Config, Error> {
     let file = beside(weights, CONFIG)?;
-    let mut config = Config::from_json(&file, &read(&file)?)?;
+    let mut config = Config::from_json(&file, &texts.read(&file)?)?;
     // Chat models name further ends of a text here only.
     if let Ok(file) = beside(weights, GENERATION) {
-        let value: Value = serde_json::from_str(&read(&file)?)
+        let value: Value = serde_json::from_str(&texts.read(&file)?)
             .map_err(|e| Error::damaged(&file, "the file", format!("is not JSON: {e}")))?;
         let ends = match value.get("eos_token_id") {
             Some(Value::Array(ends)) => ends.as_slice(),
             Some(end) => std::slice::from_ref(end),
             None => &[],
         };
-        for end in ends
-            .iter()
-            .filter_map(Value::as_u64)
-            .filter_map(|end| u32::try_from(end).ok())
-        {
-            if !config.eos_token_ids.contains(&end) {
-                config.eos_token_ids.push(end);
-            }
-        }
+        let ids = ends.iter().filter_map(Value::as_u64);
+        config.add_ends(ids.filter_map(|end| u32::try_from(end).ok()));
     }
     Ok(config)
-}
-
-/// Writes a model as `model.safetensors` (F32), `config.json` and `tokenizer.json` into a folder, which is made where
-/// it does not exist.
-///
-/// The tensors must be those of the configuration, in any order; they are written as they come, so that only one need
-/// be in memory. Files that were there are replaced only when all new ones are complete.
-///
-/// # Errors
-/// `Error::Config`, `Error::Tokenizer` or `Error::Tensor` for parts that do not go together, `Error::Io`.
-pub fn save(
-    folder: &Path,
-    config: &Config,
-    tokenizer: &Tokenizer,
-    tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>,
-) -> Result<(), Error> {
-    config.check()?;
-    tokenizer::matches(folder, tokenizer, config.vocab_size, &config.eos_token_ids)?;
-    fs::create_dir_all(folder).map_err(|e| Error::io(folder, "made", e))?;
-    let part = |name: &str| folder.join(format!(".{name}.part"));
-    write(&part(WEIGHTS), |file| {
-        write_tensors(&part(WEIGHTS), file, config, tensors)
-    })?;
-    for (name, text) in [(CONFIG, config.to_json()), (TOKENIZER, tokenizer.to_json())] {
-        let path = part(name);
-        write(&path, |file| {
-            file.write_all(text.as_bytes())
-                .map_err(|e| Error::io(&path, "written", e))
-        })?;
-    }
-    for name in [WEIGHTS, CONFIG, TOKENIZER] {
-        let to = folder.join(name);
-        fs::rename(part(name), &to).map_err(|e| Error::io(&to, "written", e))?;
-    }
-    // Another model's, whose ends of a text it would add.
-    match fs::remove_file(folder.join(GENERATION)) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io(&folder.join(GENERATION), "removed", e));
-        }
-        _ => {}
-    }
-    Ok(())
-}
-
-/// Writes a file through to the disk, or leaves none.
-fn write(path: &Path, fill: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
-    let mut file = File::create(path).map_err(|e| Error::io(path, "written", e))?;
-    let done =
-        fill(&mut file).and_then(|()| file.sync_all().map_err(|e| Error::io(path, "written", e)));
-    if done.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    done
-}
-
-fn write_tensors(
-    path: &Path,
-    file: &mut File,
-    config: &Config,
-    tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>,
-) -> Result<(), Error> {
-    let fault = |name: &str, problem: &str| {
-        let mend = "give exactly the tensors of the configuration";
-        Err(Error::Tensor(Fault::new(
-            path,
-            format!("tensor {name}"),
-            problem,
-            mend,
-        )))
-    };
-    let mut header = Map::new();
-    header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
-    let mut places = BTreeMap::new();
-    let mut end = 0u64;
-    for (name, shape) in config.tensors() {
-        let begin = end;
-        end += 4 * shape.iter().product::<usize>() as u64;
-        header.insert(
-            name.clone(),
-            json!({"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}),
-        );
-        places.insert(name, (begin, shape));
-    }
-    let mut header = Value::Object(header).to_string();
-    header.extend(std::iter::repeat_n(
-        ' ',
-        header.len().next_multiple_of(8) - header.len(),
-    ));
-    let start = 8 + header.len() as u64;
-    let io = |e| Error::io(path, "written", e);
-    file.write_all(&(header.len() as u64).to_le_bytes())
-        .map_err(io)?;
-    file.write_all(header.as_bytes()).map_err(io)?;
-    for (name, shape, data) in tensors {
-        let Some((begin, expected)) = places.remove(&name) else {
-            return fault(&name, "is none of the model's, or comes twice");
-        };
-        if shape != expected || data.len() != shape.iter().product::<usize>() {
-            return fault(
-                &name,
-                &format!(
-                    "has {} values of shape {shape:?}, not {expected:?}",
-                    data.len()
-                ),
-            );
-        }
-        file.seek(SeekFrom::Start(start + begin)).map_err(io)?;
-        for chunk in data.chunks(1 << 16) {
-            let bytes: Vec<u8> = chunk.iter().flat_map(|x| x.to_le_bytes()).collect();
-            file.write_all(&bytes).map_err(io)?;
-        }
-    }
-    match places.keys().next() {
-        Some(name) => fault(name, "was not given"),
-        None => Ok(()),
-    }
 }

@@ -77,46 +77,13 @@ impl Config {
         })
     }
 
-    /// Number of trained parameters; a tied embedding counts once.
-    pub fn parameters(&self) -> u64 {
-        self.tensors()
-            .iter()
-            .map(|(_, shape)| shape.iter().map(|&n| n as u64).product::<u64>())
-            .sum()
-    }
-
-    /// Name and shape of every tensor of the model, in Hugging Face's names; matrices are `[out, in]`.
-    pub fn tensors(&self) -> Vec<(String, Vec<usize>)> {
-        let hidden = self.hidden_size;
-        let queries = self.num_attention_heads * self.head_dim;
-        let keys = self.num_key_value_heads * self.head_dim;
-        let inner = self.intermediate_size;
-        let mut all = vec![(
-            "model.embed_tokens.weight".to_owned(),
-            vec![self.vocab_size, hidden],
-        )];
-        for i in 0..self.num_hidden_layers {
-            let mut add = |name: &str, shape: &[usize]| {
-                all.push((format!("model.layers.{i}.{name}"), shape.to_vec()));
-            };
-            add("input_layernorm.weight", &[hidden]);
-            for (name, out) in [("q", queries), ("k", keys), ("v", keys)] {
-                add(&format!("self_attn.{name}_proj.weight"), &[out, hidden]);
-                if self.attention_bias {
-                    add(&format!("self_attn.{name}_proj.bias"), &[out]);
-                }
+    /// Adds tokens that end a text, those that are not yet there.
+    pub(crate) fn add_ends(&mut self, ids: impl IntoIterator<Item = u32>) {
+        for id in ids {
+            if !self.eos_token_ids.contains(&id) {
+                self.eos_token_ids.push(id);
             }
-            add("self_attn.o_proj.weight", &[hidden, queries]);
-            add("post_attention_layernorm.weight", &[hidden]);
-            add("mlp.gate_proj.weight", &[inner, hidden]);
-            add("mlp.up_proj.weight", &[inner, hidden]);
-            add("mlp.down_proj.weight", &[hidden, inner]);
         }
-        all.push(("model.norm.weight".to_owned(), vec![hidden]));
-        if !self.tie_word_embeddings {
-            all.push(("lm_head.weight".to_owned(), vec![self.vocab_size, hidden]));
-        }
-        all
     }
 
     /// Whether the sizes can be a model.

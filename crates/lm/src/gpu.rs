@@ -17,6 +17,8 @@ use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::engine::{Engine, Feed};
 use crate::error::Error;
+use crate::llama::Llama;
+use crate::tensor::{Weight, joined};
 
 /// Rows that the pool has at first.
 const ROWS: usize = 1024;
@@ -198,13 +200,27 @@ fn open(device: crate::Device) -> Option<Device> {
 }
 
 impl Decoder {
-    /// Reads a model's weights into the memory of a device other than [`crate::Device::Cpu`], which
+    /// Reads a model's weights into the memory of a device.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn load(checkpoint: &Checkpoint, device: crate::Device) -> Result<Self, Error> {
+        Self::new(&checkpoint.config, &checkpoint.weights()?, device)
+    }
+
+    /// Takes weights from wherever they lie into the memory of a device other than [`crate::Device::Cpu`], which
     /// [`crate::cpu`] computes on.
     ///
     /// # Errors
-    /// `Error::Device` for a device that this build or the machine lacks; a tensor is missing.
-    pub fn load(checkpoint: &Checkpoint, device: crate::Device) -> Result<Self, Error> {
+    /// `Error::Device` for a device that this build or the machine lacks, `Error::Tensor` for weights of another
+    /// configuration.
+    pub fn new<W: Weight>(
+        config: &Config,
+        weights: &Llama<W>,
+        device: crate::Device,
+    ) -> Result<Self, Error> {
         device.check()?;
+        weights.check(config)?;
         // Without a driver or a card Burn panics at the first use.
         let opened = catch_unwind(|| {
             let device = open(device)?;
@@ -212,7 +228,7 @@ impl Decoder {
             Some(device)
         });
         if let Ok(Some(device)) = opened {
-            return Self::upload(checkpoint, device);
+            return Self::upload(config, weights, device);
         }
         let built = crate::Device::built().filter(|other| *other != device);
         Err(Error::Device {
@@ -231,56 +247,49 @@ impl Decoder {
         })
     }
 
-    fn upload(checkpoint: &Checkpoint, device: Device) -> Result<Self, Error> {
-        let config = checkpoint.config.clone();
-        let (hidden, inner) = (config.hidden_size, config.intermediate_size);
+    fn upload<W: Weight>(
+        config: &Config,
+        weights: &Llama<W>,
+        device: Device,
+    ) -> Result<Self, Error> {
         // Several stacked, each `[out, in]`.
-        let stacked = |names: &[String], inputs: usize| {
-            let mut all = Vec::new();
-            for name in names {
-                all.extend(checkpoint.tensor(name)?.data);
-            }
+        let stacked = |weights: &[&W]| {
+            let inputs = weights[0].shape().get(1).copied().unwrap_or(1);
+            let all = joined(weights)?;
             let outputs = all.len() / inputs;
             let data = TensorData::new(all, [outputs, inputs]);
             Ok::<_, Error>(Tensor::<2>::from_data(data, &device))
         };
-        let matrix = |names: &[String], inputs| Ok::<_, Error>(stacked(names, inputs)?.transpose());
-        let vector = |names: &[String]| matrix(names, 1);
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| {
-                let name = |part: &str| format!("model.layers.{index}.{part}");
-                let qkv = |kind: &str| {
-                    ["q", "k", "v"].map(|p| name(&format!("self_attn.{p}_proj.{kind}")))
-                };
-                let gate_up = ["gate", "up"].map(|p| name(&format!("mlp.{p}_proj.weight")));
-                let heads = config.num_attention_heads * config.head_dim;
-                Ok(Layer {
-                    attention_norm: vector(&[name("input_layernorm.weight")])?,
-                    qkv: matrix(&qkv("weight"), hidden)?,
-                    qkv_bias: match config.attention_bias {
-                        true => Some(vector(&qkv("bias"))?),
-                        false => None,
-                    },
-                    output: matrix(&[name("self_attn.o_proj.weight")], heads)?,
-                    mlp_norm: vector(&[name("post_attention_layernorm.weight")])?,
-                    gate_up: matrix(&gate_up, hidden)?,
-                    down: matrix(&[name("mlp.down_proj.weight")], inner)?,
-                })
+        let transposed = |weights: &[&W]| Ok::<_, Error>(stacked(weights)?.transpose());
+        let layers = weights.layers.iter().map(|layer| {
+            let qkv = [&layer.query, &layer.key, &layer.value];
+            let biases = qkv.map(|projection| projection.bias.as_ref());
+            Ok(Layer {
+                attention_norm: transposed(&[&layer.attention_norm])?,
+                qkv: transposed(&qkv.map(|projection| &projection.weight))?,
+                qkv_bias: match biases {
+                    [Some(q), Some(k), Some(v)] => Some(transposed(&[q, k, v])?),
+                    _ => None,
+                },
+                output: transposed(&[&layer.output])?,
+                mlp_norm: transposed(&[&layer.mlp_norm])?,
+                gate_up: transposed(&[&layer.gate, &layer.up])?,
+                down: transposed(&[&layer.down])?,
             })
-            .collect::<Result<_, Error>>()?;
-        let embedding = stacked(&["model.embed_tokens.weight".to_owned()], hidden)?;
-        let head = match config.tie_word_embeddings {
-            true => embedding.clone().transpose(),
-            false => matrix(&["lm_head.weight".to_owned()], hidden)?,
+        });
+        let embedding = stacked(&[&weights.embedding])?;
+        let head = match &weights.head {
+            None => embedding.clone().transpose(),
+            Some(head) => transposed(&[head])?,
         };
         Ok(Self {
-            rope: rope(&config, &device),
+            rope: rope(config, &device),
             embedding,
-            layers,
-            norm: vector(&["model.norm.weight".to_owned()])?,
+            layers: layers.collect::<Result<_, Error>>()?,
+            norm: transposed(&[&weights.norm])?,
             head,
-            pool: Pool::new(&config, &device),
-            config,
+            pool: Pool::new(config, &device),
+            config: config.clone(),
             device,
         })
     }

@@ -1,15 +1,18 @@
 //! Language models of the Llama family: weights in and out, tokenizers, a decoder that writes many short texts
 //! side by side, and drawing held to a [`Guide`](edit::guide::Guide).
 
-pub use checkpoint::{Checkpoint, Tensor, save};
+pub use checkpoint::{Checkpoint, save};
 pub use config::Config;
 pub use device::Device;
 pub use draw::Sampling;
 pub use error::Error;
 pub use generate::{End, Free, Generator, Limits, Task, Written};
+pub use llama::Llama;
+pub use tensor::{Tensor, Weight};
 pub use tokenizer::Tokenizer;
 pub use writer::Writer;
 
+mod bytes;
 pub mod checkpoint;
 pub mod config;
 pub mod cpu;
@@ -21,7 +24,10 @@ pub mod generate;
 mod gguf;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+pub mod llama;
 pub mod pull;
 mod safetensors;
+mod sha256;
+pub mod tensor;
 pub mod tokenizer;
 pub mod writer;

@@ -1,19 +1,18 @@
 //! Tensors of `.safetensors` files, memory-mapped; a sharded model is several of them with an index.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
 use safetensors::tensor::{Dtype, TensorInfo};
 use serde_json::Value;
 
-use crate::checkpoint::{Entry, Tensor};
+use crate::bytes::Bytes;
 use crate::error::{Error, FETCH_AGAIN, Fault};
+use crate::tensor::{Entry, Tensor};
 
 /// One or more files of tensors.
 pub(crate) struct Files {
-    files: Vec<(PathBuf, Mmap)>,
+    files: Vec<(PathBuf, Bytes)>,
     /// Name to file and place within it.
     tensors: BTreeMap<String, Place>,
 }
@@ -26,47 +25,33 @@ struct Place {
     dtype: Dtype,
 }
 
-/// Maps a file; an empty one is refused here, since it cannot be mapped.
-pub(crate) fn map(path: &Path) -> Result<Mmap, Error> {
-    let file = File::open(path).map_err(|e| Error::io(path, "opened", e))?;
-    let size = file
-        .metadata()
-        .map_err(|e| Error::io(path, "read", e))?
-        .len();
-    if size == 0 {
-        return Err(Error::damaged(path, "the file", "is empty"));
-    }
-    // SAFETY: the mapping is read-only and private to this process; like every reader of mapped weights we rely on
-    // nobody cutting the file short while it is in use.
-    unsafe { Mmap::map(&file) }.map_err(|e| Error::io(path, "mapped into memory", e))
-}
-
 impl Files {
-    /// Opens one file.
-    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+    /// One file.
+    pub(crate) fn new(path: &Path, bytes: Bytes) -> Result<Self, Error> {
         let mut files = Self {
             files: Vec::new(),
             tensors: BTreeMap::new(),
         };
-        files.add(path)?;
+        files.add(path, bytes)?;
         Ok(files)
     }
 
-    /// Opens all shards that `model.safetensors.index.json` names.
+    /// All shards that `model.safetensors.index.json` names.
     pub(crate) fn open_index(index: &Path) -> Result<Self, Error> {
         let mut files = Self {
             files: Vec::new(),
             tensors: BTreeMap::new(),
         };
         for shard in shards(index)? {
-            files.add(&index.with_file_name(shard))?;
+            let path = index.with_file_name(shard);
+            let bytes = Bytes::map(&path)?;
+            files.add(&path, bytes)?;
         }
         Ok(files)
     }
 
-    fn add(&mut self, path: &Path) -> Result<(), Error> {
-        let mapped = map(path)?;
-        let (header, metadata) = safetensors::SafeTensors::read_metadata(&mapped).map_err(|e| {
+    fn add(&mut self, path: &Path, bytes: Bytes) -> Result<(), Error> {
+        let (header, metadata) = safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| {
             Error::damaged(
                 path,
                 "the header",
@@ -89,8 +74,15 @@ impl Files {
             };
             self.tensors.insert(name, place);
         }
-        self.files.push((path.to_owned(), mapped));
+        self.files.push((path.to_owned(), bytes));
         Ok(())
+    }
+
+    /// The files' paths and bytes.
+    pub(crate) fn files(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        self.files
+            .iter()
+            .map(|(path, bytes)| (path.as_path(), &**bytes))
     }
 
     /// All tensors, by name.
@@ -124,8 +116,8 @@ impl Files {
             return Ok(None);
         };
         let place = &self.tensors[name];
-        let (path, mapped) = &self.files[place.file];
-        let Some(bytes) = mapped.get(place.begin..place.end) else {
+        let (path, file) = &self.files[place.file];
+        let Some(bytes) = file.get(place.begin..place.end) else {
             return Err(Error::damaged(
                 path,
                 name,

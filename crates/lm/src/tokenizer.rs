@@ -6,7 +6,6 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::error::{Error, FETCH_AGAIN, Fault};
-use crate::gguf::Gguf;
 
 /// A byte-pair tokenizer that can write any text.
 pub struct Tokenizer {
@@ -27,12 +26,13 @@ fn needed(byte: u8) -> bool {
     matches!(byte, b'\t' | b'\n' | b' '..=b'~' | 0x80..=0xbf | 0xc2..=0xf0)
 }
 
-/// Names of the token that ends a text, likeliest first.
-const ENDS: [&str; 5] = [
+/// Names of tokens that end a text.
+const ENDS: [&str; 6] = [
+    "<|endoftext|>",
     "<|im_end|>",
     "<|eot_id|>",
-    "<|endoftext|>",
     "<|end_of_text|>",
+    "<|end|>",
     "</s>",
 ];
 
@@ -127,18 +127,6 @@ impl Tokenizer {
         })
     }
 
-    /// Reads a `tokenizer.json`, or the tokenizer of a `.gguf` file.
-    ///
-    /// # Errors
-    /// As `from_json`, and `Error::Io`.
-    pub fn open(file: &Path) -> Result<Self, Error> {
-        if file.extension().is_some_and(|e| e == "gguf") {
-            return Gguf::open(file)?.tokenizer();
-        }
-        let text = std::fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
-        Self::from_json(file, &text)
-    }
-
     /// The tokens of a text. None is added before or after, and what looks like a special token is text.
     ///
     /// A control character may have no token (SmolLM2 lacks six of them); it is left out.
@@ -209,10 +197,18 @@ impl Tokenizer {
         self.special.iter().map(|(name, &id)| (name.as_str(), id))
     }
 
-    /// The special token that ends a text, going by its name: the first there is of `<|im_end|>`, `<|eot_id|>`,
-    /// `<|endoftext|>`, `<|end_of_text|>` and `</s>`.
-    pub fn eos(&self) -> Option<u32> {
-        ENDS.iter().find_map(|name| self.special(name))
+    /// The tokens that end a text by their names, whatever a configuration says: `<|endoftext|>`, `<|im_end|>`,
+    /// `<|eot_id|>`, `<|end_of_text|>`, `<|end|>` and `</s>`, those there are, by number.
+    ///
+    /// As in llama.cpp, any token of such a name is one: files exist that do not mark it as special.
+    pub fn ends(&self) -> Vec<u32> {
+        let mut ends: Vec<u32> = ENDS
+            .iter()
+            .filter_map(|name| self.inner.token_to_id(name))
+            .collect();
+        ends.sort_unstable();
+        ends.dedup();
+        ends
     }
 
     /// The text of a `tokenizer.json`.

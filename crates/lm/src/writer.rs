@@ -14,6 +14,8 @@ use crate::error::Error;
 use crate::generate::{Generator, Limits, Task, Written};
 #[cfg(feature = "gpu")]
 use crate::gpu;
+use crate::llama::Llama;
+use crate::tensor::Weight;
 use crate::tokenizer::Tokenizer;
 
 /// A model that writes on a device, with threads of its own.
@@ -82,20 +84,36 @@ impl Writer {
         })
     }
 
-    /// Takes other weights of the same configuration, read to the same device at the same precision; see
-    /// [`Generator::swap`]. The tokenizer stays.
+    /// Takes another checkpoint's weights, of the same configuration, to the same device at the same precision. The
+    /// tokenizer and the limits stay; beginnings are read again. See [`Generator::swap`].
     ///
     /// # Errors
-    /// As [`Self::load`], and `Error::Config` for another configuration; the old weights stay then.
+    /// `Error::Config` for another configuration, and as [`Self::load`]; the old weights stay then.
     pub fn swap(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.swap_for(&checkpoint.config, &checkpoint.weights()?)
+    }
+
+    /// As [`Self::swap`], with weights from wherever they lie, of the configuration in use.
+    ///
+    /// # Errors
+    /// `Error::Tensor` for weights of another configuration; the old ones stay then.
+    pub fn swap_weights<W: Weight + Sync>(&mut self, weights: &Llama<W>) -> Result<(), Error> {
+        self.swap_for(&self.config().clone(), weights)
+    }
+
+    fn swap_for<W: Weight + Sync>(
+        &mut self,
+        config: &Config,
+        weights: &Llama<W>,
+    ) -> Result<(), Error> {
         match &mut self.generator {
             AnyGenerator::Cpu(generator) => {
-                let load = || cpu::Decoder::load(checkpoint, self.precision);
+                let load = || cpu::Decoder::new(config, weights, self.precision);
                 generator.swap(self.threads.install(load)?)
             }
             #[cfg(feature = "gpu")]
             AnyGenerator::Gpu(generator) => {
-                generator.swap(gpu::Decoder::load(checkpoint, self.device)?)
+                generator.swap(gpu::Decoder::new(config, weights, self.device)?)
             }
         }
     }

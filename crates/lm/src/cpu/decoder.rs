@@ -1,5 +1,7 @@
 //! A decoder of the Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU (Touvron et al. 2023).
 
+use std::path::Path;
+
 use super::attention::{Span, attend};
 use super::cache::Cache;
 use super::float::TILE;
@@ -9,6 +11,8 @@ use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::engine::{Engine, Feed};
 use crate::error::{Error, Fault};
+use crate::llama::Llama;
+use crate::tensor::{Weight, joined};
 
 /// The sizes that attention needs.
 pub struct Shape {
@@ -47,101 +51,83 @@ impl Decoder {
     /// Reads a model's weights.
     ///
     /// # Errors
-    /// A tensor is missing or has another shape than the configuration says.
+    /// As [`Self::new`].
     pub fn load(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, Error> {
-        let config = checkpoint.config.clone();
-        let Config {
-            hidden_size,
-            num_attention_heads: heads,
-            num_key_value_heads: kv_heads,
-            head_dim,
-            ..
-        } = config;
-        // Rows of results are filled up to whole tiles, which must not show in these.
-        for (field, size) in [("head_dim", head_dim), ("hidden_size", hidden_size)] {
-            if !size.is_multiple_of(TILE) {
-                return Err(Error::Unsupported(Fault::new(
-                    checkpoint.path(),
-                    field,
-                    format!("is {size}"),
-                    format!("choose a model where it is a multiple of {TILE}"),
-                )));
-            }
-        }
-        let tensor = |name: &str, shape: &[usize]| {
-            let tensor = checkpoint.tensor(name)?;
-            debug_assert_eq!(tensor.shape, shape);
-            Ok::<_, Error>(tensor.data)
+        fits(&checkpoint.config, checkpoint.path())?;
+        Self::new(&checkpoint.config, &checkpoint.weights()?, precision)
+    }
+
+    /// Takes weights from wherever they lie.
+    ///
+    /// # Errors
+    /// `Error::Unsupported` for widths that the kernels cannot do, `Error::Tensor` for weights of another
+    /// configuration.
+    pub fn new<W: Weight>(
+        config: &Config,
+        weights: &Llama<W>,
+        precision: Precision,
+    ) -> Result<Self, Error> {
+        fits(config, Path::new("config.json"))?;
+        weights.check(config)?;
+        let vector = |weight: &W| Ok::<_, Error>(weight.values()?.into_owned());
+        let matrix = |weight: &W| {
+            let outputs = weight.shape()[0];
+            Ok::<_, Error>(Linear::new(&weight.values()?, outputs, precision))
         };
-        let linear = |name: &str, outputs: usize, inputs: usize| {
-            Ok::<_, Error>(Linear::new(
-                &tensor(name, &[outputs, inputs])?,
-                outputs,
-                precision,
-            ))
+        let stacked = |weights: &[&W]| {
+            let outputs = weights.iter().map(|weight| weight.shape()[0]).sum();
+            Ok::<_, Error>(Linear::new(&joined(weights)?, outputs, precision))
         };
-        let stacked = |names: &[(String, usize)], inputs: usize| {
-            let mut all = Vec::new();
-            for (name, outputs) in names {
-                all.extend(tensor(name, &[*outputs, inputs])?);
-            }
-            let outputs = names.iter().map(|(_, outputs)| outputs).sum();
-            Ok::<_, Error>(Linear::new(&all, outputs, precision))
-        };
-        let inner = config.intermediate_size;
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| {
-                let name = |part: &str| format!("model.layers.{index}.{part}");
-                let projections = [("q", heads), ("k", kv_heads), ("v", kv_heads)];
-                let part = |kind: &'static str| {
-                    projections
-                        .map(|(p, n)| (name(&format!("self_attn.{p}_proj.{kind}")), n * head_dim))
-                };
-                let qkv_bias = if config.attention_bias {
-                    let mut bias = Vec::new();
-                    for (name, size) in part("bias") {
-                        bias.extend(tensor(&name, &[size])?);
-                    }
-                    Some(bias)
-                } else {
-                    None
-                };
-                let gate_up =
-                    ["gate", "up"].map(|p| (name(&format!("mlp.{p}_proj.weight")), inner));
-                Ok(Layer {
-                    attention_norm: tensor(&name("input_layernorm.weight"), &[hidden_size])?,
-                    qkv: stacked(&part("weight"), hidden_size)?,
-                    qkv_bias,
-                    output: linear(
-                        &name("self_attn.o_proj.weight"),
-                        hidden_size,
-                        heads * head_dim,
-                    )?,
-                    mlp_norm: tensor(&name("post_attention_layernorm.weight"), &[hidden_size])?,
-                    gate_up: stacked(&gate_up, hidden_size)?,
-                    down: linear(&name("mlp.down_proj.weight"), hidden_size, inner)?,
-                })
+        let layers = weights.layers.iter().map(|layer| {
+            let qkv = [&layer.query, &layer.key, &layer.value];
+            let biases = qkv.map(|projection| projection.bias.as_ref());
+            Ok(Layer {
+                attention_norm: vector(&layer.attention_norm)?,
+                qkv: stacked(&qkv.map(|projection| &projection.weight))?,
+                qkv_bias: match biases {
+                    [Some(q), Some(k), Some(v)] => Some(joined(&[q, k, v])?),
+                    _ => None,
+                },
+                output: matrix(&layer.output)?,
+                mlp_norm: vector(&layer.mlp_norm)?,
+                gate_up: stacked(&[&layer.gate, &layer.up])?,
+                down: matrix(&layer.down)?,
             })
-            .collect::<Result<_, Error>>()?;
-        let vocabulary = config.vocab_size;
+        });
+        let head_dim = config.head_dim;
         Ok(Self {
             shape: Shape {
-                heads,
-                kv_heads,
+                heads: config.num_attention_heads,
+                kv_heads: config.num_key_value_heads,
                 head_dim,
                 scale: 1.0 / (head_dim as f32).sqrt(),
             },
             rope: Rope::new(head_dim, config.rope_theta),
-            embedding: linear("model.embed_tokens.weight", vocabulary, hidden_size)?,
-            layers,
-            norm: tensor("model.norm.weight", &[hidden_size])?,
-            head: match config.tie_word_embeddings {
-                true => None,
-                false => Some(linear("lm_head.weight", vocabulary, hidden_size)?),
-            },
-            config,
+            embedding: matrix(&weights.embedding)?,
+            layers: layers.collect::<Result<_, Error>>()?,
+            norm: vector(&weights.norm)?,
+            head: weights.head.as_ref().map(matrix).transpose()?,
+            config: config.clone(),
         })
     }
+}
+
+/// Rows of results are filled up to whole tiles, which must not show in these.
+fn fits(config: &Config, file: &Path) -> Result<(), Error> {
+    for (field, size) in [
+        ("head_dim", config.head_dim),
+        ("hidden_size", config.hidden_size),
+    ] {
+        if !size.is_multiple_of(TILE) {
+            return Err(Error::Unsupported(Fault::new(
+                file,
+                field,
+                format!("is {size}"),
+                format!("choose a model where it is a multiple of {TILE}"),
+            )));
+        }
+    }
+    Ok(())
 }
 
 impl Engine for Decoder {

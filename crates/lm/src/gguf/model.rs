@@ -1,9 +1,10 @@
 //! A GGUF file as a model of the Llama family: configuration, names, the order of rows.
 
-use super::{Gguf, Value};
-use crate::checkpoint::Tensor;
+use super::file::Gguf;
+use super::read::Value;
 use crate::config::Config;
 use crate::error::Error;
+use crate::tensor::{Entry, Tensor};
 
 /// GGUF's names for the parts of a layer, and Hugging Face's.
 const PARTS: [(&str, &str); 9] = [
@@ -26,7 +27,7 @@ const WHOLE: [(&str, &str); 3] = [
 ];
 
 /// "blk.0.attn_q.weight" becomes "model.layers.0.self_attn.q_proj.weight"; `None` for other names.
-pub(super) fn hugging_face_name(name: &str) -> Option<String> {
+fn hugging_face_name(name: &str) -> Option<String> {
     if let Some((_, theirs)) = WHOLE.iter().find(|w| w.0 == name) {
         return Some((*theirs).to_owned());
     }
@@ -46,16 +47,6 @@ fn gguf_name(name: &str) -> Option<String> {
     let (ours, _) = PARTS.iter().find(|p| p.1 == part)?;
     Some(format!("blk.{layer}.{ours}.{kind}"))
 }
-
-/// Control tokens that end a text whatever the metadata says.
-const ENDS: [&str; 6] = [
-    "<|endoftext|>",
-    "<|im_end|>",
-    "<|eot_id|>",
-    "<|end_of_text|>",
-    "<|end|>",
-    "</s>",
-];
 
 impl Gguf {
     /// The model's configuration.
@@ -89,7 +80,7 @@ impl Gguf {
             );
             return Err(Error::Tensor(fault));
         };
-        let config = Config {
+        let mut config = Config {
             vocab_size,
             hidden_size,
             intermediate_size: self.size(&key("feed_forward_length"), None)?,
@@ -103,8 +94,13 @@ impl Gguf {
             tie_word_embeddings: !self.tensors.contains_key("output.weight"),
             attention_bias: self.tensors.contains_key("blk.0.attn_q.bias"),
             bos_token_id: self.token("bos"),
-            eos_token_ids: self.ends(),
+            eos_token_ids: Vec::new(),
         };
+        config.add_ends(
+            ["eos", "eot", "eom"]
+                .iter()
+                .filter_map(|name| self.token(name)),
+        );
         config.check_in(&self.path)?;
         Ok(config)
     }
@@ -172,24 +168,6 @@ impl Gguf {
         u32::try_from(self.int(&format!("tokenizer.ggml.{name}_token_id"))?).ok()
     }
 
-    fn ends(&self) -> Vec<u32> {
-        let named = ["eos", "eot", "eom"]
-            .iter()
-            .filter_map(|name| self.token(name));
-        let tokens = self.texts("tokenizer.ggml.tokens").unwrap_or_default();
-        let known = (0..)
-            .zip(tokens)
-            .filter(|(_, t)| ENDS.contains(&t.as_str()))
-            .map(|(id, _)| id);
-        let mut ends = Vec::new();
-        for id in named.chain(known) {
-            if !ends.contains(&id) {
-                ends.push(id);
-            }
-        }
-        ends
-    }
-
     fn size(&self, field: &str, default: Option<usize>) -> Result<usize, Error> {
         let size = match self.metadata.get(field) {
             None => default,
@@ -207,6 +185,15 @@ impl Gguf {
             Some(_) => None,
         };
         number.ok_or_else(|| Error::damaged(&self.path, field, "is missing, or not a number"))
+    }
+
+    /// All tensors, by Hugging Face's names where there is one.
+    pub(crate) fn entries(&self) -> impl Iterator<Item = Entry> + '_ {
+        self.tensors.iter().map(|(name, place)| Entry {
+            name: hugging_face_name(name).unwrap_or_else(|| name.clone()),
+            kind: format!("{:?}", place.kind),
+            bytes: place.bytes as u64,
+        })
     }
 
     /// The shape of a tensor in Hugging Face's names, if there is one.
@@ -249,5 +236,23 @@ fn apart(tensor: Tensor, heads: usize) -> Tensor {
     Tensor {
         shape: tensor.shape,
         data,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_tensor_of_a_model_has_a_name_here() {
+        let config = Config {
+            attention_bias: true,
+            tie_word_embeddings: false,
+            ..Config::preset("0.1m").unwrap()
+        };
+        for (name, _) in config.tensors() {
+            let ours = gguf_name(&name).unwrap();
+            assert_eq!(hugging_face_name(&ours).unwrap(), name);
+        }
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{Gguf, Value};
+use super::file::Gguf;
+use super::read::Value;
 use crate::error::Error;
 use crate::tokenizer::Tokenizer;
 

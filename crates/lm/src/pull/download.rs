@@ -13,6 +13,7 @@ use ureq::{Agent, Body};
 
 use super::Progress;
 use crate::error::{Error, Fault};
+use crate::sha256::hex;
 
 /// Failures in a row, each without a single new byte, after which we give up.
 const ATTEMPTS: u32 = 4;
@@ -315,11 +316,6 @@ pub(super) fn sum(path: &Path) -> Result<String, Error> {
             n => hash.update(&buffer[..n]),
         }
     }
-}
-
-/// Bytes in hexadecimal.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
 /// A fault at an address.

