@@ -1,5 +1,7 @@
 //! A decoder of the Llama family: RMSNorm, rotary positions, grouped-query attention, SwiGLU (Touvron et al. 2023).
 
+use std::path::Path;
+
 use super::attention::{Span, attend};
 use super::cache::Cache;
 use super::float::TILE;
@@ -49,7 +51,34 @@ impl Decoder {
     /// # Errors
     /// A tensor is missing or has another shape than the configuration says.
     pub fn load(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, Error> {
+        let tensor = |name: &str, shape: &[usize]| {
+            let tensor = checkpoint.tensor(name)?;
+            debug_assert_eq!(tensor.shape, shape);
+            Ok(tensor.data)
+        };
         let config = checkpoint.config.clone();
+        Self::build(config, checkpoint.path(), precision, &tensor)
+    }
+
+    /// A model of the weights that `tensor` gives for each name and shape of [`Config::tensors`].
+    ///
+    /// # Errors
+    /// The configuration has widths that are not supported.
+    pub fn with_weights(
+        config: Config,
+        precision: Precision,
+        tensor: impl Fn(&str, &[usize]) -> Vec<f32>,
+    ) -> Result<Self, Error> {
+        let tensor = |name: &str, shape: &[usize]| Ok(tensor(name, shape));
+        Self::build(config, Path::new("config.json"), precision, &tensor)
+    }
+
+    fn build(
+        config: Config,
+        file: &Path,
+        precision: Precision,
+        tensor: &dyn Fn(&str, &[usize]) -> Result<Vec<f32>, Error>,
+    ) -> Result<Self, Error> {
         let Config {
             hidden_size,
             num_attention_heads: heads,
@@ -61,18 +90,13 @@ impl Decoder {
         for (field, size) in [("head_dim", head_dim), ("hidden_size", hidden_size)] {
             if !size.is_multiple_of(TILE) {
                 return Err(Error::Unsupported(Fault::new(
-                    checkpoint.path(),
+                    file,
                     field,
                     format!("is {size}"),
                     format!("choose a model where it is a multiple of {TILE}"),
                 )));
             }
         }
-        let tensor = |name: &str, shape: &[usize]| {
-            let tensor = checkpoint.tensor(name)?;
-            debug_assert_eq!(tensor.shape, shape);
-            Ok::<_, Error>(tensor.data)
-        };
         let linear = |name: &str, outputs: usize, inputs: usize| {
             Ok::<_, Error>(Linear::new(
                 &tensor(name, &[outputs, inputs])?,
