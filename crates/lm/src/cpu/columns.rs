@@ -1,12 +1,11 @@
-//! One matrix written by several threads, each its own columns.
+//! Rows written by several threads, each its own columns.
 
 use std::marker::PhantomData;
 
-/// A row-major matrix whose columns are dealt out to threads.
+/// Rows of equal width whose columns are dealt out to threads.
 pub struct Columns<'a> {
-    data: *mut f32,
-    len: usize,
-    stride: usize,
+    rows: Vec<*mut f32>,
+    width: usize,
     _borrow: PhantomData<&'a mut [f32]>,
 }
 
@@ -14,23 +13,31 @@ pub struct Columns<'a> {
 unsafe impl Sync for Columns<'_> {}
 
 impl<'a> Columns<'a> {
-    /// Over a matrix with rows `stride` apart.
-    pub fn new(data: &'a mut [f32], stride: usize) -> Self {
+    /// Over rows of `width` values.
+    pub fn new(rows: impl Iterator<Item = &'a mut [f32]>, width: usize) -> Self {
+        let rows = rows.map(|row| {
+            assert_eq!(row.len(), width);
+            row.as_mut_ptr()
+        });
         Self {
-            data: data.as_mut_ptr(),
-            len: data.len(),
-            stride,
+            rows: rows.collect(),
+            width,
             _borrow: PhantomData,
         }
     }
 
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Writes part of a row. No two threads may write the same place.
+    #[inline(always)]
     pub fn put(&self, row: usize, column: usize, values: &[f32]) {
-        let start = row * self.stride + column;
-        assert!(column + values.len() <= self.stride && start + values.len() <= self.len);
+        assert!(column + values.len() <= self.width);
         // SAFETY: in bounds as just checked; the place is the calling thread's alone.
         unsafe {
-            std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(start), values.len())
+            std::ptr::copy_nonoverlapping(values.as_ptr(), self.rows[row].add(column), values.len())
         }
     }
 }

@@ -2,9 +2,12 @@
 
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use super::attention::{Span, attend};
 use super::cache::Cache;
-use super::float::TILE;
+use super::float::{PANEL, Rows};
+use super::int8::Activations;
 use super::linear::{Linear, Precision};
 use super::math::{Rope, add, gate, rms_norm};
 use crate::checkpoint::Checkpoint;
@@ -88,12 +91,12 @@ impl Decoder {
         } = config;
         // Rows of results are filled up to whole tiles, which must not show in these.
         for (field, size) in [("head_dim", head_dim), ("hidden_size", hidden_size)] {
-            if !size.is_multiple_of(TILE) {
+            if !size.is_multiple_of(PANEL) {
                 return Err(Error::Unsupported(Fault::new(
                     file,
                     field,
                     format!("is {size}"),
-                    format!("choose a model where it is a multiple of {TILE}"),
+                    format!("choose a model where it is a multiple of {PANEL}"),
                 )));
             }
         }
@@ -168,6 +171,169 @@ impl Decoder {
     }
 }
 
+/// Rows that are worth a thread of their own, which then reads all weights.
+const PART: usize = 16;
+/// Values that are worth a task of their own, where a step is little work for each.
+const GRAIN: usize = 1 << 15;
+
+/// The position after a feed's last token.
+fn end(feed: &Feed<'_, Cache>) -> usize {
+    start(feed) + feed.tokens.len()
+}
+
+/// The position of a feed's first token.
+fn start(feed: &Feed<'_, Cache>) -> usize {
+    feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len()
+}
+
+/// Cuts feeds into parts of about so many tokens.
+fn split<'a, 'b>(
+    mut feeds: &'a mut [Feed<'b, Cache>],
+    tokens: usize,
+) -> Vec<&'a mut [Feed<'b, Cache>]> {
+    let mut parts = Vec::new();
+    while !feeds.is_empty() {
+        let mut held = 0;
+        let count = feeds.iter().take_while(|feed| {
+            held += feed.tokens.len();
+            held <= tokens
+        });
+        let count = count.count().max(1);
+        let (part, rest) = feeds.split_at_mut(count);
+        parts.push(part);
+        feeds = rest;
+    }
+    parts
+}
+
+impl Decoder {
+    /// Reads feeds, as [`Engine::forward`] does.
+    fn read(&self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
+        let Shape {
+            heads,
+            kv_heads,
+            head_dim,
+            ..
+        } = self.shape;
+        let (dim, inner) = (self.config.hidden_size, self.config.intermediate_size);
+        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
+        let (qkv_width, gate_up_width) =
+            (q_width + 2 * kv_width, (2 * inner).next_multiple_of(PANEL));
+        let epsilon = self.config.rms_norm_eps as f32;
+        let positions: Vec<usize> = feeds
+            .iter()
+            .flat_map(|feed| start(feed)..end(feed))
+            .collect();
+        let rows = positions.len();
+        let few = |width: usize| GRAIN.div_ceil(width);
+
+        let mut x = vec![0.0; rows * dim];
+        let tokens = feeds.iter().flat_map(|feed| feed.tokens);
+        for (x, token) in x.chunks_exact_mut(dim).zip(tokens) {
+            self.embedding.row(*token as usize, x);
+        }
+        let mut rounded = Activations::default();
+        let mut normed = vec![0.0; rows * dim];
+        let mut qkv = vec![0.0; rows * qkv_width];
+        let mut attended = vec![0.0; rows * q_width];
+        // Nothing at first: -0 is the number that changes none, whatever its sign.
+        let mut change = vec![-0.0; rows * dim];
+        let mut gate_up = vec![0.0; rows * gate_up_width];
+        let mut middle = vec![0.0; rows * inner];
+        // x += change, and its norm.
+        let advance = |x: &mut [f32], change: &[f32], weight: &[f32], normed: &mut [f32]| {
+            let rows = x
+                .par_chunks_exact_mut(dim)
+                .zip(change.par_chunks_exact(dim));
+            let rows = rows.zip(normed.par_chunks_exact_mut(dim));
+            rows.with_min_len(few(dim))
+                .for_each(|((x, change), normed)| {
+                    add(x, change);
+                    rms_norm(x, weight, epsilon, normed);
+                });
+        };
+        for (index, layer) in self.layers.iter().enumerate() {
+            advance(&mut x, &change, &layer.attention_norm, &mut normed);
+            layer
+                .qkv
+                .apply(&normed, &mut rounded, qkv.chunks_exact_mut(qkv_width));
+            let turned = qkv.par_chunks_exact_mut(qkv_width).zip(&positions);
+            turned
+                .with_min_len(few(qkv_width))
+                .for_each(|(row, position)| {
+                    if let Some(bias) = &layer.qkv_bias {
+                        add(row, bias);
+                    }
+                    self.rope.turn(&mut row[..q_width + kv_width], *position);
+                });
+            let mut new = qkv
+                .chunks_exact(qkv_width)
+                .map(|row| row[q_width..].split_at(kv_width));
+            for feed in feeds.iter_mut() {
+                for (offset, (keys, values)) in new.by_ref().take(feed.tokens.len()).enumerate() {
+                    feed.own.write(index, offset, keys, values);
+                }
+            }
+            let mut first = 0;
+            let spans: Vec<Span<'_>> = feeds
+                .iter()
+                .map(|feed| {
+                    let tokens = feed.tokens.len();
+                    first += tokens;
+                    Span {
+                        first: first - tokens,
+                        tokens,
+                        shared: feed.shared,
+                        own: feed.own,
+                    }
+                })
+                .collect();
+            let queries = Rows {
+                data: &qkv,
+                stride: qkv_width,
+            };
+            attend(&self.shape, index, &spans, queries, &mut attended);
+            layer
+                .output
+                .apply(&attended, &mut rounded, change.chunks_exact_mut(dim));
+            advance(&mut x, &change, &layer.mlp_norm, &mut normed);
+            layer.gate_up.apply(
+                &normed,
+                &mut rounded,
+                gate_up.chunks_exact_mut(gate_up_width),
+            );
+            let rows = gate_up.par_chunks_exact(gate_up_width);
+            let rows = rows.zip(middle.par_chunks_exact_mut(inner));
+            rows.with_min_len(few(inner)).for_each(|(row, middle)| {
+                gate(&row[..inner], &row[inner..2 * inner], middle);
+            });
+            layer
+                .down
+                .apply(&middle, &mut rounded, change.chunks_exact_mut(dim));
+        }
+        advance(&mut x, &change, &self.norm, &mut normed);
+
+        let mut wanted = Vec::new();
+        let mut end = 0;
+        for feed in feeds.iter_mut() {
+            end += feed.tokens.len();
+            feed.own.advance(feed.tokens.len());
+            wanted.extend_from_slice(&normed[(end - feed.logits) * dim..end * dim]);
+        }
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        let mut logits = vec![vec![0.0; head.width()]; wanted.len() / dim];
+        head.apply(
+            &wanted,
+            &mut rounded,
+            logits.iter_mut().map(Vec::as_mut_slice),
+        );
+        for logits in &mut logits {
+            logits.truncate(self.config.vocab_size);
+        }
+        logits
+    }
+}
+
 impl Engine for Decoder {
     type Cache = Cache;
 
@@ -191,90 +357,11 @@ impl Engine for Decoder {
     }
 
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
-        let Shape {
-            heads,
-            kv_heads,
-            head_dim,
-            ..
-        } = self.shape;
-        let (dim, epsilon) = (self.config.hidden_size, self.config.rms_norm_eps as f32);
-        let norm = |x: &[f32], weight: &[f32]| {
-            let mut out = vec![0.0; x.len()];
-            for (out, x) in out.chunks_exact_mut(dim).zip(x.chunks_exact(dim)) {
-                rms_norm(x, weight, epsilon, out);
-            }
-            out
-        };
-        let mut x = Vec::new();
-        for feed in feeds.iter_mut() {
-            feed.own.reserve(feed.tokens.len());
-            let before = feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len();
-            self.rope.reach(before + feed.tokens.len());
-            for token in feed.tokens {
-                x.extend(self.embedding.row(*token as usize));
-            }
-        }
-        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
-        let inner = self.config.intermediate_size;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let mut qkv = layer.qkv.apply(&norm(&x, &layer.attention_norm));
-            let width = layer.qkv.width();
-            let mut rows = qkv.chunks_exact_mut(width);
-            for feed in feeds.iter_mut() {
-                let start = feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len();
-                for offset in 0..feed.tokens.len() {
-                    let row = rows.next().expect("a row per token");
-                    if let Some(bias) = &layer.qkv_bias {
-                        add(&mut row[..bias.len()], bias);
-                    }
-                    let (turned, values) = row.split_at_mut(q_width + kv_width);
-                    for head in turned.chunks_exact_mut(head_dim) {
-                        self.rope.turn(head, start + offset);
-                    }
-                    let keys = turned[q_width..].chunks_exact(head_dim);
-                    for (head, (key, value)) in keys.zip(values.chunks_exact(head_dim)).enumerate()
-                    {
-                        feed.own.write(index, head, offset, key, value);
-                    }
-                }
-            }
-            let mut first = 0;
-            let spans: Vec<Span<'_>> = feeds
-                .iter()
-                .map(|feed| {
-                    let tokens = feed.tokens.len();
-                    first += tokens;
-                    Span {
-                        first: first - tokens,
-                        tokens,
-                        shared: feed.shared,
-                        own: feed.own,
-                    }
-                })
-                .collect();
-            let attended = attend(&self.shape, index, &spans, &qkv, width);
-            add(&mut x, &layer.output.apply(&attended));
-            let mut gate_up = layer.gate_up.apply(&norm(&x, &layer.mlp_norm));
-            let mut middle = Vec::with_capacity(gate_up.len() / 2);
-            for row in gate_up.chunks_exact_mut(layer.gate_up.width()) {
-                let (gated, up) = row.split_at_mut(inner);
-                gate(gated, &up[..inner]);
-                middle.extend_from_slice(gated);
-            }
-            add(&mut x, &layer.down.apply(&middle));
-        }
-
-        let mut wanted = Vec::new();
-        let mut end = 0;
-        for feed in feeds.iter_mut() {
-            end += feed.tokens.len();
-            feed.own.advance(feed.tokens.len());
-            wanted.extend_from_slice(&x[(end - feed.logits) * dim..end * dim]);
-        }
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        head.apply(&norm(&wanted, &self.norm))
-            .chunks_exact(head.width())
-            .map(|row| row[..self.config.vocab_size].to_vec())
-            .collect()
+        let tokens: usize = feeds.iter().map(|feed| feed.tokens.len()).sum();
+        self.rope.reach(feeds.iter().map(end).max().unwrap_or(0));
+        let parts = (tokens / PART).clamp(1, rayon::current_num_threads());
+        let parts = split(feeds, tokens.div_ceil(parts)).into_par_iter();
+        let logits: Vec<_> = parts.map(|feeds| self.read(feeds)).collect();
+        logits.concat()
     }
 }
