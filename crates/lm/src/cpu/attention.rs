@@ -9,6 +9,7 @@ use super::columns::Columns;
 use super::decoder::Shape;
 use super::float::{PANEL, Rows, product};
 use super::math::softmax;
+use super::pool::{Pool, room};
 
 /// Tokens handled together: enough to fill tiles, few enough to spread over threads.
 const CHUNK: usize = 16;
@@ -62,36 +63,35 @@ fn chunks<'a>(spans: &'a [Span<'a>]) -> Vec<Vec<Piece<'a>>> {
 
 /// Attention of one layer. `queries` has a row of `stride` values per token that begins with its heads; `out` gets a
 /// row of all heads per token.
-pub fn attend(shape: &Shape, layer: usize, spans: &[Span<'_>], queries: Rows<'_>, out: &mut [f32]) {
+pub fn attend(
+    shape: &Shape,
+    layer: usize,
+    spans: &[Span<'_>],
+    queries: Rows<'_>,
+    pool: &Pool<Scratch>,
+    out: &mut [f32],
+) {
     let width = shape.heads * shape.head_dim;
     let columns = Columns::new(out.chunks_exact_mut(width), width);
     let chunks = chunks(spans);
     let tasks = chunks.len() * shape.kv_heads;
-    let tasks = (0..tasks).into_par_iter().map(|task| Head {
-        shape,
-        layer,
-        head: task % shape.kv_heads,
-        chunk: &chunks[task / shape.kv_heads],
-    });
-    tasks.for_each_init(Scratch::default, |scratch, head| {
-        head.attend(queries, scratch, &columns);
+    (0..tasks).into_par_iter().for_each(|task| {
+        let head = Head {
+            shape,
+            layer,
+            head: task % shape.kv_heads,
+            chunk: &chunks[task / shape.kv_heads],
+        };
+        pool.with(|scratch| head.attend(queries, scratch, &columns));
     });
 }
 
-/// Memory of a task, for the next to use again.
+/// Memory of a task.
 #[derive(Default)]
-struct Scratch {
+pub struct Scratch {
     left: Vec<f32>,
     scores: Vec<f32>,
     sums: Vec<f32>,
-}
-
-/// Makes room for `len` values, whatever they are.
-fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    &mut buffer[..len]
 }
 
 /// The queries of some tokens that share a key-value head.

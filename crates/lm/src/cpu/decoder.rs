@@ -4,12 +4,13 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
-use super::attention::{Span, attend};
+use super::attention::{self, Span, attend};
 use super::cache::Cache;
 use super::float::{PANEL, Rows};
 use super::int8::Activations;
 use super::linear::{Linear, Precision};
 use super::math::{Rope, add, gate, rms_norm};
+use super::pool::{Pool, room};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::engine::{Engine, Feed};
@@ -24,6 +25,18 @@ pub struct Shape {
     pub scale: f32,
 }
 
+impl Shape {
+    /// Values of all query heads.
+    fn q_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Values of all key heads, and of all value heads.
+    fn kv_width(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+}
+
 /// A model ready to decode.
 pub struct Decoder {
     config: Config,
@@ -34,6 +47,18 @@ pub struct Decoder {
     layers: Vec<Layer>,
     norm: Vec<f32>,
     head: Option<Linear>,
+    scratch: Pool<Scratch>,
+    attention_scratch: Pool<attention::Scratch>,
+}
+
+/// Memory of a block of rows.
+#[derive(Default)]
+struct Scratch {
+    rounded: Activations,
+    normed: Vec<f32>,
+    change: Vec<f32>,
+    gate_up: Vec<f32>,
+    middle: Vec<f32>,
 }
 
 struct Layer {
@@ -167,14 +192,16 @@ impl Decoder {
                 false => Some(linear("lm_head.weight", vocabulary, hidden_size)?),
             },
             config,
+            scratch: Pool::default(),
+            attention_scratch: Pool::default(),
         })
     }
 }
 
 /// Rows that are worth a thread of their own, which then reads all weights.
 const PART: usize = 16;
-/// Values that are worth a task of their own, where a step is little work for each.
-const GRAIN: usize = 1 << 15;
+/// Rows that go through the matrices of a layer one after another, while the caches hold them.
+const BLOCK: usize = 32;
 
 /// The position after a feed's last token.
 fn end(feed: &Feed<'_, Cache>) -> usize {
@@ -209,66 +236,41 @@ fn split<'a, 'b>(
 impl Decoder {
     /// Reads feeds, as [`Engine::forward`] does.
     fn read(&self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
-        let Shape {
-            heads,
-            kv_heads,
-            head_dim,
-            ..
-        } = self.shape;
-        let (dim, inner) = (self.config.hidden_size, self.config.intermediate_size);
-        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
-        let (qkv_width, gate_up_width) =
-            (q_width + 2 * kv_width, (2 * inner).next_multiple_of(PANEL));
-        let epsilon = self.config.rms_norm_eps as f32;
+        let (dim, qkv_width) = (self.config.hidden_size, self.qkv_width());
+        let (q_width, kv_width) = (self.shape.q_width(), self.shape.kv_width());
         let positions: Vec<usize> = feeds
             .iter()
             .flat_map(|feed| start(feed)..end(feed))
             .collect();
         let rows = positions.len();
-        let few = |width: usize| GRAIN.div_ceil(width);
-
         let mut x = vec![0.0; rows * dim];
         let tokens = feeds.iter().flat_map(|feed| feed.tokens);
         for (x, token) in x.chunks_exact_mut(dim).zip(tokens) {
             self.embedding.row(*token as usize, x);
         }
-        let mut rounded = Activations::default();
-        let mut normed = vec![0.0; rows * dim];
         let mut qkv = vec![0.0; rows * qkv_width];
         let mut attended = vec![0.0; rows * q_width];
-        // Nothing at first: -0 is the number that changes none, whatever its sign.
-        let mut change = vec![-0.0; rows * dim];
-        let mut gate_up = vec![0.0; rows * gate_up_width];
-        let mut middle = vec![0.0; rows * inner];
-        // x += change, and its norm.
-        let advance = |x: &mut [f32], change: &[f32], weight: &[f32], normed: &mut [f32]| {
-            let rows = x
-                .par_chunks_exact_mut(dim)
-                .zip(change.par_chunks_exact(dim));
-            let rows = rows.zip(normed.par_chunks_exact_mut(dim));
-            rows.with_min_len(few(dim))
-                .for_each(|((x, change), normed)| {
-                    add(x, change);
-                    rms_norm(x, weight, epsilon, normed);
-                });
-        };
-        for (index, layer) in self.layers.iter().enumerate() {
-            advance(&mut x, &change, &layer.attention_norm, &mut normed);
-            layer
-                .qkv
-                .apply(&normed, &mut rounded, qkv.chunks_exact_mut(qkv_width));
-            let turned = qkv.par_chunks_exact_mut(qkv_width).zip(&positions);
-            turned
-                .with_min_len(few(qkv_width))
-                .for_each(|(row, position)| {
-                    if let Some(bias) = &layer.qkv_bias {
-                        add(row, bias);
+        let block = rows.div_ceil(rows.div_ceil(BLOCK));
+        for index in 0..=self.layers.len() {
+            let rows = (x.par_chunks_mut(block * dim))
+                .zip(qkv.par_chunks_mut(block * qkv_width))
+                .zip(attended.par_chunks(block * q_width))
+                .zip(positions.par_chunks(block));
+            rows.for_each(|(((x, qkv), attended), positions)| {
+                self.scratch.with(|scratch| {
+                    if let Some(before) = index.checked_sub(1) {
+                        self.leave(&self.layers[before], attended, x, scratch);
                     }
-                    self.rope.turn(&mut row[..q_width + kv_width], *position);
+                    if let Some(layer) = self.layers.get(index) {
+                        self.enter(layer, x, positions, qkv, scratch);
+                    }
                 });
-            let mut new = qkv
-                .chunks_exact(qkv_width)
-                .map(|row| row[q_width..].split_at(kv_width));
+            });
+            if index == self.layers.len() {
+                break;
+            }
+            let new = qkv.chunks_exact(qkv_width);
+            let mut new = new.map(|row| row[q_width..q_width + 2 * kv_width].split_at(kv_width));
             for feed in feeds.iter_mut() {
                 for (offset, (keys, values)) in new.by_ref().take(feed.tokens.len()).enumerate() {
                     feed.own.write(index, offset, keys, values);
@@ -292,45 +294,103 @@ impl Decoder {
                 data: &qkv,
                 stride: qkv_width,
             };
-            attend(&self.shape, index, &spans, queries, &mut attended);
-            layer
-                .output
-                .apply(&attended, &mut rounded, change.chunks_exact_mut(dim));
-            advance(&mut x, &change, &layer.mlp_norm, &mut normed);
-            layer.gate_up.apply(
-                &normed,
-                &mut rounded,
-                gate_up.chunks_exact_mut(gate_up_width),
-            );
-            let rows = gate_up.par_chunks_exact(gate_up_width);
-            let rows = rows.zip(middle.par_chunks_exact_mut(inner));
-            rows.with_min_len(few(inner)).for_each(|(row, middle)| {
-                gate(&row[..inner], &row[inner..2 * inner], middle);
-            });
-            layer
-                .down
-                .apply(&middle, &mut rounded, change.chunks_exact_mut(dim));
+            let pool = &self.attention_scratch;
+            attend(&self.shape, index, &spans, queries, pool, &mut attended);
         }
-        advance(&mut x, &change, &self.norm, &mut normed);
 
         let mut wanted = Vec::new();
         let mut end = 0;
         for feed in feeds.iter_mut() {
             end += feed.tokens.len();
             feed.own.advance(feed.tokens.len());
-            wanted.extend_from_slice(&normed[(end - feed.logits) * dim..end * dim]);
+            wanted.extend_from_slice(&x[(end - feed.logits) * dim..end * dim]);
         }
         let head = self.head.as_ref().unwrap_or(&self.embedding);
         let mut logits = vec![vec![0.0; head.width()]; wanted.len() / dim];
-        head.apply(
-            &wanted,
-            &mut rounded,
-            logits.iter_mut().map(Vec::as_mut_slice),
-        );
+        self.scratch.with(|scratch| {
+            let normed = room(&mut scratch.normed, wanted.len());
+            self.norm(&wanted, &self.norm, normed);
+            let rows = logits.iter_mut().map(Vec::as_mut_slice);
+            head.apply(normed, &mut scratch.rounded, rows);
+        });
         for logits in &mut logits {
             logits.truncate(self.config.vocab_size);
         }
         logits
+    }
+
+    fn norm(&self, x: &[f32], weight: &[f32], out: &mut [f32]) {
+        let (dim, epsilon) = (self.config.hidden_size, self.config.rms_norm_eps as f32);
+        for (x, out) in x.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
+            rms_norm(x, weight, epsilon, out);
+        }
+    }
+
+    fn qkv_width(&self) -> usize {
+        self.shape.q_width() + 2 * self.shape.kv_width()
+    }
+
+    /// What comes before a layer's attention: queries, keys and values of some rows, turned at their positions.
+    fn enter(
+        &self,
+        layer: &Layer,
+        x: &[f32],
+        positions: &[usize],
+        qkv: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch {
+            rounded, normed, ..
+        } = scratch;
+        let normed = room(normed, x.len());
+        self.norm(x, &layer.attention_norm, normed);
+        let width = self.qkv_width();
+        layer
+            .qkv
+            .apply(normed, rounded, qkv.chunks_exact_mut(width));
+        let turned = self.shape.q_width() + self.shape.kv_width();
+        for (row, position) in qkv.chunks_exact_mut(width).zip(positions) {
+            if let Some(bias) = &layer.qkv_bias {
+                add(row, bias);
+            }
+            self.rope.turn(&mut row[..turned], *position);
+        }
+    }
+
+    /// What comes after a layer's attention, for some rows.
+    fn leave(&self, layer: &Layer, attended: &[f32], x: &mut [f32], scratch: &mut Scratch) {
+        let (dim, inner) = (self.config.hidden_size, self.config.intermediate_size);
+        let rows = x.len() / dim;
+        let Scratch {
+            rounded,
+            normed,
+            change,
+            gate_up,
+            middle,
+        } = scratch;
+        let change = room(change, x.len());
+        layer
+            .output
+            .apply(attended, rounded, change.chunks_exact_mut(dim));
+        add(x, change);
+        let normed = room(normed, x.len());
+        self.norm(x, &layer.mlp_norm, normed);
+        let width = layer.gate_up.width();
+        let gate_up = room(gate_up, rows * width);
+        layer
+            .gate_up
+            .apply(normed, rounded, gate_up.chunks_exact_mut(width));
+        let middle = room(middle, rows * inner);
+        for (row, middle) in gate_up
+            .chunks_exact(width)
+            .zip(middle.chunks_exact_mut(inner))
+        {
+            gate(&row[..inner], &row[inner..2 * inner], middle);
+        }
+        layer
+            .down
+            .apply(middle, rounded, change.chunks_exact_mut(dim));
+        add(x, change);
     }
 }
 

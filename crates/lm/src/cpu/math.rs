@@ -4,7 +4,7 @@ use super::vectors::fast;
 
 /// Added to a float of less than 2^22, rounds it to the nearest whole number, of two the even one, which then stands in the
 /// last bits. (`round_ties_even` is a call where a function is compiled for plain x86-64.)
-const ROUND: f32 = 12_582_912.0;
+pub const ROUND: f32 = 12_582_912.0;
 
 /// The nearest whole number, for values that 8 bits hold.
 #[inline(always)]

@@ -12,6 +12,7 @@ mod float;
 mod int8;
 mod linear;
 mod math;
+mod pool;
 mod vectors;
 
 pub use cache::Cache;
