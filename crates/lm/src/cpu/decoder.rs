@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::attention::{self, Span, attend};
 use super::cache::Cache;
+use super::columns::Columns;
 use super::float::{PANEL, Rows};
 use super::int8::Activations;
 use super::linear::{Linear, Precision};
@@ -306,15 +307,21 @@ impl Decoder {
             wanted.extend_from_slice(&x[(end - feed.logits) * dim..end * dim]);
         }
         let head = self.head.as_ref().unwrap_or(&self.embedding);
-        let mut logits = vec![vec![0.0; head.width()]; wanted.len() / dim];
+        let width = head.width();
+        let mut logits: Vec<Vec<f32>> = (0..wanted.len() / dim)
+            .map(|_| Vec::with_capacity(width))
+            .collect();
         self.scratch.with(|scratch| {
             let normed = room(&mut scratch.normed, wanted.len());
             self.norm(&wanted, &self.norm, normed);
-            let rows = logits.iter_mut().map(Vec::as_mut_slice);
-            head.apply(normed, &mut scratch.rounded, rows);
+            let rows = logits.iter_mut().map(Vec::spare_capacity_mut);
+            let rows = rows.map(|row| &mut row[..width]);
+            let rows = Columns::new_empty(rows, width);
+            head.apply(normed, &mut scratch.rounded, &rows);
         });
         for logits in &mut logits {
-            logits.truncate(self.config.vocab_size);
+            // SAFETY: all `width` values were written, which are no fewer.
+            unsafe { logits.set_len(self.config.vocab_size) };
         }
         logits
     }
@@ -345,9 +352,11 @@ impl Decoder {
         let normed = room(normed, x.len());
         self.norm(x, &layer.attention_norm, normed);
         let width = self.qkv_width();
-        layer
-            .qkv
-            .apply(normed, rounded, qkv.chunks_exact_mut(width));
+        layer.qkv.apply(
+            normed,
+            rounded,
+            &Columns::new(qkv.chunks_exact_mut(width), width),
+        );
         let turned = self.shape.q_width() + self.shape.kv_width();
         for (row, position) in qkv.chunks_exact_mut(width).zip(positions) {
             if let Some(bias) = &layer.qkv_bias {
@@ -369,17 +378,21 @@ impl Decoder {
             middle,
         } = scratch;
         let change = room(change, x.len());
-        layer
-            .output
-            .apply(attended, rounded, change.chunks_exact_mut(dim));
+        layer.output.apply(
+            attended,
+            rounded,
+            &Columns::new(change.chunks_exact_mut(dim), dim),
+        );
         add(x, change);
         let normed = room(normed, x.len());
         self.norm(x, &layer.mlp_norm, normed);
         let width = layer.gate_up.width();
         let gate_up = room(gate_up, rows * width);
-        layer
-            .gate_up
-            .apply(normed, rounded, gate_up.chunks_exact_mut(width));
+        layer.gate_up.apply(
+            normed,
+            rounded,
+            &Columns::new(gate_up.chunks_exact_mut(width), width),
+        );
         let middle = room(middle, rows * inner);
         for (row, middle) in gate_up
             .chunks_exact(width)
@@ -387,9 +400,11 @@ impl Decoder {
         {
             gate(&row[..inner], &row[inner..2 * inner], middle);
         }
-        layer
-            .down
-            .apply(middle, rounded, change.chunks_exact_mut(dim));
+        layer.down.apply(
+            middle,
+            rounded,
+            &Columns::new(change.chunks_exact_mut(dim), dim),
+        );
         add(x, change);
     }
 }

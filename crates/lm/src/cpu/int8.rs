@@ -17,6 +17,8 @@ const TILE: usize = 4;
 /// Panels computed together.
 const PAIR: usize = 2;
 const BLOCK_BYTES: usize = BLOCK * PANEL;
+/// Bytes that come from memory together.
+const LINE: usize = 64;
 
 /// A weight matrix of `outputs` x `inputs`, in panels of 16 outputs, blocks of 32 inputs, quads of 4 inputs. No value
 /// is -128.
@@ -151,19 +153,24 @@ impl Weights {
     pub fn product(&self, x: &Activations, panels: Range<usize>, out: &Columns<'_>) {
         assert_eq!(x.blocks, self.blocks);
         let kind = vectors();
+        let tiles = out.rows().div_ceil(TILE);
         let mut panel = panels.start;
         while panel < panels.end {
             let count = PAIR.min(panels.end - panel);
-            for row in (0..out.rows()).step_by(TILE) {
-                let tile = Tile::new(self, panel, count, x, row, TILE.min(out.rows() - row));
-                let mut sums = [[0.0; PAIR * PANEL]; TILE];
-                tile.compute(kind, &mut sums);
-                for (r, sums) in sums.iter().take(tile.rows).enumerate() {
-                    match count {
-                        PAIR => out.put(row + r, panel * PANEL, sums),
-                        _ => out.put(row + r, panel * PANEL, &sums[..PANEL]),
-                    }
-                }
+            let next = (panel + count) * self.blocks * BLOCK_BYTES;
+            let ahead = (count * self.blocks * BLOCK_BYTES).div_ceil(tiles);
+            for tile in 0..tiles {
+                let row = tile * TILE;
+                let tile = Tile {
+                    // Past the end of all weights it is of no use, and no harm.
+                    next: self.data.as_ptr().wrapping_add(next + tile * ahead),
+                    ahead: ahead.div_ceil(self.blocks),
+                    ..Tile::new(self, panel, count, x, row, TILE.min(out.rows() - row))
+                };
+                let places = std::array::from_fn(|r| {
+                    out.place(row + r.min(tile.rows - 1), panel * PANEL, count * PANEL)
+                });
+                tile.compute(kind, places);
             }
             panel += count;
         }
@@ -250,6 +257,9 @@ struct Tile<'a> {
     excess: &'a [i32],
     rows: usize,
     blocks: usize,
+    /// What is to be fetched from memory meanwhile, and how many bytes for each block.
+    next: *const i8,
+    ahead: usize,
 }
 
 impl<'a> Tile<'a> {
@@ -272,37 +282,40 @@ impl<'a> Tile<'a> {
             excess: &x.excess[row * blocks..][..rows * blocks],
             rows,
             blocks,
+            next: weights.data.as_ptr(),
+            ahead: 0,
         }
     }
 
-    /// Computes the sums of the tile's rows and panels, the rest is left or arbitrary.
-    fn compute(&self, kind: Vectors, sums: &mut [[f32; PAIR * PANEL]; TILE]) {
+    /// Computes the tile; each of its rows goes to a place that nobody else uses, with room for its panels.
+    fn compute(&self, kind: Vectors, out: [*mut f32; TILE]) {
         assert!(self.rows <= TILE && self.panels <= PAIR);
-        // SAFETY: the machine has such vectors; rows and panels are as many as the tile has, or fewer.
+        // SAFETY: the machine has such vectors; the tile has so many rows and panels.
         #[cfg(target_arch = "x86_64")]
         unsafe {
             match (kind, self.rows, self.panels) {
-                (Vectors::Avx512, 1, 1) => return self.avx512::<1, 1>(sums),
-                (Vectors::Avx512, 1, PAIR) => return self.avx512::<1, PAIR>(sums),
-                (Vectors::Avx512, 2, 1) => return self.avx512::<2, 1>(sums),
-                (Vectors::Avx512, 2, PAIR) => return self.avx512::<2, PAIR>(sums),
-                (Vectors::Avx512, 3, 1) => return self.avx512::<3, 1>(sums),
-                (Vectors::Avx512, 3, PAIR) => return self.avx512::<3, PAIR>(sums),
-                (Vectors::Avx512, TILE, 1) => return self.avx512::<TILE, 1>(sums),
-                (Vectors::Avx512, TILE, PAIR) => return self.avx512::<TILE, PAIR>(sums),
-                (Vectors::Avx2, 1, _) => return self.avx2::<1>(sums),
-                (Vectors::Avx2, 2, _) => return self.avx2::<2>(sums),
-                (Vectors::Avx2, 3, _) => return self.avx2::<3>(sums),
-                (Vectors::Avx2, TILE, _) => return self.avx2::<TILE>(sums),
+                (Vectors::Avx512, 1, 1) => return self.avx512::<1, 1>(out),
+                (Vectors::Avx512, 1, PAIR) => return self.avx512::<1, PAIR>(out),
+                (Vectors::Avx512, 2, 1) => return self.avx512::<2, 1>(out),
+                (Vectors::Avx512, 2, PAIR) => return self.avx512::<2, PAIR>(out),
+                (Vectors::Avx512, 3, 1) => return self.avx512::<3, 1>(out),
+                (Vectors::Avx512, 3, PAIR) => return self.avx512::<3, PAIR>(out),
+                (Vectors::Avx512, TILE, 1) => return self.avx512::<TILE, 1>(out),
+                (Vectors::Avx512, TILE, PAIR) => return self.avx512::<TILE, PAIR>(out),
+                (Vectors::Avx2, 1, _) => return self.avx2::<1>(out),
+                (Vectors::Avx2, 2, _) => return self.avx2::<2>(out),
+                (Vectors::Avx2, 3, _) => return self.avx2::<3>(out),
+                (Vectors::Avx2, TILE, _) => return self.avx2::<TILE>(out),
                 _ => {}
             }
         }
-        self.plain(sums);
+        self.plain(out);
     }
 
-    fn plain(&self, sums: &mut [[f32; PAIR * PANEL]; TILE]) {
-        for (row, sums) in sums.iter_mut().enumerate().take(self.rows) {
-            for (panel, sums) in sums.chunks_exact_mut(PANEL).enumerate().take(self.panels) {
+    fn plain(&self, out: [*mut f32; TILE]) {
+        for (row, out) in out.into_iter().enumerate().take(self.rows) {
+            for panel in 0..self.panels {
+                let mut sums = [0.0; PANEL];
                 for block in 0..self.blocks {
                     let place = panel * self.blocks + block;
                     let weights = &self.weights[place * BLOCK_BYTES..][..BLOCK_BYTES];
@@ -323,6 +336,12 @@ impl<'a> Tile<'a> {
                         *sum = (exact as f32).mul_add(x_scale * scale, *sum);
                     }
                 }
+                // SAFETY: the place has room for the panel, as the caller promises.
+                unsafe {
+                    out.add(panel * PANEL)
+                        .cast::<[f32; PANEL]>()
+                        .write_unaligned(sums)
+                };
             }
         }
     }
@@ -334,7 +353,7 @@ impl<'a> Tile<'a> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     #[allow(clippy::needless_range_loop, reason = "indices of registers")]
-    unsafe fn avx2<const R: usize>(&self, sums: &mut [[f32; PAIR * PANEL]; TILE]) {
+    unsafe fn avx2<const R: usize>(&self, out: [*mut f32; TILE]) {
         use std::arch::x86_64::*;
         let ones = _mm256_set1_epi16(1);
         for panel in 0..self.panels {
@@ -377,10 +396,10 @@ impl<'a> Tile<'a> {
                     }
                 }
             }
-            for (sums, totals) in sums.iter_mut().zip(totals) {
-                for (sums, totals) in sums[panel * PANEL..].chunks_exact_mut(8).zip(totals) {
-                    // SAFETY: there is room for eight.
-                    unsafe { _mm256_storeu_ps(sums.as_mut_ptr(), totals) };
+            for (out, totals) in out.into_iter().zip(totals) {
+                for (j, totals) in totals.into_iter().enumerate() {
+                    // SAFETY: the place has room for the panel.
+                    unsafe { _mm256_storeu_ps(out.add(panel * PANEL + 8 * j), totals) };
                 }
             }
         }
@@ -393,15 +412,15 @@ impl<'a> Tile<'a> {
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     #[allow(clippy::needless_range_loop, reason = "indices of registers")]
-    unsafe fn avx512<const R: usize, const P: usize>(
-        &self,
-        sums: &mut [[f32; PAIR * PANEL]; TILE],
-    ) {
+    unsafe fn avx512<const R: usize, const P: usize>(&self, out: [*mut f32; TILE]) {
         use std::arch::x86_64::*;
         // The instruction wants one side unsigned: w + 128, which makes the sums too large by 128 times that of x.
         let more = _mm512_set1_epi8(-128);
         let mut totals = [[_mm512_setzero_ps(); P]; R];
         for block in 0..self.blocks {
+            for line in (block * self.ahead..(block + 1) * self.ahead).step_by(LINE) {
+                _mm_prefetch::<_MM_HINT_T0>(self.next.wrapping_add(line));
+            }
             // SAFETY: the slices hold `blocks` blocks of every panel and row.
             unsafe {
                 let mut exact: [[__m512i; P]; R] = std::array::from_fn(|r| {
@@ -432,10 +451,10 @@ impl<'a> Tile<'a> {
                 }
             }
         }
-        for (sums, totals) in sums.iter_mut().zip(totals) {
-            for (sums, totals) in sums.chunks_exact_mut(PANEL).zip(totals) {
-                // SAFETY: there is room for sixteen.
-                unsafe { _mm512_storeu_ps(sums.as_mut_ptr(), totals) };
+        for (out, totals) in out.into_iter().zip(totals) {
+            for (p, totals) in totals.into_iter().enumerate() {
+                // SAFETY: the place has room for the panels.
+                unsafe { _mm512_storeu_ps(out.add(p * PANEL), totals) };
             }
         }
     }

@@ -86,14 +86,8 @@ impl Linear {
         }
     }
 
-    /// `x w^T` for rows of `inputs` values; each of the rows `out` has [`Linear::width`] values.
-    pub fn apply<'a>(
-        &self,
-        x: &[f32],
-        rounded: &mut Activations,
-        out: impl Iterator<Item = &'a mut [f32]>,
-    ) {
-        let columns = Columns::new(out, self.width());
+    /// `x w^T` for rows of `inputs` values; each of the rows `out` gets all its [`Linear::width`] values.
+    pub fn apply(&self, x: &[f32], rounded: &mut Activations, columns: &Columns<'_>) {
         let rows = columns.rows();
         assert_eq!(x.len(), rows * self.inputs);
         let panels = self.width() / PANEL;
@@ -103,7 +97,7 @@ impl Linear {
         match &self.form {
             Form::Int8(weights) => {
                 rounded.fill(x, self.inputs);
-                chunks.for_each(|index| weights.product(rounded, chunk(index), &columns));
+                chunks.for_each(|index| weights.product(rounded, chunk(index), columns));
             }
             Form::Float(packed) => chunks.for_each_init(
                 || vec![0.0; rows * PANEL],
