@@ -11,6 +11,7 @@ use super::float::{PANEL, Rows};
 use super::int8::Activations;
 use super::linear::{Linear, Precision};
 use super::math::{Rope, add, gate, rms_norm};
+use super::memory::Memory;
 use super::pool::{Pool, room};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -126,11 +127,13 @@ impl Decoder {
                 )));
             }
         }
+        let memory = Memory::default();
         let linear = |name: &str, outputs: usize, inputs: usize| {
             Ok::<_, Error>(Linear::new(
                 &tensor(name, &[outputs, inputs])?,
                 outputs,
                 precision,
+                &memory,
             ))
         };
         let stacked = |names: &[(String, usize)], inputs: usize| {
@@ -139,7 +142,7 @@ impl Decoder {
                 all.extend(tensor(name, &[*outputs, inputs])?);
             }
             let outputs = names.iter().map(|(_, outputs)| outputs).sum();
-            Ok::<_, Error>(Linear::new(&all, outputs, precision))
+            Ok::<_, Error>(Linear::new(&all, outputs, precision, &memory))
         };
         let inner = config.intermediate_size;
         let layers = (0..config.num_hidden_layers)

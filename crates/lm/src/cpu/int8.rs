@@ -4,6 +4,7 @@
 use std::ops::Range;
 
 use super::columns::Columns;
+use super::memory::{Memory, Piece};
 use super::vectors::{Vectors, fast, vectors};
 
 /// Values that share a scale.
@@ -23,8 +24,8 @@ const LINE: usize = 64;
 /// A weight matrix of `outputs` x `inputs`, in panels of 16 outputs, blocks of 32 inputs, quads of 4 inputs. No value
 /// is -128.
 pub struct Weights {
-    data: Vec<i8>,
-    scales: Vec<f32>,
+    data: Piece<i8>,
+    scales: Piece<f32>,
     blocks: usize,
 }
 
@@ -103,7 +104,7 @@ fn quantise512(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> (f32, i32) {
 
 impl Weights {
     /// Packs row-major `weights`; both sides are filled up with zeros to whole panels and blocks.
-    pub fn new(weights: &[f32], outputs: usize, inputs: usize) -> Self {
+    pub fn new(weights: &[f32], outputs: usize, inputs: usize, memory: &Memory) -> Self {
         let (panels, blocks) = (outputs.div_ceil(PANEL), inputs.div_ceil(BLOCK));
         let mut data = vec![0; panels * blocks * BLOCK_BYTES];
         let mut scales = vec![0.0; panels * blocks * PANEL];
@@ -122,8 +123,8 @@ impl Weights {
             }
         }
         Self {
-            data,
-            scales,
+            data: memory.keep(&data),
+            scales: memory.keep(&scales),
             blocks,
         }
     }
@@ -511,7 +512,7 @@ mod tests {
             let x: Vec<f32> = (0..rows * inputs).map(|i| value(i + 77)).collect();
             let panels = outputs.div_ceil(PANEL);
             let all = with_each(|| {
-                let weights = Weights::new(&w, outputs, inputs);
+                let weights = Weights::new(&w, outputs, inputs, &Memory::default());
                 let all = product(&weights, &activations(&x, inputs), panels);
                 for (x, all) in x.chunks(inputs).zip(all.chunks(panels * PANEL)) {
                     assert_eq!(product(&weights, &activations(x, inputs), panels), all);
@@ -548,7 +549,7 @@ mod tests {
                     .map(|i| x_size * sign(i + 1, x_every))
                     .collect();
                 let all = with_each(|| {
-                    let weights = Weights::new(&w, outputs, inputs);
+                    let weights = Weights::new(&w, outputs, inputs, &Memory::default());
                     product(&weights, &activations(&x, inputs), outputs / PANEL)
                 });
                 let right: f64 = (w.iter().zip(&x).take(inputs))
@@ -588,9 +589,10 @@ mod tests {
             let x = values(rows * blocks * BLOCK);
             let mut scales =
                 |count| -> Vec<f32> { (0..count).map(|_| next() as f32 * 1e-9).collect() };
+            let memory = Memory::default();
             let weights = Weights {
-                data,
-                scales: scales(panels * blocks * PANEL),
+                data: memory.keep(&data),
+                scales: memory.keep(&scales(panels * blocks * PANEL)),
                 blocks,
             };
             let sum = |block: &[i8]| block.iter().map(|x| i32::from(*x)).sum::<i32>();

@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::columns::Columns;
 use super::float::{Panels, Rows, product};
 use super::int8::{Activations, PANEL, Weights};
+use super::memory::{Memory, Piece};
 
 /// How the weights of the linear layers are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -30,16 +31,16 @@ pub struct Linear {
 
 enum Form {
     /// Panels of 16 outputs, within them input by input.
-    Float(Vec<f32>),
+    Float(Piece<f32>),
     Int8(Weights),
 }
 
 impl Linear {
     /// Packs row-major weights, one row per output.
-    pub fn new(weights: &[f32], outputs: usize, precision: Precision) -> Self {
+    pub fn new(weights: &[f32], outputs: usize, precision: Precision, memory: &Memory) -> Self {
         let inputs = weights.len() / outputs;
         let form = match precision {
-            Precision::Int8 => Form::Int8(Weights::new(weights, outputs, inputs)),
+            Precision::Int8 => Form::Int8(Weights::new(weights, outputs, inputs, memory)),
             Precision::F32 => {
                 let mut packed = vec![0.0; outputs.div_ceil(PANEL) * PANEL * inputs];
                 for (output, row) in weights.chunks_exact(inputs).enumerate() {
@@ -49,7 +50,7 @@ impl Linear {
                         *slot = *weight;
                     }
                 }
-                Form::Float(packed)
+                Form::Float(memory.keep(&packed))
             }
         };
         Self {

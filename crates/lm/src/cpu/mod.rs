@@ -12,6 +12,7 @@ mod float;
 mod int8;
 mod linear;
 mod math;
+mod memory;
 mod pool;
 mod vectors;
 
