@@ -202,8 +202,10 @@ impl Decoder {
     }
 }
 
-/// Rows that are worth a thread of their own, which then reads all weights.
-const PART: usize = 16;
+/// Rows that are worth a thread of their own, which then reads all weights, where caches hold them, and where not.
+const PART: [usize; 2] = [16, 64];
+/// Bytes that a processor's caches hold.
+const CACHED: usize = 16 << 20;
 /// Rows that go through the matrices of a layer one after another, while the caches hold them.
 const BLOCK: usize = 32;
 
@@ -437,7 +439,8 @@ impl Engine for Decoder {
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
         let tokens: usize = feeds.iter().map(|feed| feed.tokens.len()).sum();
         self.rope.reach(feeds.iter().map(end).max().unwrap_or(0));
-        let parts = (tokens / PART).clamp(1, rayon::current_num_threads());
+        let part = PART[usize::from(self.bytes() > CACHED)];
+        let parts = (tokens / part).clamp(1, rayon::current_num_threads());
         let parts = split(feeds, tokens.div_ceil(parts)).into_par_iter();
         let logits: Vec<_> = parts.map(|feeds| self.read(feeds)).collect();
         logits.concat()
