@@ -91,6 +91,9 @@ impl Linear {
     pub fn apply(&self, x: &[f32], rounded: &mut Activations, columns: &Columns<'_>) {
         let rows = columns.rows();
         assert_eq!(x.len(), rows * self.inputs);
+        if rows == 0 {
+            return;
+        }
         let panels = self.width() / PANEL;
         let share = GRAIN.div_ceil(self.inputs * PANEL * rows.max(FEW)).max(2);
         let chunks = (0..panels.div_ceil(share)).into_par_iter();
