@@ -87,7 +87,7 @@ impl Decoder {
             Ok(tensor.data)
         };
         let config = checkpoint.config.clone();
-        Self::build(config, checkpoint.path(), precision, &tensor)
+        Self::build(config, checkpoint.path(), precision, tensor)
     }
 
     /// A model of the weights that `tensor` gives for each name and shape of [`Config::tensors`].
@@ -100,14 +100,14 @@ impl Decoder {
         tensor: impl Fn(&str, &[usize]) -> Vec<f32>,
     ) -> Result<Self, Error> {
         let tensor = |name: &str, shape: &[usize]| Ok(tensor(name, shape));
-        Self::build(config, Path::new("config.json"), precision, &tensor)
+        Self::build(config, Path::new("config.json"), precision, tensor)
     }
 
     fn build(
         config: Config,
         file: &Path,
         precision: Precision,
-        tensor: &dyn Fn(&str, &[usize]) -> Result<Vec<f32>, Error>,
+        tensor: impl Fn(&str, &[usize]) -> Result<Vec<f32>, Error>,
     ) -> Result<Self, Error> {
         let Config {
             hidden_size,

@@ -118,7 +118,9 @@ impl Weights {
                 scales[place * PANEL + channel] = quantise(&block, &mut rounded);
                 for (quad, values) in rounded.chunks_exact(QUAD).enumerate() {
                     let start = place * BLOCK_BYTES + (quad * PANEL + channel) * QUAD;
-                    data[start..start + QUAD].copy_from_slice(values);
+                    for (place, value) in data[start..].iter_mut().zip(values) {
+                        *place = (*value).max(-127); // what is no number may round to anything
+                    }
                 }
             }
         }
@@ -171,7 +173,8 @@ impl Weights {
                 let places = std::array::from_fn(|r| {
                     out.place(row + r.min(tile.rows - 1), panel * PANEL, count * PANEL)
                 });
-                tile.compute(kind, places);
+                // SAFETY: the vectors are the machine's; the places have room and are this call's alone.
+                unsafe { tile.compute(kind, places) };
             }
             panel += count;
         }
@@ -288,12 +291,14 @@ impl<'a> Tile<'a> {
         }
     }
 
-    /// Computes the tile; each of its rows goes to a place that nobody else uses, with room for its panels.
-    fn compute(&self, kind: Vectors, out: [*mut f32; TILE]) {
-        assert!(self.rows <= TILE && self.panels <= PAIR);
-        // SAFETY: the machine has such vectors; the tile has so many rows and panels.
-        #[cfg(target_arch = "x86_64")]
+    /// Computes the tile.
+    ///
+    /// # Safety
+    /// The machine has such vectors; each row of `out` has room for the tile's panels and is nobody else's.
+    unsafe fn compute(&self, kind: Vectors, out: [*mut f32; TILE]) {
+        // SAFETY: as the caller promises; the tile has so many rows and panels.
         unsafe {
+            #[cfg(target_arch = "x86_64")]
             match (kind, self.rows, self.panels) {
                 (Vectors::Avx512, 1, 1) => return self.avx512::<1, 1>(out),
                 (Vectors::Avx512, 1, PAIR) => return self.avx512::<1, PAIR>(out),
@@ -309,11 +314,14 @@ impl<'a> Tile<'a> {
                 (Vectors::Avx2, TILE, _) => return self.avx2::<TILE>(out),
                 _ => {}
             }
+            let _ = kind;
+            self.plain(out);
         }
-        self.plain(out);
     }
 
-    fn plain(&self, out: [*mut f32; TILE]) {
+    /// # Safety
+    /// Each row of `out` has room for the tile's panels and is nobody else's.
+    unsafe fn plain(&self, out: [*mut f32; TILE]) {
         for (row, out) in out.into_iter().enumerate().take(self.rows) {
             for panel in 0..self.panels {
                 let mut sums = [0.0; PANEL];
@@ -350,7 +358,7 @@ impl<'a> Tile<'a> {
     /// As [`Tile::plain`], for the first `R` rows.
     ///
     /// # Safety
-    /// The tile has `R` rows.
+    /// As for [`Tile::plain`]; the tile has `R` rows.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     #[allow(clippy::needless_range_loop, reason = "indices of registers")]
@@ -409,7 +417,7 @@ impl<'a> Tile<'a> {
     /// As [`Tile::plain`], for the first `R` rows and `P` panels.
     ///
     /// # Safety
-    /// The tile has `R` rows and `P` panels.
+    /// As for [`Tile::plain`]; the tile has `R` rows and `P` panels.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,avx512vnni")]
     #[allow(clippy::needless_range_loop, reason = "indices of registers")]
