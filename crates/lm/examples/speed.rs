@@ -1,15 +1,23 @@
 //! Tokens a second: `speed MODEL [--rows N] [--steps N] [--prompt N] [--precision int8|f32] [--repeat N]`.
 //!
-//! Reads one prompt, then decodes rows side by side that share it, as the mutation operators do.
+//! Reads one prompt, then decodes rows side by side that share it, as the mutation operators do. Instead of a model's
+//! path, `--random LAYERSxWIDTH` makes one of random weights: heads of 64, half as many for keys and values, 2,048 tokens.
 
 use std::time::Instant;
 
 use lm::cpu::{Decoder, Precision};
 use lm::engine::{Engine, Feed};
+use lm::{Config, Llama, Tensor};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = std::env::args().skip(1);
-    let path = arguments.next().ok_or("which model? give its path")?;
+    let mut model = arguments.next().ok_or("which model? give its path")?;
+    let random = model == "--random";
+    if random {
+        model = arguments.next().ok_or("--random: give LAYERSxWIDTH")?;
+    }
     let (mut rows, mut steps, mut prompt, mut repeat) = (32, 32, 398, 3);
     let mut precision = Precision::Int8;
     while let (Some(name), Some(value)) = (arguments.next(), arguments.next()) {
@@ -24,14 +32,17 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     let began = Instant::now();
-    let checkpoint = lm::Checkpoint::open(path.as_ref())?;
-    let mut decoder = Decoder::load(&checkpoint, precision)?;
+    let mut decoder = match random {
+        true => drawn(&model, precision)?,
+        false => Decoder::load(&lm::Checkpoint::open(model.as_ref())?, precision)?,
+    };
     eprintln!(
         "loaded in {:.1} s, {} MB",
         began.elapsed().as_secs_f64(),
         decoder.bytes() / 1_000_000
     );
-    let token = |i: usize| (i * 7919 % (decoder_vocabulary(&checkpoint) - 100) + 100) as u32;
+    let vocabulary = decoder.config().vocab_size;
+    let token = |i: usize| (i * 7919 % (vocabulary - 100) + 100) as u32;
     let tokens: Vec<u32> = (0..prompt).map(token).collect();
     for _ in 0..repeat {
         let began = Instant::now();
@@ -70,6 +81,37 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Ok(())
 }
 
-fn decoder_vocabulary(checkpoint: &lm::Checkpoint) -> usize {
-    checkpoint.config.vocab_size
+/// A model of random weights, of layers and a width such as "8x256".
+fn drawn(shape: &str, precision: Precision) -> Result<Decoder, Box<dyn std::error::Error>> {
+    let (layers, width) = shape.split_once('x').ok_or("--random: give LAYERSxWIDTH")?;
+    let width: usize = width.parse()?;
+    let heads = (width / 64).max(1);
+    let config = Config {
+        vocab_size: 2048,
+        hidden_size: width,
+        intermediate_size: (width * 8).div_ceil(3).next_multiple_of(32),
+        num_hidden_layers: layers.parse()?,
+        num_attention_heads: heads,
+        num_key_value_heads: heads.div_ceil(2),
+        head_dim: 64,
+        rms_norm_eps: 1e-5,
+        rope_theta: 10_000.0,
+        max_position_embeddings: 4096,
+        tie_word_embeddings: true,
+        attention_bias: false,
+        bos_token_id: None,
+        eos_token_ids: vec![0],
+    };
+    config.check()?;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let spread = (3.0 / width as f32).sqrt();
+    let weights = Llama::shapes(&config).map(|_, shape: Vec<usize>| {
+        let mut value = || match shape.len() {
+            1 => 1.0,
+            _ => rng.random_range(-spread..spread),
+        };
+        let data = (0..shape.iter().product()).map(|_| value()).collect();
+        Tensor { shape, data }
+    });
+    Ok(Decoder::new(&config, &weights, precision)?)
 }

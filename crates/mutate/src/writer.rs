@@ -46,6 +46,8 @@ impl Writer {
         };
         let began = Instant::now();
         let precision = settings.precision;
+        let mut made_with = MadeWith::new();
+        made_with.insert("model".to_owned(), checkpoint.sha256());
         let writer = lm::Writer::load(checkpoint, device, precision, limits, settings.threads)
             .map_err(refused)?;
         log::info!(
@@ -54,7 +56,6 @@ impl Writer {
             writer.bytes() as f64 / 1e6,
             began.elapsed().as_secs_f64()
         );
-        let mut made_with = MadeWith::new();
         made_with.insert("device".to_owned(), device.to_string());
         if device == lm::Device::Cpu {
             let name = serde_json::to_value(precision).expect("plain data");

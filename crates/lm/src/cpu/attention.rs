@@ -7,11 +7,12 @@ use rayon::prelude::*;
 use super::cache::Cache;
 use super::columns::Columns;
 use super::decoder::Shape;
-use super::float::{Rows, TILE, product};
+use super::float::{PANEL, Rows, product};
 use super::math::softmax;
+use super::pool::{Pool, room};
 
 /// Tokens handled together: enough to fill tiles, few enough to spread over threads.
-const CHUNK: usize = 32;
+const CHUNK: usize = 16;
 
 /// Tokens of one sequence, for attention: they lie at `first..` in the batch.
 pub struct Span<'a> {
@@ -60,150 +61,139 @@ fn chunks<'a>(spans: &'a [Span<'a>]) -> Vec<Vec<Piece<'a>>> {
     chunks.into_iter().map(|(.., pieces)| pieces).collect()
 }
 
-/// Attention of one layer. `queries` has a row of `stride` values per token that begins with its heads; the result
-/// has a row of all heads per token.
+/// Attention of one layer. `queries` has a row of `stride` values per token that begins with its heads; `out` gets a
+/// row of all heads per token.
 pub fn attend(
     shape: &Shape,
     layer: usize,
     spans: &[Span<'_>],
-    queries: &[f32],
-    stride: usize,
-) -> Vec<f32> {
-    let tokens = queries.len() / stride;
+    queries: Rows<'_>,
+    pool: &Pool<Scratch>,
+    out: &mut [f32],
+) {
     let width = shape.heads * shape.head_dim;
-    let mut out = vec![0.0; tokens * width];
-    let columns = Columns::new(&mut out, width);
+    let columns = Columns::new(out.chunks_exact_mut(width), width);
     let chunks = chunks(spans);
     let tasks = chunks.len() * shape.kv_heads;
     (0..tasks).into_par_iter().for_each(|task| {
-        let (chunk, head) = (&chunks[task / shape.kv_heads], task % shape.kv_heads);
-        one_head(shape, layer, head, chunk, queries, stride, &columns);
+        let head = Head {
+            shape,
+            layer,
+            head: task % shape.kv_heads,
+            chunk: &chunks[task / shape.kv_heads],
+        };
+        pool.with(|scratch| head.attend(queries, scratch, &columns));
     });
-    out
 }
 
-fn one_head(
-    shape: &Shape,
+/// Memory of a task.
+#[derive(Default)]
+pub struct Scratch {
+    left: Vec<f32>,
+    scores: Vec<f32>,
+    sums: Vec<f32>,
+}
+
+/// The queries of some tokens that share a key-value head.
+struct Head<'a> {
+    shape: &'a Shape,
     layer: usize,
     head: usize,
-    chunk: &[Piece<'_>],
-    queries: &[f32],
-    stride: usize,
-    out: &Columns<'_>,
-) {
-    let (dim, group) = (shape.head_dim, shape.heads / shape.kv_heads);
-    let tokens: usize = chunk.iter().map(|piece| piece.to - piece.from).sum();
-    let rows = tokens * group;
-    let mut left = Vec::with_capacity(rows * dim);
-    let seen = |piece: &Piece<'_>| piece.span.shared.map_or(0, |(_, seen)| seen);
-    let held = |piece: &Piece<'_>| piece.span.own.len() + piece.to;
-    let shared = chunk.iter().map(seen).max().unwrap_or(0);
-    let own = chunk
-        .iter()
-        .map(held)
-        .max()
-        .unwrap_or(0)
-        .next_multiple_of(TILE);
-    let split = shared.next_multiple_of(TILE);
-    let width = split + own;
-    for piece in chunk {
-        for token in piece.from..piece.to {
-            let row = &queries[(piece.span.first + token) * stride..];
-            left.extend_from_slice(&row[head * group * dim..][..group * dim]);
-        }
-    }
-    let left_rows = |row: usize| Rows {
-        data: &left[row * dim..],
-        stride: dim,
-    };
+    chunk: &'a [Piece<'a>],
+}
 
-    let mut scores = vec![0.0; rows * width];
-    let beginning = chunk[0]
-        .span
-        .shared
-        .filter(|_| shared > 0)
-        .map(|(cache, _)| cache);
-    if let Some(cache) = beginning {
-        let (keys, stride) = cache.keys(layer, head);
-        let keys = Rows { data: keys, stride };
-        product(
-            left_rows(0),
-            keys,
-            &mut scores,
-            width,
-            (rows, dim, split),
-            false,
-        );
-    }
-    let mut row = 0;
-    for piece in chunk {
-        let count = (piece.to - piece.from) * group;
-        let (keys, stride) = piece.span.own.keys(layer, head);
-        let keys = Rows { data: keys, stride };
-        let n = held(piece).next_multiple_of(TILE);
-        product(
-            left_rows(row),
-            keys,
-            &mut scores[row * width + split..],
-            width,
-            (count, dim, n),
-            false,
-        );
-        for token in piece.from..piece.to {
-            let visible = piece.span.own.len() + token + 1;
-            for _ in 0..group {
-                let scores = &mut scores[row * width..][..width];
+impl Head<'_> {
+    fn attend(&self, queries: Rows<'_>, scratch: &mut Scratch, out: &Columns<'_>) {
+        let Self {
+            shape,
+            layer,
+            head,
+            chunk,
+        } = *self;
+        let (dim, group) = (shape.head_dim, shape.heads / shape.kv_heads);
+        let tokens: usize = chunk.iter().map(|piece| piece.to - piece.from).sum();
+        let rows = tokens * group;
+        let seen = |piece: &Piece<'_>| piece.span.shared.map_or(0, |(_, seen)| seen);
+        let held = |piece: &Piece<'_>| piece.span.own.len() + piece.to;
+        let shared = chunk.iter().map(seen).max().unwrap_or(0);
+        let split = shared.next_multiple_of(PANEL);
+        let own = chunk.iter().map(held).max().unwrap_or(0);
+        let width = split + own.next_multiple_of(PANEL);
+        let beginning = chunk[0].span.shared.filter(|_| shared > 0);
+        let beginning = beginning.map(|(cache, _)| cache);
+
+        let left = &mut scratch.left;
+        left.clear();
+        for piece in chunk {
+            for token in piece.from..piece.to {
+                let row = &queries.data[(piece.span.first + token) * queries.stride..];
+                left.extend_from_slice(&row[head * group * dim..][..group * dim]);
+            }
+        }
+        let left = |row: usize| Rows {
+            data: &left[row * dim..],
+            stride: dim,
+        };
+
+        let scores = room(&mut scratch.scores, rows * width);
+        if let Some(cache) = beginning {
+            let size = (rows, dim, split / PANEL);
+            product(left(0), cache.keys(layer, head), scores, width, size, false);
+        }
+        let mut row = 0;
+        for piece in chunk {
+            let keys = piece.span.own.keys(layer, head);
+            let count = (piece.to - piece.from) * group;
+            let size = (count, dim, held(piece).div_ceil(PANEL));
+            let scores = &mut scores[row * width..][..count * width];
+            product(left(row), keys, &mut scores[split..], width, size, false);
+            for (index, scores) in scores.chunks_exact_mut(width).enumerate() {
+                let visible = piece.span.own.len() + piece.from + index / group + 1;
                 let (first, second) = scores.split_at_mut(split);
                 softmax(
                     &mut first[..seen(piece)],
                     &mut second[..visible],
                     shape.scale,
                 );
-                first[seen(piece)..].fill(0.0);
-                second[visible..].fill(0.0);
-                row += 1;
+                // Other rows of the chunk or piece may see these.
+                first[seen(piece)..shared].fill(0.0);
+                second[visible..held(piece)].fill(0.0);
             }
+            row += count;
         }
-    }
 
-    let mut sums = vec![0.0; rows * dim];
-    if let Some(cache) = beginning {
-        let weights = Rows {
-            data: &scores,
+        let weights = |row: usize, column: usize| Rows {
+            data: &scores[row * width + column..],
             stride: width,
         };
-        let values = Rows {
-            data: cache.values(layer, head),
-            stride: dim,
-        };
-        product(weights, values, &mut sums, dim, (rows, shared, dim), false);
-    }
-    let mut row = 0;
-    for piece in chunk {
-        let count = (piece.to - piece.from) * group;
-        let weights = Rows {
-            data: &scores[row * width + split..],
-            stride: width,
-        };
-        let values = Rows {
-            data: piece.span.own.values(layer, head),
-            stride: dim,
-        };
-        product(
-            weights,
-            values,
-            &mut sums[row * dim..],
-            dim,
-            (count, held(piece), dim),
-            beginning.is_some(),
-        );
-        row += count;
-    }
-    let mut sums = sums.chunks_exact(group * dim);
-    for piece in chunk {
-        for token in piece.from..piece.to {
-            let heads = sums.next().expect("a row per token");
-            out.put(piece.span.first + token, head * group * dim, heads);
+        let sums = room(&mut scratch.sums, rows * dim);
+        if let Some(cache) = beginning {
+            let size = (rows, shared, dim / PANEL);
+            product(
+                weights(0, 0),
+                cache.values(layer, head),
+                sums,
+                dim,
+                size,
+                false,
+            );
+        }
+        let mut row = 0;
+        for piece in chunk {
+            let count = (piece.to - piece.from) * group;
+            let size = (count, held(piece), dim / PANEL);
+            let values = piece.span.own.values(layer, head);
+            let sums = &mut sums[row * dim..];
+            let add = beginning.is_some();
+            product(weights(row, split), values, sums, dim, size, add);
+            row += count;
+        }
+        let mut sums = sums.chunks_exact(group * dim);
+        for piece in chunk {
+            for token in piece.from..piece.to {
+                let heads = sums.next().expect("a row per token");
+                out.put(piece.span.first + token, head * group * dim, heads);
+            }
         }
     }
 }

@@ -1,36 +1,58 @@
-//! One matrix written by several threads, each its own columns.
+//! Rows written by several threads, each its own columns.
 
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 
-/// A row-major matrix whose columns are dealt out to threads.
+/// Rows of equal width whose columns are dealt out to threads.
 pub struct Columns<'a> {
-    data: *mut f32,
-    len: usize,
-    stride: usize,
+    rows: Vec<*mut f32>,
+    width: usize,
     _borrow: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: what is shared is only written, and `put` is asked for by its callers' agreement on disjoint places.
+// SAFETY: what is shared is only written, and the writers agree on disjoint places.
 unsafe impl Sync for Columns<'_> {}
 
 impl<'a> Columns<'a> {
-    /// Over a matrix with rows `stride` apart.
-    pub fn new(data: &'a mut [f32], stride: usize) -> Self {
+    /// Over rows of `width` values.
+    pub fn new(rows: impl Iterator<Item = &'a mut [f32]>, width: usize) -> Self {
+        Self::over(rows.map(|row| (row.as_mut_ptr(), row.len())), width)
+    }
+
+    /// Over rows of `width` values that hold none so far.
+    pub fn new_empty(rows: impl Iterator<Item = &'a mut [MaybeUninit<f32>]>, width: usize) -> Self {
+        Self::over(rows.map(|row| (row.as_mut_ptr().cast(), row.len())), width)
+    }
+
+    fn over(rows: impl Iterator<Item = (*mut f32, usize)>, width: usize) -> Self {
+        let rows = rows.map(|(start, len)| {
+            assert_eq!(len, width);
+            start
+        });
         Self {
-            data: data.as_mut_ptr(),
-            len: data.len(),
-            stride,
+            rows: rows.collect(),
+            width,
             _borrow: PhantomData,
         }
     }
 
+    /// How many rows.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The place of `count` values of a row, to be written only. No two threads may write the same.
+    #[inline(always)]
+    pub fn place(&self, row: usize, column: usize, count: usize) -> *mut f32 {
+        assert!(column + count <= self.width);
+        // SAFETY: in bounds as just checked.
+        unsafe { self.rows[row].add(column) }
+    }
+
     /// Writes part of a row. No two threads may write the same place.
     pub fn put(&self, row: usize, column: usize, values: &[f32]) {
-        let start = row * self.stride + column;
-        assert!(column + values.len() <= self.stride && start + values.len() <= self.len);
-        // SAFETY: in bounds as just checked; the place is the calling thread's alone.
-        unsafe {
-            std::ptr::copy_nonoverlapping(values.as_ptr(), self.data.add(start), values.len())
-        }
+        let place = self.place(row, column, values.len());
+        // SAFETY: there is room for the values; the place is the calling thread's alone.
+        unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), place, values.len()) }
     }
 }

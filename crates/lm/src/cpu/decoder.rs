@@ -2,11 +2,17 @@
 
 use std::path::Path;
 
-use super::attention::{Span, attend};
+use rayon::prelude::*;
+
+use super::attention::{self, Span, attend};
 use super::cache::Cache;
-use super::float::TILE;
+use super::columns::Columns;
+use super::float::{PANEL, Rows};
+use super::int8::Activations;
 use super::linear::{Linear, Precision};
 use super::math::{Rope, add, gate, rms_norm};
+use super::memory::Memory;
+use super::pool::{Pool, room};
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::engine::{Engine, Feed};
@@ -23,6 +29,18 @@ pub struct Shape {
     pub scale: f32,
 }
 
+impl Shape {
+    /// Values of all query heads.
+    fn q_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Values of all key heads, and of all value heads.
+    fn kv_width(&self) -> usize {
+        self.kv_heads * self.head_dim
+    }
+}
+
 /// A model ready to decode.
 pub struct Decoder {
     config: Config,
@@ -33,6 +51,18 @@ pub struct Decoder {
     layers: Vec<Layer>,
     norm: Vec<f32>,
     head: Option<Linear>,
+    scratch: Pool<Scratch>,
+    attention_scratch: Pool<attention::Scratch>,
+}
+
+/// Memory of a block of rows.
+#[derive(Default)]
+struct Scratch {
+    rounded: Activations,
+    normed: Vec<f32>,
+    change: Vec<f32>,
+    gate_up: Vec<f32>,
+    middle: Vec<f32>,
 }
 
 struct Layer {
@@ -69,14 +99,15 @@ impl Decoder {
     ) -> Result<Self, Error> {
         fits(config, Path::new("config.json"))?;
         weights.check(config)?;
+        let memory = Memory::default();
         let vector = |weight: &W| Ok::<_, Error>(weight.values()?.into_owned());
         let matrix = |weight: &W| {
             let outputs = weight.shape()[0];
-            Ok::<_, Error>(Linear::new(&weight.values()?, outputs, precision))
+            Ok::<_, Error>(Linear::new(&weight.values()?, outputs, precision, &memory))
         };
         let stacked = |weights: &[&W]| {
             let outputs = weights.iter().map(|weight| weight.shape()[0]).sum();
-            Ok::<_, Error>(Linear::new(&joined(weights)?, outputs, precision))
+            Ok::<_, Error>(Linear::new(&joined(weights)?, outputs, precision, &memory))
         };
         let layers = weights.layers.iter().map(|layer| {
             let qkv = [&layer.query, &layer.key, &layer.value];
@@ -108,6 +139,8 @@ impl Decoder {
             norm: vector(&weights.norm)?,
             head: weights.head.as_ref().map(matrix).transpose()?,
             config: config.clone(),
+            scratch: Pool::default(),
+            attention_scratch: Pool::default(),
         })
     }
 }
@@ -118,16 +151,228 @@ fn fits(config: &Config, file: &Path) -> Result<(), Error> {
         ("head_dim", config.head_dim),
         ("hidden_size", config.hidden_size),
     ] {
-        if !size.is_multiple_of(TILE) {
+        if !size.is_multiple_of(PANEL) {
             return Err(Error::Unsupported(Fault::new(
                 file,
                 field,
                 format!("is {size}"),
-                format!("choose a model where it is a multiple of {TILE}"),
+                format!("choose a model where it is a multiple of {PANEL}"),
             )));
         }
     }
     Ok(())
+}
+
+/// Rows that are worth a thread of their own, which then reads all weights, where caches hold them, and where not.
+const PART: [usize; 2] = [16, 64];
+/// Bytes that a processor's caches hold.
+const CACHED: usize = 16 << 20;
+/// Rows that go through the matrices of a layer one after another, while the caches hold them.
+const BLOCK: usize = 32;
+
+/// The position after a feed's last token.
+fn end(feed: &Feed<'_, Cache>) -> usize {
+    start(feed) + feed.tokens.len()
+}
+
+/// The position of a feed's first token.
+fn start(feed: &Feed<'_, Cache>) -> usize {
+    feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len()
+}
+
+/// Cuts feeds into parts of about so many tokens.
+fn split<'a, 'b>(
+    mut feeds: &'a mut [Feed<'b, Cache>],
+    tokens: usize,
+) -> Vec<&'a mut [Feed<'b, Cache>]> {
+    let mut parts = Vec::new();
+    while !feeds.is_empty() {
+        let mut held = 0;
+        let count = feeds.iter().take_while(|feed| {
+            held += feed.tokens.len();
+            held <= tokens
+        });
+        let count = count.count().max(1);
+        let (part, rest) = feeds.split_at_mut(count);
+        parts.push(part);
+        feeds = rest;
+    }
+    parts
+}
+
+impl Decoder {
+    /// Reads feeds, as [`Engine::forward`] does.
+    fn read(&self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
+        let (dim, qkv_width) = (self.config.hidden_size, self.qkv_width());
+        let (q_width, kv_width) = (self.shape.q_width(), self.shape.kv_width());
+        let positions: Vec<usize> = feeds
+            .iter()
+            .flat_map(|feed| start(feed)..end(feed))
+            .collect();
+        let rows = positions.len();
+        let mut x = vec![0.0; rows * dim];
+        let tokens = feeds.iter().flat_map(|feed| feed.tokens);
+        for (x, token) in x.chunks_exact_mut(dim).zip(tokens) {
+            self.embedding.row(*token as usize, x);
+        }
+        let mut qkv = vec![0.0; rows * qkv_width];
+        let mut attended = vec![0.0; rows * q_width];
+        let block = rows.div_ceil(rows.div_ceil(BLOCK));
+        for index in 0..=self.layers.len() {
+            let rows = (x.par_chunks_mut(block * dim))
+                .zip(qkv.par_chunks_mut(block * qkv_width))
+                .zip(attended.par_chunks(block * q_width))
+                .zip(positions.par_chunks(block));
+            rows.for_each(|(((x, qkv), attended), positions)| {
+                self.scratch.with(|scratch| {
+                    if let Some(before) = index.checked_sub(1) {
+                        self.leave(&self.layers[before], attended, x, scratch);
+                    }
+                    if let Some(layer) = self.layers.get(index) {
+                        self.enter(layer, x, positions, qkv, scratch);
+                    }
+                });
+            });
+            if index == self.layers.len() {
+                break;
+            }
+            let new = qkv.chunks_exact(qkv_width);
+            let mut new = new.map(|row| row[q_width..q_width + 2 * kv_width].split_at(kv_width));
+            for feed in feeds.iter_mut() {
+                for (offset, (keys, values)) in new.by_ref().take(feed.tokens.len()).enumerate() {
+                    feed.own.write(index, offset, keys, values);
+                }
+            }
+            let mut first = 0;
+            let spans: Vec<Span<'_>> = feeds
+                .iter()
+                .map(|feed| {
+                    let tokens = feed.tokens.len();
+                    first += tokens;
+                    Span {
+                        first: first - tokens,
+                        tokens,
+                        shared: feed.shared,
+                        own: feed.own,
+                    }
+                })
+                .collect();
+            let queries = Rows {
+                data: &qkv,
+                stride: qkv_width,
+            };
+            let pool = &self.attention_scratch;
+            attend(&self.shape, index, &spans, queries, pool, &mut attended);
+        }
+
+        let mut wanted = Vec::new();
+        let mut end = 0;
+        for feed in feeds.iter_mut() {
+            end += feed.tokens.len();
+            feed.own.advance(feed.tokens.len());
+            wanted.extend_from_slice(&x[(end - feed.logits) * dim..end * dim]);
+        }
+        let head = self.head.as_ref().unwrap_or(&self.embedding);
+        let width = head.width();
+        let mut logits: Vec<Vec<f32>> = (0..wanted.len() / dim)
+            .map(|_| Vec::with_capacity(width))
+            .collect();
+        self.scratch.with(|scratch| {
+            let normed = room(&mut scratch.normed, wanted.len());
+            self.norm(&wanted, &self.norm, normed);
+            let rows = logits.iter_mut().map(Vec::spare_capacity_mut);
+            let rows = rows.map(|row| &mut row[..width]);
+            let rows = Columns::new_empty(rows, width);
+            head.apply(normed, &mut scratch.rounded, &rows);
+        });
+        for logits in &mut logits {
+            // SAFETY: all `width` values were written, which are no fewer.
+            unsafe { logits.set_len(self.config.vocab_size) };
+        }
+        logits
+    }
+
+    fn norm(&self, x: &[f32], weight: &[f32], out: &mut [f32]) {
+        let (dim, epsilon) = (self.config.hidden_size, self.config.rms_norm_eps as f32);
+        for (x, out) in x.chunks_exact(dim).zip(out.chunks_exact_mut(dim)) {
+            rms_norm(x, weight, epsilon, out);
+        }
+    }
+
+    fn qkv_width(&self) -> usize {
+        self.shape.q_width() + 2 * self.shape.kv_width()
+    }
+
+    /// What comes before a layer's attention: queries, keys and values of some rows, turned at their positions.
+    fn enter(
+        &self,
+        layer: &Layer,
+        x: &[f32],
+        positions: &[usize],
+        qkv: &mut [f32],
+        scratch: &mut Scratch,
+    ) {
+        let Scratch {
+            rounded, normed, ..
+        } = scratch;
+        let normed = room(normed, x.len());
+        self.norm(x, &layer.attention_norm, normed);
+        let width = self.qkv_width();
+        layer.qkv.apply(
+            normed,
+            rounded,
+            &Columns::new(qkv.chunks_exact_mut(width), width),
+        );
+        let turned = self.shape.q_width() + self.shape.kv_width();
+        for (row, position) in qkv.chunks_exact_mut(width).zip(positions) {
+            if let Some(bias) = &layer.qkv_bias {
+                add(row, bias);
+            }
+            self.rope.turn(&mut row[..turned], *position);
+        }
+    }
+
+    /// What comes after a layer's attention, for some rows.
+    fn leave(&self, layer: &Layer, attended: &[f32], x: &mut [f32], scratch: &mut Scratch) {
+        let (dim, inner) = (self.config.hidden_size, self.config.intermediate_size);
+        let rows = x.len() / dim;
+        let Scratch {
+            rounded,
+            normed,
+            change,
+            gate_up,
+            middle,
+        } = scratch;
+        let change = room(change, x.len());
+        layer.output.apply(
+            attended,
+            rounded,
+            &Columns::new(change.chunks_exact_mut(dim), dim),
+        );
+        add(x, change);
+        let normed = room(normed, x.len());
+        self.norm(x, &layer.mlp_norm, normed);
+        let width = layer.gate_up.width();
+        let gate_up = room(gate_up, rows * width);
+        layer.gate_up.apply(
+            normed,
+            rounded,
+            &Columns::new(gate_up.chunks_exact_mut(width), width),
+        );
+        let middle = room(middle, rows * inner);
+        for (row, middle) in gate_up
+            .chunks_exact(width)
+            .zip(middle.chunks_exact_mut(inner))
+        {
+            gate(&row[..inner], &row[inner..2 * inner], middle);
+        }
+        layer.down.apply(
+            middle,
+            rounded,
+            &Columns::new(change.chunks_exact_mut(dim), dim),
+        );
+        add(x, change);
+    }
 }
 
 impl Engine for Decoder {
@@ -153,90 +398,76 @@ impl Engine for Decoder {
     }
 
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
-        let Shape {
-            heads,
-            kv_heads,
-            head_dim,
-            ..
-        } = self.shape;
-        let (dim, epsilon) = (self.config.hidden_size, self.config.rms_norm_eps as f32);
-        let norm = |x: &[f32], weight: &[f32]| {
-            let mut out = vec![0.0; x.len()];
-            for (out, x) in out.chunks_exact_mut(dim).zip(x.chunks_exact(dim)) {
-                rms_norm(x, weight, epsilon, out);
-            }
-            out
-        };
-        let mut x = Vec::new();
-        for feed in feeds.iter_mut() {
-            feed.own.reserve(feed.tokens.len());
-            let before = feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len();
-            self.rope.reach(before + feed.tokens.len());
-            for token in feed.tokens {
-                x.extend(self.embedding.row(*token as usize));
-            }
-        }
-        let (q_width, kv_width) = (heads * head_dim, kv_heads * head_dim);
-        let inner = self.config.intermediate_size;
-        for (index, layer) in self.layers.iter().enumerate() {
-            let mut qkv = layer.qkv.apply(&norm(&x, &layer.attention_norm));
-            let width = layer.qkv.width();
-            let mut rows = qkv.chunks_exact_mut(width);
-            for feed in feeds.iter_mut() {
-                let start = feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len();
-                for offset in 0..feed.tokens.len() {
-                    let row = rows.next().expect("a row per token");
-                    if let Some(bias) = &layer.qkv_bias {
-                        add(&mut row[..bias.len()], bias);
-                    }
-                    let (turned, values) = row.split_at_mut(q_width + kv_width);
-                    for head in turned.chunks_exact_mut(head_dim) {
-                        self.rope.turn(head, start + offset);
-                    }
-                    let keys = turned[q_width..].chunks_exact(head_dim);
-                    for (head, (key, value)) in keys.zip(values.chunks_exact(head_dim)).enumerate()
-                    {
-                        feed.own.write(index, head, offset, key, value);
-                    }
-                }
-            }
-            let mut first = 0;
-            let spans: Vec<Span<'_>> = feeds
-                .iter()
-                .map(|feed| {
-                    let tokens = feed.tokens.len();
-                    first += tokens;
-                    Span {
-                        first: first - tokens,
-                        tokens,
-                        shared: feed.shared,
-                        own: feed.own,
-                    }
-                })
-                .collect();
-            let attended = attend(&self.shape, index, &spans, &qkv, width);
-            add(&mut x, &layer.output.apply(&attended));
-            let mut gate_up = layer.gate_up.apply(&norm(&x, &layer.mlp_norm));
-            let mut middle = Vec::with_capacity(gate_up.len() / 2);
-            for row in gate_up.chunks_exact_mut(layer.gate_up.width()) {
-                let (gated, up) = row.split_at_mut(inner);
-                gate(gated, &up[..inner]);
-                middle.extend_from_slice(gated);
-            }
-            add(&mut x, &layer.down.apply(&middle));
-        }
+        let tokens: usize = feeds.iter().map(|feed| feed.tokens.len()).sum();
+        self.rope.reach(feeds.iter().map(end).max().unwrap_or(0));
+        let part = PART[usize::from(self.bytes() > CACHED)];
+        let parts = (tokens / part).clamp(1, rayon::current_num_threads());
+        let parts = split(feeds, tokens.div_ceil(parts)).into_par_iter();
+        let logits: Vec<_> = parts.map(|feeds| self.read(feeds)).collect();
+        logits.concat()
+    }
+}
 
-        let mut wanted = Vec::new();
-        let mut end = 0;
-        for feed in feeds.iter_mut() {
-            end += feed.tokens.len();
-            feed.own.advance(feed.tokens.len());
-            wanted.extend_from_slice(&x[(end - feed.logits) * dim..end * dim]);
+#[cfg(test)]
+mod tests {
+    use super::super::vectors::test::with_each;
+    use super::*;
+    use crate::tensor::Tensor;
+
+    /// Sizes that fill no tile, block or part evenly; a prompt, then texts of several lengths after it.
+    #[test]
+    fn the_vectors_of_the_machine_do_not_show() {
+        let config = Config {
+            vocab_size: 77,
+            hidden_size: 80,
+            intermediate_size: 50,
+            num_hidden_layers: 2,
+            num_attention_heads: 6,
+            num_key_value_heads: 2,
+            head_dim: 16,
+            attention_bias: true,
+            ..Config::preset("0.1m").expect("a preset")
+        };
+        let weights = |name: &str, shape: &[usize]| -> Vec<f32> {
+            let seed = name.bytes().map(usize::from).sum::<usize>();
+            let value = |i: usize| ((i * 7919 + seed * 31) % 2003) as f32 / 1001.0 - 1.0;
+            (0..shape.iter().product()).map(value).collect()
+        };
+        for precision in [Precision::Int8, Precision::F32] {
+            let weights = Llama::shapes(&config).map(|name, shape| Tensor {
+                data: weights(name, &shape),
+                shape,
+            });
+            let mut decoder = Decoder::new(&config, &weights, precision).unwrap();
+            let all = with_each(|| {
+                let prompt: Vec<u32> = (0..75).map(|i| i * 5 % 77).collect();
+                let mut shared = decoder.cache();
+                let mut logits = decoder.forward(&mut [Feed {
+                    tokens: &prompt,
+                    shared: None,
+                    own: &mut shared,
+                    logits: 3,
+                }]);
+                let mut own: Vec<Cache> = (0..37).map(|_| decoder.cache()).collect();
+                for step in 0..3 {
+                    let mut feeds = Vec::new();
+                    for (row, own) in own.iter_mut().enumerate() {
+                        feeds.push(Feed {
+                            tokens: &prompt[row..][..1 + (row + step) % 3],
+                            shared: (row % 5 > 0).then_some((&shared, 75 - row)),
+                            own,
+                            logits: 1,
+                        });
+                    }
+                    logits.extend(decoder.forward(&mut feeds));
+                }
+                let bits = logits.iter().flatten().map(|x| x.to_bits());
+                bits.collect::<Vec<_>>()
+            });
+            assert!(f32::from_bits(all[0].1[0]).is_finite());
+            for (kind, bits) in &all {
+                assert!(*bits == all[0].1, "{precision:?} {kind:?}");
+            }
         }
-        let head = self.head.as_ref().unwrap_or(&self.embedding);
-        head.apply(&norm(&wanted, &self.norm))
-            .chunks_exact(head.width())
-            .map(|row| row[..self.config.vocab_size].to_vec())
-            .collect()
     }
 }

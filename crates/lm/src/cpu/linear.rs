@@ -1,10 +1,11 @@
-//! A weight matrix and its product with rows of activations, spread over threads by output channels.
+//! A weight matrix and its product with rows of activations, spread over threads by output channels where it is large.
 
 use rayon::prelude::*;
 
 use super::columns::Columns;
-use super::float::{Rows, TILE, product};
+use super::float::{Panels, Rows, product};
 use super::int8::{Activations, PANEL, Weights};
+use super::memory::{Memory, Piece};
 
 /// How the weights of the linear layers are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -16,6 +17,11 @@ pub enum Precision {
     Int8,
 }
 
+/// Multiplications that a task has at least.
+const GRAIN: usize = 1 << 21;
+/// Rows that take as long as the weights take to come from memory.
+const FEW: usize = 8;
+
 /// A matrix of `outputs` x `inputs`.
 pub struct Linear {
     outputs: usize,
@@ -25,25 +31,26 @@ pub struct Linear {
 
 enum Form {
     /// Panels of 16 outputs, within them input by input.
-    Float(Vec<f32>),
+    Float(Piece<f32>),
     Int8(Weights),
 }
 
 impl Linear {
     /// Packs row-major weights, one row per output.
-    pub fn new(weights: &[f32], outputs: usize, precision: Precision) -> Self {
+    pub fn new(weights: &[f32], outputs: usize, precision: Precision, memory: &Memory) -> Self {
         let inputs = weights.len() / outputs;
         let form = match precision {
-            Precision::Int8 => Form::Int8(Weights::new(weights, outputs, inputs)),
+            Precision::Int8 => Form::Int8(Weights::new(weights, outputs, inputs, memory)),
             Precision::F32 => {
-                let mut packed = vec![0.0; outputs.div_ceil(TILE) * TILE * inputs];
+                let mut packed = vec![0.0; outputs.div_ceil(PANEL) * PANEL * inputs];
                 for (output, row) in weights.chunks_exact(inputs).enumerate() {
-                    let panel = &mut packed[output / TILE * TILE * inputs..];
-                    for (slot, weight) in panel[output % TILE..].iter_mut().step_by(TILE).zip(row) {
+                    let panel = &mut packed[output / PANEL * PANEL * inputs..];
+                    for (slot, weight) in panel[output % PANEL..].iter_mut().step_by(PANEL).zip(row)
+                    {
                         *slot = *weight;
                     }
                 }
-                Form::Float(packed)
+                Form::Float(memory.keep(&packed))
             }
         };
         Self {
@@ -67,61 +74,55 @@ impl Linear {
     }
 
     /// One output's weights: the embedding of a token, where the matrix is tied.
-    pub fn row(&self, output: usize) -> Vec<f32> {
+    pub fn row(&self, output: usize, out: &mut [f32]) {
         match &self.form {
             Form::Float(packed) => {
-                let panel = &packed[output / TILE * TILE * self.inputs..];
-                panel[output % TILE..]
-                    .iter()
-                    .step_by(TILE)
-                    .take(self.inputs)
-                    .copied()
-                    .collect()
+                let panel = &packed[output / PANEL * PANEL * self.inputs..];
+                let values = panel[output % PANEL..].iter().step_by(PANEL);
+                for (out, value) in out.iter_mut().zip(values) {
+                    *out = *value;
+                }
             }
-            Form::Int8(weights) => weights.row(output, self.inputs),
+            Form::Int8(weights) => weights.row(output, out),
         }
     }
 
-    /// `x w^T` for rows of `inputs` values; rows of [`Linear::width`] values.
-    pub fn apply(&self, x: &[f32]) -> Vec<f32> {
-        let rows = x.len() / self.inputs;
-        let mut out = vec![0.0; rows * self.width()];
+    /// `x w^T` for rows of `inputs` values; each of the rows `out` gets all its [`Linear::width`] values.
+    pub fn apply(&self, x: &[f32], rounded: &mut Activations, columns: &Columns<'_>) {
+        let rows = columns.rows();
+        assert_eq!(x.len(), rows * self.inputs);
+        if rows == 0 {
+            return;
+        }
         let panels = self.width() / PANEL;
-        let share = panels.div_ceil(4 * rayon::current_num_threads());
-        let columns = Columns::new(&mut out, self.width());
+        let share = GRAIN.div_ceil(self.inputs * PANEL * rows.max(FEW)).max(2);
         let chunks = (0..panels.div_ceil(share)).into_par_iter();
         let chunk = |index: usize| index * share..((index + 1) * share).min(panels);
         match &self.form {
             Form::Int8(weights) => {
-                let x = Activations::new(x, self.inputs);
-                chunks.for_each(|index| weights.product(&x, rows, chunk(index), &columns));
+                rounded.fill(x, self.inputs);
+                chunks.for_each(|index| weights.product(rounded, chunk(index), columns));
             }
-            Form::Float(packed) => chunks.for_each(|index| {
-                let mut tile = vec![0.0; rows * TILE];
-                for panel in chunk(index) {
-                    let weights = &packed[panel * TILE * self.inputs..];
-                    let x = Rows {
-                        data: x,
-                        stride: self.inputs,
-                    };
-                    let weights = Rows {
-                        data: weights,
-                        stride: TILE,
-                    };
-                    product(
-                        x,
-                        weights,
-                        &mut tile,
-                        TILE,
-                        (rows, self.inputs, TILE),
-                        false,
-                    );
-                    for (row, values) in tile.chunks_exact(TILE).enumerate() {
-                        columns.put(row, panel * TILE, values);
+            Form::Float(packed) => chunks.for_each_init(
+                || vec![0.0; rows * PANEL],
+                |tile, index| {
+                    for panel in chunk(index) {
+                        let x = Rows {
+                            data: x,
+                            stride: self.inputs,
+                        };
+                        let weights = Panels {
+                            data: &packed[panel * PANEL * self.inputs..],
+                            row: PANEL,
+                            panel: PANEL * self.inputs,
+                        };
+                        product(x, weights, tile, PANEL, (rows, self.inputs, 1), false);
+                        for (row, values) in tile.chunks_exact(PANEL).enumerate() {
+                            columns.put(row, panel * PANEL, values);
+                        }
                     }
-                }
-            }),
+                },
+            ),
         }
-        out
     }
 }

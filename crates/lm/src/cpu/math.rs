@@ -1,10 +1,10 @@
 //! Elementwise functions and row reductions, in fixed order.
 
-use super::fast;
+use super::vectors::fast;
 
 /// Added to a float of less than 2^22, rounds it to the nearest whole number, of two the even one, which then stands in the
 /// last bits. (`round_ties_even` is a call where a function is compiled for plain x86-64.)
-const ROUND: f32 = 12_582_912.0;
+pub const ROUND: f32 = 12_582_912.0;
 
 /// The nearest whole number, for values that 8 bits hold.
 #[inline(always)]
@@ -91,10 +91,10 @@ fast! {
 }
 
 fast! {
-    /// SwiGLU's middle: `gate = silu(gate) * up`.
-    pub fn gate(gate: &mut [f32], up: &[f32]) {
-        for (gate, up) in gate.iter_mut().zip(up) {
-            *gate = *gate / (1.0 + exp(-*gate)) * up;
+    /// SwiGLU's middle: `out = silu(gate) * up`.
+    pub fn gate(gate: &[f32], up: &[f32], out: &mut [f32]) {
+        for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
+            *out = *gate / (1.0 + exp(-*gate)) * up;
         }
     }
 }
@@ -148,38 +148,47 @@ fast! {
 pub struct Rope {
     /// Of each pair, by position.
     frequencies: Vec<f64>,
-    /// Cosine and sine of every pair at every position so far.
-    table: Vec<(f32, f32)>,
-    half: usize,
+    /// For every position so far the cosines of all pairs, then their sines.
+    table: Vec<f32>,
 }
 
 impl Rope {
     /// For heads of this width.
     pub fn new(head_dim: usize, theta: f64) -> Self {
-        let half = head_dim / 2;
         let frequency = |pair| libm::pow(theta, -2.0 * pair as f64 / head_dim as f64);
         Self {
-            frequencies: (0..half).map(frequency).collect(),
+            frequencies: (0..head_dim / 2).map(frequency).collect(),
             table: Vec::new(),
-            half,
         }
     }
 
     /// Makes the table reach over so many positions.
     pub fn reach(&mut self, positions: usize) {
-        for position in self.table.len() / self.half..positions {
-            let angles = self.frequencies.iter().map(|f| position as f64 * f);
-            self.table
-                .extend(angles.map(|angle| (libm::cos(angle) as f32, libm::sin(angle) as f32)));
+        for position in self.table.len() / (2 * self.frequencies.len())..positions {
+            for f in [libm::cos, libm::sin] {
+                let angles = self.frequencies.iter().map(|f| position as f64 * f);
+                self.table.extend(angles.map(|angle| f(angle) as f32));
+            }
         }
     }
 
-    /// Turns one head at its position.
-    pub fn turn(&self, head: &mut [f32], position: usize) {
-        let table = &self.table[position * self.half..][..self.half];
-        let (low, high) = head.split_at_mut(self.half);
-        for ((a, b), (cos, sin)) in low.iter_mut().zip(high).zip(table) {
-            (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+    /// Turns heads, side by side, at their position.
+    pub fn turn(&self, heads: &mut [f32], position: usize) {
+        let half = self.frequencies.len();
+        let table = &self.table[position * 2 * half..][..2 * half];
+        let (cosines, sines) = table.split_at(half);
+        turn(heads, cosines, sines);
+    }
+}
+
+fast! {
+    fn turn(heads: &mut [f32], cosines: &[f32], sines: &[f32]) {
+        let half = cosines.len();
+        for head in heads.chunks_exact_mut(2 * half) {
+            let (low, high) = head.split_at_mut(half);
+            for (((a, b), cos), sin) in low.iter_mut().zip(high).zip(cosines).zip(sines) {
+                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
         }
     }
 }
