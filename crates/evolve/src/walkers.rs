@@ -1,16 +1,20 @@
 //! The Sodarace domain: a Python program makes a walker, the walker walks.
 
 use std::path::Path;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use pyrun::{EntryRule, HostModule, Runner, Value};
 use qd::Axis;
 use sodarace::creator::{Blueprint, Ignored, RawMuscle};
-use sodarace::{Course, Drive, STEPS_PER_SECOND, Terrain, Walker};
+use sodarace::{Course, Drive, Exploded, Rig, STEPS_PER_SECOND, Terrain, Walker};
 
 use crate::domain::{Domain, Evaluation, Evaluator, Outcome};
 use crate::settings::Settings;
 use crate::{Error, Reason};
+use memory::Memory;
+
+mod memory;
 
 /// The Python that programs find ready: `walker_creator`, `query_cppn` and a scalar numpy.
 const PRELUDE: &str = include_str!("prelude.py");
@@ -77,7 +81,34 @@ pub struct Walkers {
     terrain: Terrain,
     steps: u32,
     axes: Vec<Axis>,
+    memory: Arc<Memories>,
 }
+
+/// What this domain's evaluators have found out, for each other: children of one parent are often alike.
+struct Memories {
+    evaluations: Memory<String, Evaluation>,
+    walks: Memory<Rig, Result<f64, Exploded>>,
+}
+
+/// What either memory may take, in bytes: a few iterations' worth.
+const MEMORY: usize = 32 << 20;
+
+impl Memories {
+    fn new() -> Self {
+        let evaluation = |program: &String, evaluation: &Evaluation| {
+            let chance = matches!(&evaluation.outcome, Outcome::Unrunnable(why) if BY_CHANCE.contains(&&*why.code));
+            let artifact = evaluation.artifact.as_ref().map_or(0, String::len);
+            (!chance).then_some(program.len() + artifact + size_of::<Evaluation>())
+        };
+        Self {
+            evaluations: Memory::new(MEMORY, evaluation),
+            walks: Memory::new(MEMORY, |rig, _| Some(rig.size())),
+        }
+    }
+}
+
+/// Failures that a busy machine may bring about: the next time, the program may have more luck.
+const BY_CHANCE: [&str; 4] = ["time", "memory", "no-python", "crashed"];
 
 impl Walkers {
     /// The domain as the settings describe it, on the terrain given.
@@ -97,6 +128,7 @@ impl Walkers {
             terrain,
             steps: steps(settings.sodarace.seconds),
             axes: settings.axes().to_vec(),
+            memory: Arc::new(Memories::new()),
         }
     }
 
@@ -117,6 +149,7 @@ impl Walkers {
             runner,
             course: Course::new(&self.terrain),
             steps: self.steps,
+            memory: self.memory.clone(),
         })
     }
 }
@@ -141,6 +174,7 @@ pub struct WalkerMaker {
     runner: Runner,
     course: Course,
     steps: u32,
+    memory: Arc<Memories>,
 }
 
 impl WalkerMaker {
@@ -160,6 +194,27 @@ impl WalkerMaker {
 
 impl Evaluator for WalkerMaker {
     fn evaluate(&mut self, programs: &[&str]) -> Vec<Evaluation> {
+        let memory = self.memory.clone();
+        let found = memory
+            .evaluations
+            .recall(programs, |fresh| self.evaluate_all(fresh));
+        found
+            .into_iter()
+            .map(|(evaluation, fresh)| Evaluation {
+                time: if fresh {
+                    evaluation.time
+                } else {
+                    Duration::ZERO
+                },
+                ..evaluation
+            })
+            .collect()
+    }
+}
+
+impl WalkerMaker {
+    /// Evaluates programs that nothing is known of.
+    fn evaluate_all(&mut self, programs: &[&str]) -> Vec<Evaluation> {
         let made: Vec<_> = programs
             .iter()
             .map(|program| {
@@ -168,12 +223,12 @@ impl Evaluator for WalkerMaker {
             })
             .collect();
         let began = Instant::now();
-        let walkers: Vec<&Walker> = made
-            .iter()
-            .filter_map(|(made, _)| made.as_ref().ok().map(|(walker, _)| walker))
-            .collect();
-        let mut walks = self.course.simulate(&walkers, self.steps).into_iter();
-        let share = began.elapsed() / walkers.len().max(1) as u32;
+        let walkers = made.iter().filter_map(|(made, _)| made.as_ref().ok());
+        let rigs: Vec<Rig> = walkers.map(|(walker, _)| self.course.rig(walker)).collect();
+        let rigs: Vec<&Rig> = rigs.iter().collect();
+        let walk = |fresh: &[&Rig]| self.course.walk(fresh, self.steps);
+        let mut walks = self.memory.walks.recall(&rigs, walk).into_iter();
+        let share = began.elapsed() / rigs.len().max(1) as u32;
         made.iter()
             .map(|(made, time)| match made {
                 Err(reason) => Evaluation {
@@ -182,7 +237,7 @@ impl Evaluator for WalkerMaker {
                     time: *time,
                 },
                 Ok((walker, _)) => {
-                    let outcome = match walks.next().expect("one walk per walker") {
+                    let outcome = match walks.next().expect("one walk per walker").0 {
                         Ok(fitness) => {
                             let b = walker.behaviour();
                             Outcome::Scored {

@@ -2,7 +2,9 @@
 //! springs in the order in which Box2D solves them.
 
 use std::f64::consts::TAU;
+use std::hash::{Hash, Hasher};
 
+use crate::Course;
 use crate::creator::MAX_JOINTS;
 use crate::terrain::Terrain;
 use crate::walker::{Drive, Walker};
@@ -11,15 +13,42 @@ use crate::{MASS_RADIUS, WORLD_PER_PROGRAM_UNIT};
 /// Largest swing of a muscle as a share of its length.
 const SWING: f64 = 0.3;
 
-/// A walker set down on a terrain.
+/// A walker set down on a course: all that the simulation reads of it.
+///
+/// Rigs are equal when they are the same to the bit, and equal rigs walk alike. Walkers that differ may have equal
+/// rigs: a phase counts without its whole turns, and so does a place along x without where the walker's middle is.
 #[derive(Clone, Debug)]
-pub(crate) struct Rig {
+pub struct Rig {
     /// Where the masses start.
-    pub masses: Vec<[f32; 2]>,
+    pub(crate) masses: Vec<[f32; 2]>,
     /// In solver order.
-    pub springs: Vec<Spring>,
+    pub(crate) springs: Vec<Spring>,
     /// Whether a mass starts within rock (or there is none).
-    pub stuck: bool,
+    pub(crate) stuck: bool,
+}
+
+impl PartialEq for Rig {
+    fn eq(&self, other: &Rig) -> bool {
+        self.bits().eq(other.bits())
+    }
+}
+
+impl Eq for Rig {}
+
+impl Hash for Rig {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.bits().for_each(|bits| state.write_u64(bits));
+    }
+}
+
+impl Course {
+    /// Sets a walker down where the course starts.
+    ///
+    /// # Panics
+    /// For a walker put together by hand that breaks the creator's rules.
+    pub fn rig(&self, walker: &Walker) -> Rig {
+        Rig::new(walker, &self.terrain)
+    }
 }
 
 /// A spring whose rest length at time t is
@@ -38,7 +67,7 @@ impl Rig {
     /// # Panics
     /// For a walker put together by hand that breaks the creator's rules: more
     /// than [`MAX_JOINTS`] joints, or muscles on joints that do not exist.
-    pub fn new(walker: &Walker, terrain: &Terrain) -> Rig {
+    pub(crate) fn new(walker: &Walker, terrain: &Terrain) -> Rig {
         let joints = walker.joints.len();
         assert!(
             joints <= MAX_JOINTS,
@@ -84,19 +113,44 @@ impl Rig {
 
     /// The farthest that two masses of a whole walker can be apart: all springs
     /// end to end, each swung out and then stretched to twice that.
-    pub fn reach(&self) -> f32 {
+    pub(crate) fn reach(&self) -> f32 {
         let lengths: f64 = self.springs.iter().map(|s| s.length).sum();
         (2.0 * (1.0 + SWING) * lengths) as f32
     }
 
     /// What is tied to what, and how: (a, b, soft) of each spring.
-    pub fn topology(&self) -> impl Iterator<Item = (u8, u8, bool)> {
+    pub(crate) fn topology(&self) -> impl Iterator<Item = (u8, u8, bool)> {
         self.springs.iter().map(|s| (s.a, s.b, s.soft))
     }
 
     /// Whether two rigs differ in numbers only.
-    pub fn same_topology(&self, other: &Rig) -> bool {
+    pub(crate) fn same_topology(&self, other: &Rig) -> bool {
         self.masses.len() == other.masses.len() && self.topology().eq(other.topology())
+    }
+
+    /// Bytes that it takes, about.
+    pub fn size(&self) -> usize {
+        size_of::<Rig>() + size_of_val(&*self.masses) + size_of_val(&*self.springs)
+    }
+
+    /// The whole of it, so that no two rigs have the same.
+    fn bits(&self) -> impl Iterator<Item = u64> {
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let counts = pair(self.masses.len() as u32, self.stuck.into());
+        let masses = self
+            .masses
+            .iter()
+            .map(move |[x, y]| pair(x.to_bits(), y.to_bits()));
+        let springs = self.springs.iter().flat_map(|s| {
+            let ends = u64::from_ne_bytes([s.a, s.b, s.soft.into(), 0, 0, 0, 0, 0]);
+            [
+                ends,
+                s.length.to_bits(),
+                s.cosine.to_bits(),
+                s.sine.to_bits(),
+            ]
+        });
+        std::iter::once(counts).chain(masses).chain(springs)
     }
 }
 

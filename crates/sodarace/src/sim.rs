@@ -92,12 +92,20 @@ impl Course {
     /// # Errors
     /// [`Exploded`] for a walker whose simulation broke down.
     pub fn simulate(&self, walkers: &[&Walker], steps: u32) -> Vec<Result<f64, Exploded>> {
-        let rigs: Vec<Rig> = walkers.iter().map(|w| Rig::new(w, &self.terrain)).collect();
+        let rigs: Vec<Rig> = walkers.iter().map(|w| self.rig(w)).collect();
+        self.walk(&rigs.iter().collect::<Vec<_>>(), steps)
+    }
+
+    /// As [`simulate`], of walkers already set down on this course.
+    ///
+    /// # Errors
+    /// [`Exploded`] for a walker whose simulation broke down.
+    pub fn walk(&self, rigs: &[&Rig], steps: u32) -> Vec<Result<f64, Exploded>> {
         let mut results = vec![Ok(0.0); rigs.len()];
         // A walker that is stuck does not move; no need to watch it.
         let free = (0..rigs.len()).filter(|i| !rigs[*i].stuck).collect();
-        for batch in batches(&rigs, free) {
-            let some: Vec<&Rig> = batch.iter().map(|i| &rigs[*i]).collect();
+        for batch in batches(rigs, free) {
+            let some: Vec<&Rig> = batch.iter().map(|i| rigs[*i]).collect();
             let same = some.iter().all(|rig| rig.same_topology(some[0]));
             let distances = if same {
                 Run::<Same>::distances(&some, self, steps)
@@ -115,7 +123,7 @@ impl Course {
 /// Sorts walkers into batches of at most [`LANES`] that are stepped together:
 /// those of one topology among themselves where there are enough of them, the
 /// others by size.
-fn batches(rigs: &[Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
+fn batches(rigs: &[&Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
     /// A batch of one topology takes about as long as so many lanes of a mixed one.
     const WORTH: usize = 4;
     let key = |i: &usize| (rigs[*i].springs.len(), rigs[*i].masses.len());
@@ -126,7 +134,7 @@ fn batches(rigs: &[Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
     });
     let mut batches = Vec::new();
     let mut mixed = Vec::new();
-    for run in indices.chunk_by(|a, b| rigs[*a].same_topology(&rigs[*b])) {
+    for run in indices.chunk_by(|a, b| rigs[*a].same_topology(rigs[*b])) {
         for chunk in run.chunks(LANES) {
             if chunk.len() >= WORTH {
                 batches.push(chunk.to_vec());
@@ -280,6 +288,25 @@ mod tests {
     }
 
     #[test]
+    fn equal_rigs_are_the_same_to_the_bit() {
+        let course = Course::new(&Terrain::by_name("bumpy").expect("built in"));
+        let (mut turned, mut other) = (walker(), walker());
+        for muscle in &mut turned.muscles {
+            if let Drive::Active { phase, .. } = &mut muscle.drive {
+                let turns = *phase + 4.0;
+                *phase = if turns % 1.0 == *phase { turns } else { *phase };
+            }
+        }
+        assert_ne!(turned, walker());
+        other.joints[2][1] += 1e-6;
+        let [rig, turned, other] = [&walker(), &turned, &other].map(|w| course.rig(w));
+        assert!(rig == turned && rig != other);
+        let walks = course.walk(&[&rig, &turned, &other], 600);
+        assert_eq!(walks[0], walks[1]);
+        assert_ne!(walks[0], walks[2]);
+    }
+
+    #[test]
     fn batches_hold_every_walker_once() {
         let terrain = Terrain::by_name("flat").expect("built in");
         let plain = Rig::new(&walker(), &terrain);
@@ -287,6 +314,7 @@ mod tests {
         for (i, rig) in rigs.iter_mut().enumerate().skip(21) {
             rig.springs.truncate(3 + i % 3); // never walked, only sorted
         }
+        let rigs: Vec<&Rig> = rigs.iter().collect();
         let batches = batches(&rigs, (0..45).collect());
         assert!(batches.iter().all(|b| (1..=LANES).contains(&b.len())));
         let mut all: Vec<usize> = batches.concat();
