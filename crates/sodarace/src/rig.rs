@@ -55,7 +55,9 @@ impl Course {
 /// `length + cosine * cos(3 t) - sine * sin(3 t)`.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Spring {
+    /// Where the solver found it: springs of one mass follow one another.
     pub a: u8,
+    /// Its other end.
     pub b: u8,
     pub soft: bool,
     pub length: f64,
@@ -83,9 +85,11 @@ impl Rig {
         };
         let positions: Vec<_> = walker.joints.iter().map(place).collect();
         let masses: Vec<_> = positions.iter().map(|p| p.map(|c| c as f32)).collect();
-        let springs = solver_order(walker).into_iter().map(|index| {
+        let springs = solver_order(walker).into_iter().map(|(index, mass)| {
             let muscle = walker.muscles[index];
-            let (a, b) = (masses[usize::from(muscle.a)], masses[usize::from(muscle.b)]);
+            // Which end is the first changes signs and nothing else.
+            let other = usize::from(muscle.a) + usize::from(muscle.b) - mass;
+            let (a, b) = (masses[mass], masses[other]);
             let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
             let length = f64::from((dx * dx + dy * dy).sqrt());
             let (soft, swing, phase) = match muscle.drive {
@@ -96,8 +100,8 @@ impl Rig {
                 }
             };
             Spring {
-                a: muscle.a as u8,
-                b: muscle.b as u8,
+                a: mass as u8,
+                b: other as u8,
                 soft,
                 length,
                 cosine: swing * libm::cos(phase),
@@ -155,8 +159,8 @@ impl Rig {
 }
 
 /// Box2D finds a walker's springs by a depth-first search from its newest
-/// mass, at each mass newest spring first.
-fn solver_order(walker: &Walker) -> Vec<usize> {
+/// mass, at each mass newest spring first: each with the mass where it finds it.
+fn solver_order(walker: &Walker) -> Vec<(usize, usize)> {
     let mut at_mass = vec![Vec::new(); walker.joints.len()];
     for (index, m) in walker.muscles.iter().enumerate().rev() {
         at_mass[usize::from(m.a)].push((index, m.b));
@@ -175,7 +179,7 @@ fn solver_order(walker: &Walker) -> Vec<usize> {
             for &(index, other) in &at_mass[mass] {
                 if !taken[index] {
                     taken[index] = true;
-                    order.push(index);
+                    order.push((index, mass));
                     let other = usize::from(other);
                     if !seen[other] {
                         seen[other] = true;

@@ -120,35 +120,36 @@ impl Course {
     }
 }
 
-/// Sorts walkers into batches of at most [`LANES`] that are stepped together:
-/// those of one topology among themselves where there are enough of them, the
-/// others by size.
+/// Sorts walkers into batches of at most [`LANES`] that are stepped together, so that all of them take the least time:
+/// walkers of one topology, or walkers of like size.
 fn batches(rigs: &[&Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
-    /// A batch of one topology takes about as long as so many lanes of a mixed one.
-    const WORTH: usize = 4;
-    let key = |i: &usize| (rigs[*i].springs.len(), rigs[*i].masses.len());
+    /// How much longer a step takes where the topologies differ.
+    const MIXED: usize = 4;
+    /// A step takes as long as so many springs of one topology, and its springs.
+    const STEP: usize = 16;
+    let size = |i: &usize| rigs[*i].springs.len();
     indices.sort_by(|a, b| {
+        let key = |i: &usize| (size(i), rigs[*i].masses.len());
         key(a)
             .cmp(&key(b))
             .then_with(|| rigs[*a].topology().cmp(rigs[*b].topology()))
     });
-    let mut batches = Vec::new();
-    let mut mixed = Vec::new();
-    for run in indices.chunk_by(|a, b| rigs[*a].same_topology(rigs[*b])) {
-        for chunk in run.chunks(LANES) {
-            if chunk.len() >= WORTH {
-                batches.push(chunk.to_vec());
-            } else {
-                mixed.extend_from_slice(chunk);
-            }
-        }
+    // The least time for the first so many walkers, and how many of them make up the last batch.
+    let mut best = vec![(0, 0)];
+    for end in 1..=indices.len() {
+        let last = indices[end - 1];
+        let mut same = true;
+        let least = (1..=LANES.min(end)).map(|count| {
+            same &= rigs[indices[end - count]].same_topology(rigs[last]);
+            let pace = if same { 1 } else { MIXED };
+            (best[end - count].0 + STEP + pace * size(&last), count)
+        });
+        best.push(least.min().unwrap_or((0, 0)));
     }
-    for chunk in mixed.chunks(LANES) {
-        if chunk.len() >= WORTH {
-            batches.push(chunk.to_vec());
-        } else {
-            batches.extend(chunk.iter().map(|index| vec![*index]));
-        }
+    let mut batches = Vec::new();
+    while !indices.is_empty() {
+        let (_, count) = best[indices.len()];
+        batches.push(indices.split_off(indices.len() - count));
     }
     batches
 }
