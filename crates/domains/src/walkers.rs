@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use evolve::Error;
 use evolve::domain::{Case, Domain, Evaluation, Evaluator, Outcome};
@@ -12,8 +13,12 @@ use pyrun::{EntryRule, HostModule, Runner, Tier, Value};
 use qd::Axis;
 use serde::{Deserialize, Serialize};
 use sodarace::creator::{Blueprint, Ignored, RawMuscle};
-use sodarace::{Course, Drive, STEPS_PER_SECOND, Terrain, Walker};
+use sodarace::{Course, Drive, Exploded, Rig, STEPS_PER_SECOND, Terrain, Walker};
 use toml::Table;
+
+use memory::Memory;
+
+mod memory;
 
 /// The Python that programs find ready: `walker_creator`, `query_cppn` and a scalar numpy.
 const PRELUDE: &str = include_str!("walkers/prelude.py");
@@ -37,7 +42,7 @@ mutate::codes! {
     NO_ENTRY "no-entry" "no function `make_walker`, and none whose name begins with make or walk",
     EXCEPTION "exception" "the program raised",
     TIME "time" "the limit of [python] on CPU time",
-    MEMORY "memory" "the limit of [python] on memory",
+    MEMORY_LIMIT "memory" "the limit of [python] on memory",
     RECURSION "recursion" "the limit of [python] on nested calls",
     OUTPUT_TOO_LARGE "output-too-large" "the limit of [python] on the size of the result",
     FORBIDDEN "forbidden" "it reached for files, the network, a process or a module outside the list",
@@ -223,6 +228,39 @@ pub struct Walkers {
     python: pyrun::Config,
     steps: u32,
     axes: Vec<Axis>,
+    places: Arc<Places>,
+}
+
+/// Where walkers walk: a course, and what this domain's evaluators have found out on it, for each other, since children
+/// of one parent are often alike.
+struct Place {
+    course: Course,
+    evaluations: Memory<String, Evaluation>,
+    walks: Memory<Rig, Result<f64, Exploded>>,
+}
+
+/// The places so far, by condition.
+type Places = Mutex<HashMap<String, Arc<Place>>>;
+
+/// What either memory of a place may take, in bytes: a few iterations' worth.
+const MEMORY: usize = 32 << 20;
+
+/// Failures that a busy machine may bring about: the next time, the program may have more luck.
+const BY_CHANCE: [&str; 4] = [TIME.name, MEMORY_LIMIT.name, NO_PYTHON.name, CRASHED.name];
+
+impl Place {
+    fn new(terrain: &Terrain) -> Self {
+        let evaluation = |program: &String, evaluation: &Evaluation| {
+            let chance = matches!(&evaluation.outcome, Outcome::Unrunnable(why) if BY_CHANCE.contains(&&*why.code));
+            let artifact = evaluation.artifact.as_ref().map_or(0, String::len);
+            (!chance).then_some(program.len() + artifact + size_of::<Evaluation>())
+        };
+        Self {
+            course: Course::new(terrain),
+            evaluations: Memory::new(MEMORY, evaluation),
+            walks: Memory::new(MEMORY, |rig, _| Some(rig.size())),
+        }
+    }
 }
 
 impl Walkers {
@@ -242,6 +280,7 @@ impl Walkers {
             python,
             steps: settings.steps(),
             axes: settings.axes().to_vec(),
+            places: Arc::default(),
         }
     }
 
@@ -261,8 +300,8 @@ impl Walkers {
             Runner::new(self.python.clone()).map_err(|e| Error::Evaluator(e.to_string()))?;
         Ok(WalkerMaker {
             runner,
-            courses: HashMap::new(),
             steps: self.steps,
+            places: self.places.clone(),
         })
     }
 }
@@ -295,9 +334,8 @@ impl Domain for Walkers {
 /// Runs programs into walkers and lets them walk.
 pub struct WalkerMaker {
     runner: Runner,
-    /// The courses walked so far, by condition.
-    courses: HashMap<String, Course>,
     steps: u32,
+    places: Arc<Places>,
 }
 
 impl WalkerMaker {
@@ -317,70 +355,98 @@ impl WalkerMaker {
         })
     }
 
-    /// The course of a condition.
-    fn course(&mut self, condition: &str) -> Result<&Course, Reason> {
-        if !self.courses.contains_key(condition) {
-            let terrain =
-                terrain_of(condition).map_err(|e| Reason::new(&NO_TERRAIN, e.to_string()))?;
-            self.courses
-                .insert(condition.to_owned(), Course::new(&terrain));
+    /// The place of a condition.
+    fn place(&self, condition: &str) -> Result<Arc<Place>, Reason> {
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.get(condition) {
+            return Ok(place.clone());
         }
-        Ok(&self.courses[condition])
+        let terrain = terrain_of(condition).map_err(|e| Reason::new(&NO_TERRAIN, e.to_string()))?;
+        let place = Arc::new(Place::new(&terrain));
+        places.insert(condition.to_owned(), place.clone());
+        Ok(place)
+    }
+
+    /// Evaluates programs that nothing is known of.
+    fn evaluate_all(&mut self, programs: &[&str], place: &Place) -> Vec<Evaluation> {
+        let made: Vec<_> = programs
+            .iter()
+            .map(|program| {
+                let began = Instant::now();
+                (self.walker(program), began.elapsed())
+            })
+            .collect();
+        let began = Instant::now();
+        let walkers = made.iter().filter_map(|(made, _)| made.as_ref().ok());
+        let rigs: Vec<Rig> = walkers
+            .map(|(walker, _)| place.course.rig(walker))
+            .collect();
+        let rigs: Vec<&Rig> = rigs.iter().collect();
+        let walk = |fresh: &[&Rig]| place.course.walk(fresh, self.steps);
+        let mut walks = place.walks.recall(&rigs, walk).into_iter();
+        let share = began.elapsed() / rigs.len().max(1) as u32;
+        made.into_iter()
+            .map(|(made, time)| match made {
+                Err(reason) => Evaluation {
+                    outcome: Outcome::Unrunnable(reason),
+                    artifact: None,
+                    time,
+                },
+                Ok((walker, _)) => {
+                    let outcome = match walks.next().expect("one walk per walker").0 {
+                        Ok(fitness) => {
+                            let b = walker.behaviour();
+                            Outcome::Scored {
+                                measures: vec![b.height, b.width, b.mass],
+                                fitness,
+                            }
+                        }
+                        Err(e) => Outcome::Unscored(Reason::new(&EXPLODED, e.to_string())),
+                    };
+                    Evaluation {
+                        outcome,
+                        artifact: Some(serde_json::to_string(&walker).expect("plain data")),
+                        time: time + share,
+                    }
+                }
+            })
+            .collect()
     }
 }
 
 impl Evaluator for WalkerMaker {
     fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation> {
-        let mut evaluations: Vec<Evaluation> = Vec::with_capacity(cases.len());
-        // The walkers, by their conditions: those of one walk side by side.
-        let mut walkers: BTreeMap<&str, Vec<(usize, Walker)>> = BTreeMap::new();
+        // Those of one condition walk side by side.
+        let mut conditions: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for (index, case) in cases.iter().enumerate() {
-            let began = Instant::now();
-            let (outcome, artifact) = match self.walker(case.program) {
-                Err(reason) => (Outcome::Unrunnable(reason), None),
-                Ok((walker, _)) => {
-                    let artifact = serde_json::to_string(&walker).expect("plain data");
-                    let same = walkers.entry(case.condition).or_default();
-                    same.push((index, walker));
-                    let waits = Reason::new(&EXPLODED, "it has not walked");
-                    (Outcome::Unscored(waits), Some(artifact))
-                }
-            };
-            evaluations.push(Evaluation {
-                outcome,
-                artifact,
-                time: began.elapsed(),
-            });
+            conditions.entry(case.condition).or_default().push(index);
         }
-        for (condition, walkers) in walkers {
-            let began = Instant::now();
-            let steps = self.steps;
-            let walks = match self.course(condition) {
-                Ok(course) => {
-                    let all: Vec<&Walker> = walkers.iter().map(|(_, walker)| walker).collect();
-                    let walks = course.simulate(&all, steps).into_iter();
-                    let exploded = |e: sodarace::Exploded| Reason::new(&EXPLODED, e.to_string());
-                    walks.map(|walk| walk.map_err(exploded)).collect()
+        let mut evaluations: Vec<Option<Evaluation>> = vec![None; cases.len()];
+        for (condition, indices) in conditions {
+            let programs: Vec<&str> = indices.iter().map(|i| cases[*i].program).collect();
+            let found = match self.place(condition) {
+                Ok(place) => place
+                    .evaluations
+                    .recall(&programs, |fresh| self.evaluate_all(fresh, &place)),
+                Err(reason) => {
+                    let none = Evaluation {
+                        outcome: Outcome::Unscored(reason),
+                        artifact: None,
+                        time: Duration::ZERO,
+                    };
+                    vec![(none, true); programs.len()]
                 }
-                Err(reason) => vec![Err(reason); walkers.len()],
             };
-            let share = began.elapsed() / walkers.len() as u32;
-            for ((index, walker), walk) in walkers.iter().zip(walks) {
-                let evaluation = &mut evaluations[*index];
-                evaluation.time += share;
-                evaluation.outcome = match walk {
-                    Err(reason) => Outcome::Unscored(reason),
-                    Ok(fitness) => {
-                        let b = walker.behaviour();
-                        Outcome::Scored {
-                            measures: vec![b.height, b.width, b.mass],
-                            fitness,
-                        }
-                    }
-                };
+            for (index, (mut evaluation, fresh)) in indices.into_iter().zip(found) {
+                if !fresh {
+                    evaluation.time = Duration::ZERO;
+                }
+                evaluations[index] = Some(evaluation);
             }
         }
-        evaluations
+        let each = evaluations.into_iter();
+        each.map(|evaluation| evaluation.expect("every case has a condition"))
+            .collect()
     }
 }
 

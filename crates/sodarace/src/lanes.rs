@@ -14,7 +14,7 @@ use crate::contacts::Contacts;
 use crate::course::Course;
 use crate::physics::*;
 use crate::rig::Rig;
-use crate::rows::{LANES, Mass, Masses, Pair, Row, Topology, Vector};
+use crate::rows::{LANES, Mask, Mass, Masses, Pair, Row, Topology, Vector};
 
 /// Walkers side by side on one course.
 pub(crate) struct Lanes<'a, T: Topology> {
@@ -26,6 +26,9 @@ pub(crate) struct Lanes<'a, T: Topology> {
     before: Masses<T::Mass>,
     velocities: Masses<T::Mass>,
     springs: Vec<SpringRow<T>>,
+    /// The springs' first masses, and how many of the springs follow one another on each: it stays in registers while
+    /// they are solved.
+    on: Vec<(T, usize)>,
     clocks: Vec<ClockRow>,
     rods: Vec<RodRow<T>>,
     contacts: Contacts,
@@ -37,11 +40,9 @@ pub(crate) struct Lanes<'a, T: Topology> {
 /// A spring of each lane, for the velocities.
 #[derive(Clone, Copy)]
 struct SpringRow<T> {
-    a: T,
     b: T,
-    /// Effective mass, negative.
-    mass: Row,
-    gamma: Row,
+    /// The lanes where it is soft, a bit each.
+    soft: u64,
     direction: Pair,
     bias: Row,
     impulse: Row,
@@ -70,6 +71,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
         let spare = most(|r| r.masses.len());
         let mut positions = Masses::<T::Mass>::zeros();
         let mut springs = vec![SpringRow::<T>::inert(spare as u8); most(|r| r.springs.len())];
+        let mut on: Vec<(T, usize)> = vec![(T::all(spare as u8), 1); springs.len()];
         let mut clocks = vec![ClockRow::ZERO; springs.len()];
         let rods = most(|r| r.springs.iter().filter(|s| !s.soft).count());
         let mut rods = vec![RodRow::<T>::inert(spare as u8); rods];
@@ -80,11 +82,11 @@ impl<'a, T: Topology> Lanes<'a, T> {
                 positions.first_mut(spare)[mass].set(lane, *p);
                 reach[mass][lane] = rig.reach() * rig.reach();
             }
-            for ((row, clock), s) in springs.iter_mut().zip(&mut clocks).zip(&rig.springs) {
-                row.a.set(lane, s.a);
+            let rows = springs.iter_mut().zip(&mut clocks).zip(&mut on);
+            for (((row, clock), (a, _)), s) in rows.zip(&rig.springs) {
+                a.set(lane, s.a);
                 row.b.set(lane, s.b);
-                row.mass[lane] = if s.soft { -SOFT_MASS } else { -ROD_MASS };
-                row.gamma[lane] = if s.soft { GAMMA } else { 0.0 };
+                row.soft |= u64::from(s.soft) << lane;
                 clock.length[lane] = s.length;
                 clock.cosine[lane] = s.cosine;
                 clock.sine[lane] = s.sine;
@@ -95,6 +97,11 @@ impl<'a, T: Topology> Lanes<'a, T> {
                 row.length[lane] = s.length as f32;
             }
         }
+        if T::TOGETHER {
+            let of_all = rigs.first().map_or(&[][..], |rig| &rig.springs);
+            let runs = of_all.chunk_by(|s, next| s.a == next.a);
+            on = runs.map(|run| (T::all(run[0].a), run.len())).collect();
+        }
         let masses = std::array::from_fn(|lane| rigs.get(lane).map_or(0, |r| r.masses.len()));
         Lanes {
             contacts: Contacts::new(positions.first(spare), &masses, course),
@@ -104,6 +111,7 @@ impl<'a, T: Topology> Lanes<'a, T> {
             velocities: Masses::zeros(),
             positions,
             springs,
+            on,
             clocks,
             rods,
             reach,
@@ -173,40 +181,61 @@ impl<'a, T: Topology> Lanes<'a, T> {
     fn prepare_springs<S: Simd>(&mut self, simd: S) {
         let angle = ANGULAR_SPEED * (f64::from(self.steps) * CLOCK_DT);
         let (cos, sin) = (libm::cos(angle), libm::sin(angle));
-        for (s, clock) in self.springs.iter_mut().zip(&self.clocks) {
-            let rest = clock.rest(cos, sin).load(simd);
-            let [pax, pay] = s.a.gather(simd, &self.positions);
-            let [pbx, pby] = s.b.gather(simd, &self.positions);
-            let [dx, dy] = [pbx - pax, pby - pay];
-            let length = (dx * dx + dy * dy).sqrt();
-            let zero = Vector::splat(simd, 0.0);
-            let scale = Vector::splat(simd, 1.0) / length;
-            let scale = length.simd_gt(SLOP).select(scale, zero);
-            let direction = [dx * scale, dy * scale];
-            s.direction.store(direction);
-            s.bias
-                .store((length - rest) * DT * STIFFNESS * s.gamma.load(simd));
-            let impulse = s.impulse.load(simd) * DT_RATIO;
-            s.impulse.store(impulse);
-            push(simd, &mut self.velocities, &s.a, &s.b, impulse, direction);
+        let zero = Vector::splat(simd, 0.0);
+        let (mut springs, mut clocks) = (&mut self.springs[..], &self.clocks[..]);
+        for (a, count) in &self.on {
+            let (here, there);
+            (here, springs) = springs.split_at_mut(*count);
+            (there, clocks) = clocks.split_at(*count);
+            let [pax, pay] = a.gather(simd, &self.positions);
+            let [mut vax, mut vay] = a.gather(simd, &self.velocities);
+            for (s, clock) in here.iter_mut().zip(there) {
+                let rest = clock.rest(cos, sin).load(simd);
+                let [pbx, pby] = s.b.gather(simd, &self.positions);
+                let [dx, dy] = [pbx - pax, pby - pay];
+                let length = (dx * dx + dy * dy).sqrt();
+                let scale = Vector::splat(simd, 1.0) / length;
+                let scale = length.simd_gt(SLOP).select(scale, zero);
+                let [ux, uy] = [dx * scale, dy * scale];
+                s.direction.store([ux, uy]);
+                let soft = Mask::from_bitmask(simd, s.soft);
+                let gamma = soft.select(Vector::splat(simd, GAMMA), zero);
+                s.bias.store((length - rest) * DT * STIFFNESS * gamma);
+                let impulse = s.impulse.load(simd) * DT_RATIO;
+                s.impulse.store(impulse);
+                let [px, py] = [impulse * ux * INV_MASS, impulse * uy * INV_MASS];
+                let [vbx, vby] = s.b.gather(simd, &self.velocities);
+                [vax, vay] = [vax - px, vay - py];
+                s.b.scatter(&mut self.velocities, [vbx + px, vby + py]);
+            }
+            a.scatter(&mut self.velocities, [vax, vay]);
         }
     }
 
     /// One sweep over the springs' velocities.
     #[inline(always)]
     fn solve_springs<S: Simd>(&mut self, simd: S) {
-        for s in &mut self.springs {
-            let [vax, vay] = s.a.gather(simd, &self.velocities);
-            let [vbx, vby] = s.b.gather(simd, &self.velocities);
-            let [ux, uy] = s.direction.load(simd);
-            let old = s.impulse.load(simd);
-            let speed = ux * (vbx - vax) + uy * (vby - vay);
-            let error = speed + s.bias.load(simd) + s.gamma.load(simd) * old;
-            let impulse = s.mass.load(simd) * error;
-            s.impulse.store(old + impulse);
-            let [px, py] = [impulse * ux * INV_MASS, impulse * uy * INV_MASS];
-            s.a.scatter(&mut self.velocities, [vax - px, vay - py]);
-            s.b.scatter(&mut self.velocities, [vbx + px, vby + py]);
+        let [zero, gamma, soft_mass, rod_mass] =
+            [0.0, GAMMA, -SOFT_MASS, -ROD_MASS].map(|x| Vector::splat(simd, x));
+        let mut springs = &mut self.springs[..];
+        for (a, count) in &self.on {
+            let here;
+            (here, springs) = springs.split_at_mut(*count);
+            let [mut vax, mut vay] = a.gather(simd, &self.velocities);
+            for s in here {
+                let [vbx, vby] = s.b.gather(simd, &self.velocities);
+                let [ux, uy] = s.direction.load(simd);
+                let old = s.impulse.load(simd);
+                let soft = Mask::from_bitmask(simd, s.soft);
+                let speed = ux * (vbx - vax) + uy * (vby - vay);
+                let error = speed + s.bias.load(simd) + soft.select(gamma, zero) * old;
+                let impulse = soft.select(soft_mass, rod_mass) * error;
+                s.impulse.store(old + impulse);
+                let [px, py] = [impulse * ux * INV_MASS, impulse * uy * INV_MASS];
+                [vax, vay] = [vax - px, vay - py];
+                s.b.scatter(&mut self.velocities, [vbx + px, vby + py]);
+            }
+            a.scatter(&mut self.velocities, [vax, vay]);
         }
     }
 
@@ -267,31 +296,12 @@ impl<'a, T: Topology> Lanes<'a, T> {
     }
 }
 
-/// Applies impulses along a direction to two masses, from a to b.
-#[inline(always)]
-fn push<S: Simd, T: Topology>(
-    simd: S,
-    velocities: &mut Masses<T::Mass>,
-    a: &T,
-    b: &T,
-    impulse: Vector<S>,
-    [ux, uy]: [Vector<S>; 2],
-) {
-    let [px, py] = [impulse * ux * INV_MASS, impulse * uy * INV_MASS];
-    let [ax, ay] = a.gather(simd, velocities);
-    let [bx, by] = b.gather(simd, velocities);
-    a.scatter(velocities, [ax - px, ay - py]);
-    b.scatter(velocities, [bx + px, by + py]);
-}
-
 impl<T: Topology> SpringRow<T> {
     /// Ties the spare mass to itself and does nothing.
     fn inert(spare: u8) -> Self {
         SpringRow {
-            a: T::all(spare),
             b: T::all(spare),
-            mass: Row::ZERO,
-            gamma: Row::ZERO,
+            soft: 0,
             direction: Pair::ZERO,
             bias: Row::ZERO,
             impulse: Row::ZERO,

@@ -24,6 +24,7 @@ pub mod walker;
 
 pub use course::Course;
 pub use creator::{Blueprint, Ignored, RawMuscle, Rejected};
+pub use rig::Rig;
 pub use sim::{Exploded, Trajectory, simulate, trajectory};
 pub use terrain::{Start, Terrain, TerrainError};
 pub use walker::{Behaviour, Drive, Muscle, Walker};

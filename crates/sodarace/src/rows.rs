@@ -5,7 +5,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use fearless_simd::{f32x16, prelude::*, u64x8};
+use fearless_simd::{f32x16, mask32x16, prelude::*, u64x8};
 
 /// Walkers that are stepped together: one AVX-512 register, two AVX2 ones, four
 /// of SSE2 or NEON.
@@ -13,6 +13,9 @@ pub(crate) const LANES: usize = 16;
 
 /// A [`Row`] in registers.
 pub(crate) type Vector<S> = f32x16<S>;
+
+/// A truth value of each lane.
+pub(crate) type Mask<S> = mask32x16<S>;
 
 /// One number of each lane.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -192,6 +195,8 @@ impl<M: Mass> Masses<M> {
 pub(crate) trait Topology: Copy {
     /// A vector of each lane.
     type Mass: Mass;
+    /// Whether springs of a mass that follow one another do so in every lane.
+    const TOGETHER: bool;
     /// The same mass for all lanes.
     fn all(mass: u8) -> Self;
     /// Sets a lane's mass.
@@ -212,6 +217,7 @@ pub(crate) struct Own([u8; LANES]);
 
 impl Topology for Same {
     type Mass = Pair;
+    const TOGETHER: bool = true;
 
     fn all(mass: u8) -> Self {
         Same(mass)
@@ -234,6 +240,7 @@ impl Topology for Same {
 
 impl Topology for Own {
     type Mass = Words;
+    const TOGETHER: bool = false;
 
     fn all(mass: u8) -> Self {
         Own([mass; LANES])

@@ -92,12 +92,20 @@ impl Course {
     /// # Errors
     /// [`Exploded`] for a walker whose simulation broke down.
     pub fn simulate(&self, walkers: &[&Walker], steps: u32) -> Vec<Result<f64, Exploded>> {
-        let rigs: Vec<Rig> = walkers.iter().map(|w| Rig::new(w, &self.terrain)).collect();
+        let rigs: Vec<Rig> = walkers.iter().map(|w| self.rig(w)).collect();
+        self.walk(&rigs.iter().collect::<Vec<_>>(), steps)
+    }
+
+    /// As [`simulate`], of walkers already set down on this course.
+    ///
+    /// # Errors
+    /// [`Exploded`] for a walker whose simulation broke down.
+    pub fn walk(&self, rigs: &[&Rig], steps: u32) -> Vec<Result<f64, Exploded>> {
         let mut results = vec![Ok(0.0); rigs.len()];
         // A walker that is stuck does not move; no need to watch it.
         let free = (0..rigs.len()).filter(|i| !rigs[*i].stuck).collect();
-        for batch in batches(&rigs, free) {
-            let some: Vec<&Rig> = batch.iter().map(|i| &rigs[*i]).collect();
+        for batch in batches(rigs, free) {
+            let some: Vec<&Rig> = batch.iter().map(|i| rigs[*i]).collect();
             let same = some.iter().all(|rig| rig.same_topology(some[0]));
             let distances = if same {
                 Run::<Same>::distances(&some, self, steps)
@@ -112,35 +120,36 @@ impl Course {
     }
 }
 
-/// Sorts walkers into batches of at most [`LANES`] that are stepped together:
-/// those of one topology among themselves where there are enough of them, the
-/// others by size.
-fn batches(rigs: &[Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
-    /// A batch of one topology takes about as long as so many lanes of a mixed one.
-    const WORTH: usize = 4;
-    let key = |i: &usize| (rigs[*i].springs.len(), rigs[*i].masses.len());
+/// Sorts walkers into batches of at most [`LANES`] that are stepped together, so that all of them take the least time:
+/// walkers of one topology, or walkers of like size.
+fn batches(rigs: &[&Rig], mut indices: Vec<usize>) -> Vec<Vec<usize>> {
+    /// How much longer a step takes where the topologies differ.
+    const MIXED: usize = 4;
+    /// A step takes as long as so many springs of one topology, and its springs.
+    const STEP: usize = 16;
+    let size = |i: &usize| rigs[*i].springs.len();
     indices.sort_by(|a, b| {
+        let key = |i: &usize| (size(i), rigs[*i].masses.len());
         key(a)
             .cmp(&key(b))
             .then_with(|| rigs[*a].topology().cmp(rigs[*b].topology()))
     });
-    let mut batches = Vec::new();
-    let mut mixed = Vec::new();
-    for run in indices.chunk_by(|a, b| rigs[*a].same_topology(&rigs[*b])) {
-        for chunk in run.chunks(LANES) {
-            if chunk.len() >= WORTH {
-                batches.push(chunk.to_vec());
-            } else {
-                mixed.extend_from_slice(chunk);
-            }
-        }
+    // The least time for the first so many walkers, and how many of them make up the last batch.
+    let mut best = vec![(0, 0)];
+    for end in 1..=indices.len() {
+        let last = indices[end - 1];
+        let mut same = true;
+        let least = (1..=LANES.min(end)).map(|count| {
+            same &= rigs[indices[end - count]].same_topology(rigs[last]);
+            let pace = if same { 1 } else { MIXED };
+            (best[end - count].0 + STEP + pace * size(&last), count)
+        });
+        best.push(least.min().unwrap_or((0, 0)));
     }
-    for chunk in mixed.chunks(LANES) {
-        if chunk.len() >= WORTH {
-            batches.push(chunk.to_vec());
-        } else {
-            batches.extend(chunk.iter().map(|index| vec![*index]));
-        }
+    let mut batches = Vec::new();
+    while !indices.is_empty() {
+        let (_, count) = best[indices.len()];
+        batches.push(indices.split_off(indices.len() - count));
     }
     batches
 }
@@ -280,6 +289,25 @@ mod tests {
     }
 
     #[test]
+    fn equal_rigs_are_the_same_to_the_bit() {
+        let course = Course::new(&Terrain::by_name("bumpy").expect("built in"));
+        let (mut turned, mut other) = (walker(), walker());
+        for muscle in &mut turned.muscles {
+            if let Drive::Active { phase, .. } = &mut muscle.drive {
+                let turns = *phase + 4.0;
+                *phase = if turns % 1.0 == *phase { turns } else { *phase };
+            }
+        }
+        assert_ne!(turned, walker());
+        other.joints[2][1] += 1e-6;
+        let [rig, turned, other] = [&walker(), &turned, &other].map(|w| course.rig(w));
+        assert!(rig == turned && rig != other);
+        let walks = course.walk(&[&rig, &turned, &other], 600);
+        assert_eq!(walks[0], walks[1]);
+        assert_ne!(walks[0], walks[2]);
+    }
+
+    #[test]
     fn batches_hold_every_walker_once() {
         let terrain = Terrain::by_name("flat").expect("built in");
         let plain = Rig::new(&walker(), &terrain);
@@ -287,6 +315,7 @@ mod tests {
         for (i, rig) in rigs.iter_mut().enumerate().skip(21) {
             rig.springs.truncate(3 + i % 3); // never walked, only sorted
         }
+        let rigs: Vec<&Rig> = rigs.iter().collect();
         let batches = batches(&rigs, (0..45).collect());
         assert!(batches.iter().all(|b| (1..=LANES).contains(&b.len())));
         let mut all: Vec<usize> = batches.concat();

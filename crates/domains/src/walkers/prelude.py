@@ -11,8 +11,9 @@ class walker_creator:
 
     # Checks stand inline: a call costs the first tier more than what they check.
     def add_joint(self, x, y):
-        self.calls += 1
-        if self.calls > 20000:
+        calls = self.calls + 1
+        self.calls = calls
+        if calls > 20000:
             _too_many_calls()
         if type(x) is not float:
             x = _number(x, "add_joint: x")
@@ -22,8 +23,9 @@ class walker_creator:
         return len(self.joints) - 1
 
     def add_muscle(self, j0, j1, rigid=True, amplitude=0.0, phase=0.0):
-        self.calls += 1
-        if self.calls > 20000:
+        calls = self.calls + 1
+        self.calls = calls
+        if calls > 20000:
             _too_many_calls()
         count = len(self.joints)
         if type(j0) is not int or type(j1) is not int or j0 < 0 or j1 < 0 or j0 >= count or j1 >= count:
@@ -65,20 +67,28 @@ def _number(value, what):
 
 
 def query_cppn(wc, xgrid, ygrid, scale, connect_func, amp_func, phase_func):
+    # Joints stand in lists beside the grid: looking up a pair takes the first tier as long as ten other steps.
     grid = {}
+    columns = []
     for x in range(xgrid):
+        column = []
+        columns.append(column)
         for y in range(ygrid):
-            grid[(x, y)] = wc.add_joint(x * scale, y * scale)
+            joint = wc.add_joint(x * scale, y * scale)
+            grid[(x, y)] = joint
+            column.append(joint)
     for x1 in range(xgrid):
         for y1 in range(ygrid):
+            joint = columns[x1][y1]
             for x2 in range(x1, xgrid):
+                column = columns[x2]
                 for y2 in range(y1, ygrid):
                     if x1 == y1 and x2 == y2:
                         continue
                     if connect_func(x1, y1, x2, y2):
                         amp = amp_func(x1, y1, x2, y2)
                         phase = phase_func(x1, y1, x2, y2)
-                        wc.add_muscle(grid[(x1, y1)], grid[(x2, y2)], False, amp, phase)
+                        wc.add_muscle(joint, column[y2], False, amp, phase)
     return grid
 
 
