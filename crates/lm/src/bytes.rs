@@ -26,8 +26,8 @@ impl Bytes {
         if size == 0 {
             return Err(Error::damaged(path, "the file", "is empty"));
         }
-        // SAFETY: the mapping is read-only and private to this process; like every reader of mapped weights we rely on
-        // nobody cutting the file short while it is in use.
+        // SAFETY: nothing writes through the mapping. It is a shared one: what another process writes to the file shows, and
+        // a file cut short ends this process; like every reader of mapped weights we rely on nobody doing either.
         unsafe { Mmap::map(&file) }
             .map(Self::Mapped)
             .map_err(|e| Error::io(path, "mapped into memory", e))

@@ -1,8 +1,8 @@
 //! Writing many continuations of shared beginnings, in batches.
 //!
-//! A beginning (a prompt) is read once and kept for as long as memory allows; another that starts alike is read from
-//! where they differ. Every text continues a beginning from a place of its own. Rows that end make room for the next at once. What a guide leaves no choice about is not drawn
-//! but read, all its tokens in one step.
+//! A beginning (a prompt) is read once and kept as long as memory allows; of a beginning that starts like one of these,
+//! only the rest is read. Every text continues its beginning from a place of its own. A text that ends makes room for the
+//! next at once. Tokens that the guide leaves no choice about are not drawn: they are read together, in one step.
 
 use std::collections::VecDeque;
 use std::path::Path;

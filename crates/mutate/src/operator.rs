@@ -61,7 +61,7 @@ pub struct Proposal {
     pub cost: Cost,
 }
 
-/// What a proposal took. Sums over children are meant: what several share is spread over them.
+/// What a proposal took. The costs of all children add up to the cost of their calls: what children share is counted once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Cost {
     /// Tokens of its prompt; one shared by children of a call counts for the first of them.

@@ -192,7 +192,9 @@ mod linux {
         Ok(())
     }
 
-    /// Compiles what is allowed beside [`ALWAYS`]; abort() may signal the process itself.
+    /// Compiles the filter: what is [`ALWAYS`] allowed, `allowed` besides, and `tgkill` towards the process that compiles
+    /// it. That lets `abort()` signal its own process in the first tier; children of the second tier's zygote inherit a filter
+    /// that names the zygote.
     fn compile(allowed: &[Call], otherwise: SeccompAction) -> io::Result<BpfProgram> {
         let first_is = |value: &u64| -> io::Result<SeccompRule> {
             SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *value)

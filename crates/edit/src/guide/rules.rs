@@ -12,8 +12,8 @@ pub type Accept = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 pub struct Rules {
     /// How a file starts: [`Prefix::new`] for Python, or one that allows certain names only; `None`: any text will do.
     pub start: Option<Prefix>,
-    /// Whether new lines may have comments; without, no `#` is admitted, nor two blanks in a row after the indentation
-    /// (which is how a comment begins), in strings neither.
+    /// Whether new lines may have comments. If not, neither a `#` is admitted nor two blanks in a row after the
+    /// indentation, with which a comment begins; both are refused within strings too.
     pub comments: bool,
     /// Asked of every file that an edit would leave, after the prefix found it valid; a real parser, for instance.
     pub accept: Option<Accept>,
