@@ -22,6 +22,9 @@ const GRAIN: usize = 1 << 21;
 /// Rows that take as long as the weights take to come from memory.
 const FEW: usize = 8;
 
+/// Panels of floats computed together.
+const STRIP: usize = 4;
+
 /// A matrix of `outputs` x `inputs`.
 pub struct Linear {
     outputs: usize,
@@ -104,21 +107,23 @@ impl Linear {
                 chunks.for_each(|index| weights.product(rounded, chunk(index), columns));
             }
             Form::Float(packed) => chunks.for_each_init(
-                || vec![0.0; rows * PANEL],
+                || vec![0.0; rows * STRIP * PANEL],
                 |tile, index| {
-                    for panel in chunk(index) {
+                    for first in chunk(index).step_by(STRIP) {
+                        let panels = STRIP.min(chunk(index).end - first);
                         let x = Rows {
                             data: x,
                             stride: self.inputs,
                         };
                         let weights = Panels {
-                            data: &packed[panel * PANEL * self.inputs..],
+                            data: &packed[first * PANEL * self.inputs..],
                             row: PANEL,
                             panel: PANEL * self.inputs,
                         };
-                        product(x, weights, tile, PANEL, (rows, self.inputs, 1), false);
-                        for (row, values) in tile.chunks_exact(PANEL).enumerate() {
-                            columns.put(row, panel * PANEL, values);
+                        let size = (rows, self.inputs, panels);
+                        product(x, weights, tile, STRIP * PANEL, size, false);
+                        for (row, values) in tile.chunks_exact(STRIP * PANEL).enumerate() {
+                            columns.put(row, first * PANEL, &values[..panels * PANEL]);
                         }
                     }
                 },
