@@ -36,12 +36,6 @@ mod evaluate;
 mod place;
 mod propose;
 
-/// Children evaluated together by one thread: enough to fill a simulator's lanes with their like, few enough to
-/// spread an iteration evenly.
-fn chunk_size(iteration: u64, threads: usize) -> usize {
-    (iteration as usize / (2 * threads)).clamp(16, 128)
-}
-
 /// Where a search stands.
 #[derive(Clone, Debug)]
 pub struct Progress {
@@ -115,7 +109,7 @@ pub fn run(
     let bench = Bench {
         condition: store.condition().to_owned(),
         axes: archive.axes().len(),
-        chunk: chunk_size(settings.iteration_size(), threads),
+        threads,
         busy: AtomicU64::new(0),
     };
     std::thread::scope(|scope| {

@@ -14,6 +14,7 @@ mod linear;
 mod math;
 mod memory;
 mod pool;
+mod shape;
 mod vectors;
 
 pub use cache::Cache;

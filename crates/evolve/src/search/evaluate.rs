@@ -32,14 +32,19 @@ pub(super) struct Unborn {
     pub proposal: Proposal,
 }
 
+/// Children evaluated together where so many wait: no fewer than are worth the exchange between threads,
+const LEAST: usize = 16;
+/// no more than fill lanes well.
+const MOST: usize = 256;
+
 /// What evaluation threads have in common.
 pub(super) struct Bench {
     /// Under what the programs of the run are tried.
     pub condition: String,
     /// How many measures a score has.
     pub axes: usize,
-    /// Children evaluated together at most.
-    pub chunk: usize,
+    /// How many threads there are.
+    pub threads: usize,
     /// Nanoseconds of work so far.
     pub busy: AtomicU64,
 }
@@ -57,8 +62,10 @@ impl Bench {
             if halt.load(Relaxed) {
                 return;
             }
+            // An even share of what waits: many together fill a simulator's lanes, and the last ones are spread evenly.
+            let share = (todo.len() / self.threads).clamp(LEAST, MOST);
             let mut unborn = vec![first];
-            unborn.extend(todo.try_iter().take(self.chunk - 1));
+            unborn.extend(todo.try_iter().take(share - 1));
             let began = Instant::now();
             let news = guarded(|| self.evaluate(evaluator.as_mut(), unborn))
                 .and_then(|children| children)

@@ -6,10 +6,10 @@ use rayon::prelude::*;
 
 use super::cache::Cache;
 use super::columns::Columns;
-use super::decoder::Shape;
 use super::float::{PANEL, Rows, product};
 use super::math::softmax;
 use super::pool::{Pool, room};
+use super::shape::Shape;
 
 /// Tokens handled together: enough to fill tiles, few enough to spread over threads.
 const CHUNK: usize = 16;

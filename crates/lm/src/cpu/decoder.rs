@@ -13,33 +13,13 @@ use super::linear::{Linear, Precision};
 use super::math::{Rope, add, gate, rms_norm};
 use super::memory::Memory;
 use super::pool::{Pool, room};
+use super::shape::Shape;
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
 use crate::engine::{Engine, Feed};
 use crate::error::{Error, Fault};
 use crate::llama::Llama;
 use crate::tensor::{Weight, joined};
-
-/// The sizes that attention needs.
-pub struct Shape {
-    pub heads: usize,
-    pub kv_heads: usize,
-    pub head_dim: usize,
-    /// Of the scores, before the softmax.
-    pub scale: f32,
-}
-
-impl Shape {
-    /// Values of all query heads.
-    fn q_width(&self) -> usize {
-        self.heads * self.head_dim
-    }
-
-    /// Values of all key heads, and of all value heads.
-    fn kv_width(&self) -> usize {
-        self.kv_heads * self.head_dim
-    }
-}
 
 /// A model ready to decode.
 pub struct Decoder {

@@ -8,7 +8,7 @@ use pyrun::{Config, EntryRule, Failure, HostModule, Limits, Runner, Tier, Value,
 /// The host module that walker programs get.
 pub fn host() -> HostModule {
     HostModule {
-        prelude: include_str!("../../../evolve/src/prelude.py").into(),
+        prelude: include_str!("../../../domains/src/walkers/prelude.py").into(),
         modules: vec![
             ("walk_creator".into(), "_walk_creator".into()),
             ("numpy".into(), "_numpy".into()),
