@@ -7,13 +7,19 @@ use std::time::Instant;
 
 use evolve::settings::Settings;
 use evolve::store::{Child, IterationMetrics, Status, Store};
-use mutate::Cost;
+use mutate::gp::{self, Gp};
+use mutate::{Brief, Cost};
 use qd::Axis;
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 
 const SEED: &str = include_str!("../../../seeds/square.py");
-
 /// Children in one transaction, as the loop appends them.
 const BATCH: u64 = 128;
+/// Children of one parent, one after the other.
+const BROOD: usize = 32;
+/// Different children; the run repeats them, far from each other.
+const POOL: usize = 1 << 16;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut args = std::env::args().skip(1);
@@ -22,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         || std::env::temp_dir().join(format!("store-bench-{}", std::process::id())),
         PathBuf::from,
     );
-    let artifact = r#"{"joints": [[0.0, 0.0], [10.0, 0.0], [5.0, 8.0]], "muscles": []}"#.repeat(8);
+    let pool = pool()?;
     let axes = ["height", "width", "mass"].map(|name| Axis {
         name: name.to_owned(),
         low: 0.0,
@@ -34,7 +40,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let began = Instant::now();
     for first in (0..count).step_by(BATCH as usize) {
         let children: Vec<Child> = (first..(first + BATCH).min(count))
-            .map(|id| child(id, SEED, &artifact))
+            .map(|id| child(id, &pool))
             .collect();
         store.append(&children, &[metrics(first)])?;
     }
@@ -60,6 +66,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     timed("iterations", || store.iterations())?;
     timed("champions", || store.champions(u64::MAX))?;
     timed("lineage", || store.lineage(count - 1, 400))?;
+    let mut any = ChaCha8Rng::seed_from_u64(1);
+    timed("1000 of it", || {
+        (0..1000).try_for_each(|_| store.child(any.random_range(0..count)).map(drop))
+    })?;
+    timed("all", || store.each_child(0, count, |_| Ok(())))?;
     drop(store);
     std::fs::remove_dir_all(&folder)?;
     Ok(())
@@ -72,9 +83,48 @@ fn timed<T, E>(name: &str, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> 
     Ok(result)
 }
 
-/// A child as runs have them: 1.8 kB of program, 0.5 kB of walker, one in sixteen accepted; its parent may be any champion
-/// of the last 5000 children.
-fn child(id: u64, seed: &str, artifact: &str) -> Child {
+/// Programs and walkers as runs have them: broods of genetic programming, each from one of the last 1000 that were good.
+fn pool() -> Result<Vec<(String, String)>, Box<dyn std::error::Error>> {
+    let gp = Gp::new(gp::Settings::default(), &Brief::default())?;
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut pool: Vec<(String, String)> = Vec::with_capacity(POOL);
+    let mut good = vec![SEED.to_owned()];
+    while pool.len() < POOL {
+        let parent = good[rng.random_range(good.len().saturating_sub(1000)..good.len())].clone();
+        let streams: Vec<_> = (0..BROOD)
+            .map(|number| (number, ChaCha8Rng::seed_from_u64(rng.random())))
+            .collect();
+        gp.brood(&parent, streams, |_, child| {
+            let program = child.map_or_else(|_| parent.clone(), |child| child.source);
+            if pool.len().is_multiple_of(16) && program.len() < 1600 {
+                good.push(program.clone());
+            }
+            pool.push((program, walker(&mut rng)));
+        })?;
+    }
+    Ok(pool)
+}
+
+/// Ten joints and some muscles; all numbers are new, where real walkers share most with their neighbours.
+fn walker(rng: &mut ChaCha8Rng) -> String {
+    let joints: Vec<[f32; 2]> = (0..10)
+        .map(|_| [0, 1].map(|_| rng.random_range(0..80) as f32 / 4.0))
+        .collect();
+    let muscles: Vec<(u32, u32, f32)> = (0..12)
+        .map(|i| {
+            (
+                i % 10,
+                rng.random_range(0..10),
+                rng.random_range(0..60) as f32 / 10.0,
+            )
+        })
+        .collect();
+    serde_json::json!({ "joints": joints, "muscles": muscles }).to_string()
+}
+
+/// One in sixteen is accepted.
+fn child(id: u64, pool: &[(String, String)]) -> Child {
+    let (program, artifact) = &pool[id as usize % pool.len()];
     let noise = id.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     Child {
         id,
@@ -101,8 +151,8 @@ fn child(id: u64, seed: &str, artifact: &str) -> Child {
         },
         told: None,
         weights: None,
-        program: format!("{seed}# {noise}\n{}", &seed[..500]),
-        artifact: Some(format!("{artifact} {noise}")),
+        program: program.clone(),
+        artifact: Some(artifact.clone()),
     }
 }
 

@@ -83,6 +83,39 @@ fn whatever_a_model_draws_parses_and_does_not_depend_on_threads() {
 }
 
 #[test]
+fn what_operators_are_told_is_a_setting_and_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    std::fs::write(f.join("short.py"), SHORT).unwrap();
+    let brief = "[brief]\nentry = \"make_walker\"\nmessages = [{ message = \"Doubled {entry}.\", weight = 1 }]\n";
+    config(f, &format!("[diff]\nmax_tokens = 24\n{brief}"));
+    evolve(f, &["diff", "gp"], 32, "run");
+    let ask = |query: &str| ok(f, &["sql", "run", query, "--csv"]);
+    let told = ask("SELECT DISTINCT operator, told, weights FROM children ORDER BY operator");
+    let lines: Vec<&str> = told.lines().skip(1).collect();
+    assert_eq!(lines, ["diff,Doubled make_walker.,0", "gp,,", "seed,,"]);
+    let made = ask("SELECT name, value FROM provenance ORDER BY name");
+    for word in ["device,cpu", "precision,int8", "model,", "samara,"] {
+        assert!(made.contains(word), "{made}");
+    }
+
+    // Another model at the same place is told, the same model at another place is not.
+    ok(
+        f,
+        &["resume", "run", "--evaluations", "40", "--model", TINY],
+    );
+    let other = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../lm/tests/tiny/llama-q8_0.gguf"
+    );
+    let resume = ["resume", "run", "--evaluations", "48", "--model", other];
+    fails(f, &resume, 2, &["model was", "--force"]);
+    // A run that is complete does not ask for its model.
+    std::fs::rename(f.join("tiny.toml"), f.join("gone.toml")).unwrap();
+    ok(f, &["resume", "run", "--model", "nowhere.gguf"]);
+}
+
+#[test]
 fn operators_that_share_a_model_do_not_wait_for_each_other_for_ever() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
