@@ -35,7 +35,6 @@ impl Store {
         }
         let names: Vec<String> = statement
             .column_names()
-            .into_iter()
             .map(str::to_owned)
             .collect();
         let mut rows = statement.query([]).map_err(|e| wrong(e.to_string()))?;
