@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Config, HostModule, Limits, Tier};
 
-/// The section as users see it, with its comments and all defaults; [`Settings::default`] is read from it.
+/// The section as users see it, with its comments and all defaults.
 pub const SETTINGS: &str = include_str!("settings.toml");
 
 /// How programs are run.

@@ -33,10 +33,7 @@ impl Store {
         if !statement.readonly() {
             return Err(wrong("it would change the run".to_owned()).into());
         }
-        let names: Vec<String> = statement
-            .column_names()
-            .map(str::to_owned)
-            .collect();
+        let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
         let mut rows = statement.query([]).map_err(|e| wrong(e.to_string()))?;
         while let Some(row) = rows.next().map_err(|e| self.error(e))? {
             let cells: rusqlite::Result<Vec<Value>> =

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::GpError;
 
-/// Settings of the operator. The defaults are those of [`COMMENTED`]; unknown fields are refused.
+/// Settings of the operator. The defaults are those of `gp.toml`; unknown fields are refused.
 ///
 /// Node replacement alone, each node with the same probability and untyped, as in the classical
 /// comparison, is [`Settings::node_replacement`].
