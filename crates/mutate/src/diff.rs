@@ -9,16 +9,16 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use serde::{Deserialize, Serialize};
-use toml::Table;
 
+use crate::Error;
 use crate::brief::{Brief, Messages};
 use crate::kind::{Kind, Recipe, Workshop};
 use crate::line::{MAX_LINE, is_worth_changing};
+use crate::model::WithModel;
 use crate::operator::{Operator, Request, Tray};
 use crate::reason::{EDIT_DOES_NOT_APPLY, Reason};
-use crate::settings::{range, section};
+use crate::settings::range;
 use crate::writer::{Beginning, Draws, Writer, Writing, children, failure, rules};
-use crate::{Error, model};
 
 /// Unified diffs by a language model of our own.
 pub static KIND: Kind = Kind {
@@ -26,15 +26,8 @@ pub static KIND: Kind = Kind {
     about: "Unified diffs by the language model inside",
     weight: 0.0,
     settings: include_str!("diff.toml"),
-    read,
+    read: |settings| Ok(Box::new(WithModel::<Settings>::read(settings, KIND.name)?)),
 };
-
-fn read(settings: &Table) -> Result<Box<dyn Recipe>, Error> {
-    Ok(Box::new(Read {
-        own: section(settings, KIND.name)?,
-        model: section(settings, "model")?,
-    }))
-}
 
 /// The section `[diff]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -64,13 +57,7 @@ impl Settings {
     }
 }
 
-/// What makes a [`Diff`].
-struct Read {
-    own: Settings,
-    model: model::Settings,
-}
-
-impl Recipe for Read {
+impl Recipe for WithModel<Settings> {
     fn check(&self, _: &Brief) -> Result<(), Error> {
         self.own.check()?;
         self.model.check()

@@ -9,15 +9,15 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use serde::{Deserialize, Serialize};
-use toml::Table;
 
+use crate::Error;
 use crate::brief::{Brief, weighted};
 use crate::kind::{Kind, Recipe, Workshop};
+use crate::model::WithModel;
 use crate::operator::{Operator, Request, Tray};
 use crate::reason::{NO_PLACE, Reason};
-use crate::settings::{drawable, range, section};
+use crate::settings::{drawable, range};
 use crate::writer::{Beginning, Draws, Writer, Writing, children, failure, rules};
-use crate::{Error, model};
 
 /// Lines rewritten in place by a language model of our own.
 pub static KIND: Kind = Kind {
@@ -25,15 +25,8 @@ pub static KIND: Kind = Kind {
     about: "Lines rewritten in place by the language model inside",
     weight: 0.0,
     settings: include_str!("line.toml"),
-    read,
+    read: |settings| Ok(Box::new(WithModel::<Settings>::read(settings, KIND.name)?)),
 };
-
-fn read(settings: &Table) -> Result<Box<dyn Recipe>, Error> {
-    Ok(Box::new(Read {
-        own: section(settings, KIND.name)?,
-        model: section(settings, "model")?,
-    }))
-}
 
 /// The section `[line]`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -96,13 +89,7 @@ impl Settings {
     }
 }
 
-/// What makes a [`Line`].
-struct Read {
-    own: Settings,
-    model: model::Settings,
-}
-
-impl Recipe for Read {
+impl Recipe for WithModel<Settings> {
     fn check(&self, _: &Brief) -> Result<(), Error> {
         self.own.check()?;
         self.model.check()

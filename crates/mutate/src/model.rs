@@ -2,10 +2,12 @@
 
 use lm::Device;
 use lm::cpu::Precision;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use toml::Table;
 
 use crate::Error;
-use crate::settings::range;
+use crate::settings::{range, section};
 
 /// The section as users see it, with its comments and all defaults.
 pub const SETTINGS: &str = include_str!("model.toml");
@@ -21,6 +23,22 @@ pub struct Settings {
     pub threads: usize,
     pub batch: usize,
     pub cache_mb: usize,
+}
+
+/// The settings of an operator that writes with the model: its own section, and the model's.
+pub(crate) struct WithModel<S> {
+    pub own: S,
+    pub model: Settings,
+}
+
+impl<S: DeserializeOwned> WithModel<S> {
+    /// Reads the section `name`, and `[model]`.
+    pub fn read(settings: &Table, name: &str) -> Result<Self, Error> {
+        Ok(Self {
+            own: section(settings, name)?,
+            model: section(settings, "model")?,
+        })
+    }
 }
 
 /// A device that there is not, or that this build lacks.

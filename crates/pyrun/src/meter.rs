@@ -9,7 +9,8 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use crate::worker::OUTPUT_EXIT;
+/// Exit status of a worker whose program returned more than may be copied out of the interpreter.
+pub(crate) const OUTPUT_EXIT: i32 = 72;
 
 /// Bytes that may still be asked for; `usize::MAX` when the meter does not run.
 static LEFT: AtomicUsize = AtomicUsize::new(usize::MAX);

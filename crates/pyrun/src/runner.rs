@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::process::{Deadline, Lost, Process, signal};
 use crate::wire::{Setup, decode_answer};
-use crate::{Config, Error, Failure, Tier, Value, second_tier, worker};
+use crate::{Config, Error, Failure, Tier, Value, meter, second_tier, worker};
 
 /// Runs programs, one at a time. Each thread that evaluates has its own; it can be moved between threads.
 ///
@@ -125,7 +125,7 @@ impl Runner {
             }
             Err(Lost::Died(status)) => Err(match (status.code(), signal(status)) {
                 (Some(worker::STACK_EXIT), _) => Failure::Recursion,
-                (Some(worker::OUTPUT_EXIT), _) => Failure::OutputTooLarge,
+                (Some(meter::OUTPUT_EXIT), _) => Failure::OutputTooLarge,
                 // the only reason why the worker aborts is an allocation that failed
                 (_, Some(libc::SIGABRT)) => Failure::Memory,
                 (_, Some(libc::SIGSYS)) => Failure::Forbidden {

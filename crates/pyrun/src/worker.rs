@@ -14,8 +14,6 @@ pub(crate) const FIRST: &str = "first";
 pub(crate) const SECOND: &str = "second";
 /// Exit status of a worker whose stack is used up.
 pub(crate) const STACK_EXIT: i32 = 71;
-/// Exit status of a worker whose program returned more than may be copied out of the interpreter.
-pub(crate) const OUTPUT_EXIT: i32 = 72;
 
 /// Programs and their stack live on one thread whose stack has a known size: an expression nested to any depth the
 /// limits on memory allow ends there or in [`STACK_EXIT`].

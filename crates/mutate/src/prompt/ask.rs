@@ -6,9 +6,6 @@ use super::wire::Prompt;
 /// The message of the bug-fixing comparison (section 4.1 of the paper); it is put in a form of its own.
 pub const FIX_BUGS: &str = "Fixed bugs.";
 
-/// What ends the answer of a `completions` model: the comments that the prompt is built of, and a fence.
-pub(super) const STOPS: [&str; 2] = ["\n###", "\n```"];
-
 /// One change to ask for.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Ask<'a> {

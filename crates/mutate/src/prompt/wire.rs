@@ -2,8 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::ask::STOPS;
 use super::settings::{Api, Settings};
+
+/// What ends the answer of a `completions` model: the comments that its prompt is built of, and a fence.
+const STOPS: [&str; 2] = ["\n###", "\n```"];
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
