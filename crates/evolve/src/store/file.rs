@@ -39,7 +39,7 @@ fn added(version: i32, table: &str) -> impl Iterator<Item = (&str, &str, &str)> 
         .map(|(_, _, column, kind, old)| (*column, *kind, *old))
 }
 
-/// Adds to a database of an older version what [`VERSION`] has more; the texts are moved by [`super::migrate`].
+/// Adds to a database of an older version what [`VERSION`] has more; the texts are moved by `Store::migrate`.
 pub(super) fn migration(version: i32) -> String {
     let mut sql = String::new();
     for table in ["run", "child", "stretch"] {
