@@ -152,7 +152,7 @@ impl Gp {
         let mut host = HashMap::new();
         for text in &brief.signatures {
             let (name, signature) = Signature::parse(text).ok_or_else(|| GpError::Setting {
-                field: format!("signatures ({text:?})"),
+                field: format!("brief.signatures ({text:?})"),
                 mend: "write it as in a def line, such as f(a, b=1)".to_owned(),
             })?;
             host.insert(name, signature);

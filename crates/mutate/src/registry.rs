@@ -240,6 +240,8 @@ mod tests {
         assert!(error("operators", "gp", (-1.0).into()).starts_with("operators.gp: "));
         assert!(error("operators", "magic", 1.0.into()).contains("magic"));
         assert!(error("brief", "entry", "a b".into()).starts_with("brief.entry: "));
+        let open = Value::Array(vec!["f(a".into()]);
+        assert!(error("brief", "signatures", open).starts_with("brief.signatures"));
         let none = Value::Array(Vec::new());
         assert!(error("brief", "messages", none).starts_with("brief.messages: "));
     }

@@ -129,7 +129,7 @@ impl Writer {
     }
 
     /// Writes a call's children and hands each over as soon as it is there. A child that comes to nothing is drawn
-    /// again, up to `job.tries` times in all.
+    /// again, up to `draws.tries` times in all.
     pub(crate) fn write<W: Writing>(
         &self,
         mut children: Vec<Child>,

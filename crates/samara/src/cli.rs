@@ -16,7 +16,7 @@ use crate::settings::{self, set};
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// Tell on standard error what happens: -v in general, -vv in detail. SAMARA_LOG says it in detail, e.g.
+    /// After the command: tell on standard error what happens, -v in general, -vv in detail. SAMARA_LOG says it in detail, e.g.
     /// "info,mutate=debug".
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,

@@ -28,7 +28,11 @@ impl Settings {
     fn operator(&self, brief: &Brief) -> Result<Gp, Error> {
         Gp::new(self.clone(), brief).map_err(|e| match e {
             GpError::Setting { field, mend } => {
-                Error::setting(&format!("gp.{field}"), "it cannot be", mend)
+                let field = match field.starts_with("brief.") {
+                    true => field,
+                    false => format!("gp.{field}"),
+                };
+                Error::setting(&field, "it cannot be", mend)
             }
             other => Error::setting("gp", other.to_string(), "mend it in the settings"),
         })
