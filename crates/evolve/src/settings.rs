@@ -1,6 +1,6 @@
 //! The settings of a run: its own, which are read here, and the sections of operators and domains, which are not.
 
-use mutate::settings::range;
+use mutate::settings::{lay, range};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -66,7 +66,7 @@ impl Settings {
     pub fn stored(text: &str) -> Result<Self, String> {
         let own: Table = toml::from_str(text).map_err(|e| e.to_string())?;
         let mut all: Table = toml::from_str(COMMENTED).expect("settings.toml is tested");
-        lay(&mut all, own);
+        lay(&mut all, own, &mut |_, _| Ok::<_, String>(true))?;
         Self::read(all).map_err(|e| e.to_string())
     }
 
@@ -98,18 +98,6 @@ impl Settings {
         // TOML and SQLite hold integers of 63 bits.
         range("rng", self.rng as f64, 0.0, (i64::MAX - 1023) as f64)?;
         Ok(())
-    }
-}
-
-/// Lays `own` over `all`, unknown keys too.
-fn lay(all: &mut Table, own: Table) {
-    for (key, value) in own {
-        match (all.get_mut(&key), value) {
-            (Some(Value::Table(inner)), Value::Table(value)) => lay(inner, value),
-            (_, value) => {
-                all.insert(key, value);
-            }
-        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! What a domain tells operators.
 
-use rand::{Rng, RngExt};
+use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
+use crate::draw::weighted;
 use crate::settings::drawable;
 
 /// What operators know of a domain: all that they need to write programs for it, and nothing of what becomes of them.
@@ -103,25 +104,8 @@ impl Messages {
     }
 
     /// Draws one by weight; it takes one number of the stream.
-    pub fn draw(&self, rng: &mut impl Rng) -> &str {
-        let weights = self.0.iter().map(|(_, weight)| *weight);
-        &self.0[weighted(weights, rng)].0
+    pub fn draw(&self, rng: &mut dyn Rng) -> &str {
+        let weights: Vec<f64> = self.0.iter().map(|(_, weight)| *weight).collect();
+        &self.0[weighted(rng, &weights).unwrap_or_default()].0
     }
-}
-
-/// Draws an index by weight.
-pub(crate) fn weighted(weights: impl Iterator<Item = f64> + Clone, rng: &mut impl Rng) -> usize {
-    let sum: f64 = weights.clone().sum();
-    let mut point = rng.random::<f64>() * sum;
-    let mut last = 0;
-    for (index, weight) in weights.enumerate() {
-        if weight > 0.0 {
-            last = index;
-            if point < weight {
-                break;
-            }
-            point -= weight;
-        }
-    }
-    last
 }

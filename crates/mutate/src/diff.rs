@@ -7,7 +7,6 @@ use edit::guide::{DiffGuide, DiffOptions, Guide, Rules};
 use lm::{End, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -47,12 +46,18 @@ pub struct Settings {
 }
 
 impl Settings {
+    fn draws(&self) -> Draws {
+        Draws {
+            temperature: self.temperature,
+            min_p: self.min_p,
+            max_tokens: self.max_tokens,
+            tries: self.tries,
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         range("diff.crossover", self.crossover, 0.0, 1.0)?;
-        range("diff.temperature", self.temperature, 0.0, 10.0)?;
-        range("diff.min_p", self.min_p, 0.0, 1.0)?;
-        range("diff.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
-        range("diff.tries", self.tries as f64, 1.0, 100.0)?;
+        self.draws().check(KIND.name)?;
         range("diff.max_lines", self.max_lines as f64, 1.0, 10_000.0)
     }
 }
@@ -287,13 +292,7 @@ impl Operator for Diff {
             parents: requests.iter().map(|request| request.parent).collect(),
             plans,
         };
-        let Settings {
-            temperature,
-            min_p,
-            tries,
-            ..
-        } = self.settings;
-        let draws = Draws::new(temperature, min_p, tries);
+        let draws = self.settings.draws();
         self.writer.write(children, &call, &draws, tray, stop);
         Ok(())
     }

@@ -23,7 +23,6 @@
 
 mod argument;
 mod constant;
-mod draw;
 mod edit;
 mod expr;
 mod infer;
@@ -51,8 +50,8 @@ use ruff_text_size::Ranged;
 use serde::{Deserialize, Serialize};
 
 use crate::brief::Brief;
+use crate::draw::{below, chance, weighted};
 use constant::Constant;
-use draw::{below, chance, weighted};
 use edit::Edits;
 use expr::{Mutator, NODE_KINDS};
 use names::Names;

@@ -13,6 +13,7 @@ pub use registry::{Active, KINDS, Operators, choose, commented};
 
 pub mod brief;
 pub mod diff;
+mod draw;
 pub mod gp;
 mod kind;
 pub mod line;

@@ -7,11 +7,11 @@ use edit::guide::{LineGuide, LineOptions, Rules};
 use lm::{End, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
-
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::brief::{Brief, weighted};
+use crate::brief::Brief;
+use crate::draw::weighted;
 use crate::kind::{Kind, Recipe, Workshop};
 use crate::model::WithModel;
 use crate::operator::{Operator, Request, Tray};
@@ -77,15 +77,21 @@ pub(super) fn is_worth_changing(line: &str) -> bool {
 }
 
 impl Settings {
+    fn draws(&self) -> Draws {
+        Draws {
+            temperature: self.temperature,
+            min_p: self.min_p,
+            max_tokens: self.max_tokens,
+            tries: self.tries,
+        }
+    }
+
     fn check(&self) -> Result<(), Error> {
         drawable("line.lines", self.lines.iter().map(|lines| lines.weight))?;
         for lines in &self.lines {
             range("line.lines.count", lines.count as f64, 1.0, 16.0)?;
         }
-        range("line.temperature", self.temperature, 0.0, 10.0)?;
-        range("line.min_p", self.min_p, 0.0, 1.0)?;
-        range("line.max_tokens", self.max_tokens as f64, 1.0, 1e6)?;
-        range("line.tries", self.tries as f64, 1.0, 100.0)
+        self.draws().check(KIND.name)
     }
 }
 
@@ -146,10 +152,11 @@ impl Line {
             true => 0.0,
             false => lines.weight,
         });
-        if weights.clone().all(|weight| weight == 0.0) {
+        let weights: Vec<f64> = weights.collect();
+        if weights.iter().all(|weight| *weight == 0.0) {
             return Err(Reason::new(&NO_PLACE, "no line can be rewritten"));
         }
-        let drawn = weighted(weights, &mut rng);
+        let drawn = weighted(&mut rng, &weights).unwrap_or_default();
         let places = &plan.places[drawn];
         let first = places[rng.random_range(0..places.len())];
         let mut lines = parent.split_inclusive('\n');
@@ -223,13 +230,7 @@ impl Operator for Line {
             line: self,
             parents,
         };
-        let Settings {
-            temperature,
-            min_p,
-            tries,
-            ..
-        } = self.settings;
-        let draws = Draws::new(temperature, min_p, tries);
+        let draws = self.settings.draws();
         self.writer.write(children, &call, &draws, tray, stop);
         Ok(())
     }

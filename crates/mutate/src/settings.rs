@@ -26,27 +26,39 @@ pub fn section<T: DeserializeOwned>(settings: &Table, name: &str) -> Result<T, E
     })
 }
 
-/// Lays `own` over `all`, refusing keys that are not there already. A whole number is taken where a fraction stands.
+/// Lays `own` over `all`. A whole number is taken where a fraction stands. Of a key that `all` does not have, `unknown`
+/// says whether it is taken in; it is told the key's whole name and the table it would stand in.
 ///
 /// # Errors
-/// Names the key, and those known in its place.
-pub fn overlay(all: &mut Table, own: Table) -> Result<(), String> {
-    lay(all, own, "")
+/// What `unknown` says.
+pub fn lay<E>(
+    all: &mut Table,
+    own: Table,
+    unknown: &mut impl FnMut(&str, &Table) -> Result<bool, E>,
+) -> Result<(), E> {
+    lay_at("", all, own, unknown)
 }
 
-fn lay(all: &mut Table, own: Table, path: &str) -> Result<(), String> {
+fn lay_at<E>(
+    path: &str,
+    all: &mut Table,
+    own: Table,
+    unknown: &mut impl FnMut(&str, &Table) -> Result<bool, E>,
+) -> Result<(), E> {
     for (key, value) in own {
         let name = match path {
             "" => key.clone(),
             path => format!("{path}.{key}"),
         };
         match (all.get_mut(&key), value) {
-            (None, _) => {
-                let known: Vec<_> = all.keys().map(String::as_str).collect();
-                let known = known.join(", ");
-                return Err(format!("there is no setting {name}; known here: {known}"));
+            (None, value) => {
+                if unknown(&name, all)? {
+                    all.insert(key, value);
+                }
             }
-            (Some(Value::Table(inner)), Value::Table(value)) => lay(inner, value, &name)?,
+            (Some(Value::Table(inner)), Value::Table(value)) => {
+                lay_at(&name, inner, value, unknown)?;
+            }
             // "seconds = 10" means 10.0.
             (Some(slot @ Value::Float(_)), Value::Integer(value)) => {
                 *slot = Value::Float(value as f64);
@@ -55,6 +67,18 @@ fn lay(all: &mut Table, own: Table, path: &str) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+/// As [`lay`], refusing keys that are not there already.
+///
+/// # Errors
+/// Names the key, and those known in its place.
+pub fn overlay(all: &mut Table, own: Table) -> Result<(), String> {
+    lay(all, own, &mut |name, known| {
+        let known: Vec<_> = known.keys().map(String::as_str).collect();
+        let known = known.join(", ");
+        Err(format!("there is no setting {name}; known here: {known}"))
+    })
 }
 
 /// Refuses a number outside of its range.

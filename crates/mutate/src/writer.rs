@@ -14,6 +14,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::model::{self, refused};
 use crate::operator::{Cost, Proposal, Request, Tray};
 use crate::reason::{PROMPT_TOO_LONG, Reason, STOPPED, STUCK, UNCHANGED, UNFINISHED};
+use crate::settings::range;
 use crate::{Error, MadeWith};
 
 /// A language model ready to write.
@@ -205,7 +206,7 @@ impl Writer {
             None
         };
         let stopped = || stop.load(Relaxed);
-        writer.write_each(tasks, draws.sampling, &stopped, &mut done);
+        writer.write_each(tasks, draws.sampling(), &stopped, &mut done);
     }
 }
 
@@ -234,22 +235,39 @@ pub(crate) trait Writing: Sync {
     fn crossed(&self, request: usize) -> bool;
 }
 
-/// How the children of a call are drawn.
+/// How the children of a call are drawn: what the settings of both operators have in common.
 pub(crate) struct Draws {
-    /// Of tokens.
-    pub sampling: Sampling,
+    pub temperature: f64,
+    pub min_p: f64,
+    pub max_tokens: usize,
     /// How often a child is drawn at most.
     pub tries: usize,
 }
 
 impl Draws {
-    /// From an operator's settings.
-    pub fn new(temperature: f64, min_p: f64, tries: usize) -> Self {
-        let sampling = Sampling {
-            temperature: temperature as f32,
-            min_p: min_p as f32,
-        };
-        Self { sampling, tries }
+    /// Checks them, as settings of a section.
+    ///
+    /// # Errors
+    /// Names the first setting out of its range.
+    pub fn check(&self, section: &str) -> Result<(), Error> {
+        let bounds = [
+            ("temperature", self.temperature, 0.0, 10.0),
+            ("min_p", self.min_p, 0.0, 1.0),
+            ("max_tokens", self.max_tokens as f64, 1.0, 1e6),
+            ("tries", self.tries as f64, 1.0, 100.0),
+        ];
+        bounds
+            .into_iter()
+            .try_for_each(|(field, value, low, high)| {
+                range(&format!("{section}.{field}"), value, low, high)
+            })
+    }
+
+    fn sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.temperature as f32,
+            min_p: self.min_p as f32,
+        }
     }
 }
 

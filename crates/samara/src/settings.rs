@@ -8,7 +8,7 @@ use domains::walkers;
 use evolve::Error;
 use evolve::settings::Settings;
 use mutate::Operators;
-use mutate::settings::overlay;
+use mutate::settings::{lay, overlay};
 use toml::{Table, Value};
 
 /// The commented configuration with all defaults.
@@ -104,29 +104,11 @@ pub fn of_stored(settings: &Settings) -> Result<(Table, Vec<String>), Error> {
     }
     let mut all = defaults();
     let mut unknown = Vec::new();
-    lay_known(&mut all, own, "", &mut unknown);
+    lay(&mut all, own, &mut |name, _| {
+        unknown.push(name.to_owned());
+        Ok::<_, Error>(false)
+    })?;
     Ok((all, unknown))
-}
-
-/// Lays `own` over `all` as far as that has its keys; the others' names go to `unknown`.
-fn lay_known(all: &mut Table, own: Table, path: &str, unknown: &mut Vec<String>) {
-    for (key, value) in own {
-        let name = match path {
-            "" => key.clone(),
-            path => format!("{path}.{key}"),
-        };
-        match (all.get_mut(&key), value) {
-            // Of these any key may stand there.
-            (Some(Value::Table(inner)), Value::Table(value)) if name == "gp.binary_operators" => {
-                *inner = value;
-            }
-            (Some(Value::Table(inner)), Value::Table(value)) => {
-                lay_known(inner, value, &name, unknown);
-            }
-            (Some(slot), value) => *slot = value,
-            (None, _) => unknown.push(name),
-        }
-    }
 }
 
 /// The value at a path of keys.

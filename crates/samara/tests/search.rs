@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -9,6 +10,13 @@ use common::{SAMARA, content, fails, ok, same};
 
 const CONFIG: &str =
     "pictures = false\n[search]\nreplicas = 4\nbatch = 8\n[sodarace]\nseconds = 0.5\n";
+
+/// Runs with what stands in `small.toml`.
+fn evolve(folder: &Path, evaluations: &str, out: &str) {
+    let config = ["evolve", "--config", "small.toml"];
+    let rest = ["--evaluations", evaluations, "--out", out];
+    ok(folder, &[&config[..], &rest].concat());
+}
 
 #[test]
 fn one_seed_gives_one_store_whatever_the_number_of_threads() {
@@ -127,22 +135,8 @@ fn a_run_made_longer_is_the_longer_run() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     std::fs::write(f.join("small.toml"), CONFIG).unwrap();
-    let evolve = |out, evaluations| {
-        ok(
-            f,
-            &[
-                "evolve",
-                "--config",
-                "small.toml",
-                "--evaluations",
-                evaluations,
-                "--out",
-                out,
-            ],
-        );
-    };
-    evolve("long", "150");
-    evolve("short", "70");
+    evolve(f, "150", "long");
+    evolve(f, "70", "short");
     ok(f, &["resume", "short", "--evaluations", "150"]);
     same(
         &content(&f.join("short")),
@@ -164,16 +158,7 @@ fn what_differs_is_told_before_a_run_goes_on() {
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     std::fs::write(f.join("small.toml"), CONFIG).unwrap();
-    let evolve = [
-        "evolve",
-        "--config",
-        "small.toml",
-        "--evaluations",
-        "40",
-        "--out",
-        "run",
-    ];
-    ok(f, &evolve);
+    evolve(f, "40", "run");
     let sql = |text: &str| {
         let db = rusqlite::Connection::open(f.join("run/run.sqlite")).unwrap();
         db.execute_batch(text).unwrap();

@@ -6,8 +6,9 @@
 use rusqlite::params;
 
 use super::Store;
+use super::read::cost;
 use crate::Error;
-use mutate::{Cost, Proposal, Reason};
+use mutate::{Proposal, Reason};
 
 impl Store {
     /// Keeps proposals, each with the id that its child will have, until [`Store::append`] takes that child; all or none.
@@ -64,12 +65,7 @@ impl Store {
             let proposal = Proposal {
                 program,
                 crossed: row.get("crossed")?,
-                cost: Cost {
-                    prompt_tokens: row.get("prompt_tokens")?,
-                    tokens: row.get("tokens")?,
-                    seconds: row.get("propose_seconds")?,
-                    dollars: row.get("dollars")?,
-                },
+                cost: cost(row)?,
                 told: row.get("told")?,
                 weights: row.get("weights")?,
             };
@@ -82,6 +78,7 @@ impl Store {
 mod tests {
     use super::super::tests::{child, store};
     use super::*;
+    use mutate::Cost;
 
     #[test]
     fn what_came_early_waits_for_its_turn() {

@@ -323,18 +323,23 @@ impl Store {
             accepted: row.get("accepted")?,
             seconds: row.get("seconds")?,
             at: row.get("at")?,
-            cost: Cost {
-                prompt_tokens: row.get("prompt_tokens")?,
-                tokens: row.get("tokens")?,
-                seconds: row.get("propose_seconds")?,
-                dollars: row.get("dollars")?,
-            },
+            cost: cost(row)?,
             told: self.text(id, Kind::Told)?,
             weights: row.get("weights")?,
             program: self.text(id, Kind::Program)?.unwrap_or_default(),
             artifact: self.text(id, Kind::Artifact)?,
         })
     }
+}
+
+/// What proposing a row's child took.
+pub(super) fn cost(row: &Row<'_>) -> rusqlite::Result<Cost> {
+    Ok(Cost {
+        prompt_tokens: row.get("prompt_tokens")?,
+        tokens: row.get("tokens")?,
+        seconds: row.get("propose_seconds")?,
+        dollars: row.get("dollars")?,
+    })
 }
 
 fn status(row: &Row<'_>, column: impl rusqlite::RowIndex) -> rusqlite::Result<Status> {

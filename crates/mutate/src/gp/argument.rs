@@ -7,10 +7,10 @@ use ruff_python_ast::{self as ast, Expr};
 use ruff_text_size::{Ranged, TextRange};
 
 use super::constant::{Constant, Demand};
-use super::draw::{below, chance, pick, weighted};
 use super::edit::{Edit, Edits};
 use super::expr::{Mutator, constant};
 use super::outline::{Node, OPEN, called};
+use crate::draw::{below, chance, pick, weighted};
 
 impl<'a> Mutator<'_, 'a> {
     pub(super) fn argument(&self, i: usize, rng: &mut dyn Rng) -> Option<Vec<Edit>> {

@@ -2,7 +2,7 @@
 
 use rand::Rng;
 
-use super::draw::{bell, below, chance, pick, weighted};
+use crate::draw::{bell, below, chance, pick, weighted};
 
 /// A number literal of the program, its sign included.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -10,12 +10,12 @@ use ruff_text_size::Ranged;
 
 use super::Kind;
 use super::constant::Constant;
-use super::draw::{below, chance, pick};
 use super::edit::{Edit, Edits};
 use super::names::Names;
 use super::outline::{Node, Outline, is_signed_literal, operand_precedence, precedence};
 use super::settings::Settings;
 use super::types::Type;
+use crate::draw::{below, chance, pick};
 
 /// Copies longer than this many bytes are not grafted.
 const GRAFT_LIMIT: usize = 96;

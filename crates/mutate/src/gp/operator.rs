@@ -9,10 +9,10 @@ use ruff_python_ast::{self as ast, CmpOp, Expr, Operator, OperatorPrecedence, Un
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::constant::Constant;
-use super::draw::{below, pick, weighted};
 use super::edit::Edit;
 use super::expr::{Mutator, constant};
 use super::outline::{Node, operand_precedence, precedence};
+use crate::draw::{below, pick, weighted};
 
 const OPERATORS: [Operator; 13] = [
     Operator::Add,

@@ -7,10 +7,10 @@ use ruff_python_ast::{Expr, Stmt};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::Kind;
-use super::draw::{below, chance, pick};
 use super::edit::{Edit, Edits};
 use super::expr::Mutator;
 use super::outline::Statement;
+use crate::draw::{below, chance, pick};
 
 /// The share of mutations kept that are likely to break the program: a deleted `return`, a
 /// variable read before it is set.

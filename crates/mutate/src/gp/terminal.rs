@@ -5,11 +5,11 @@ use rand::Rng;
 use ruff_python_ast::{self as ast, Expr, OperatorPrecedence};
 
 use super::constant::{Constant, Demand};
-use super::draw::{below, pick};
 use super::edit::Edit;
 use super::expr::{Mutator, constant};
 use super::outline::Node;
 use super::types::Base;
+use crate::draw::{below, pick};
 
 /// Functions of one argument, or of as many as one likes, that may stand for each other.
 const LIKE: [&[&str]; 5] = [
