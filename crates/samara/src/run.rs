@@ -147,7 +147,8 @@ fn drive(mut store: Store, operators: Vec<Active>, domain: &Walkers, program: &s
     });
     display.finish();
     if let Err(error) = &result {
-        ::log::error!("the run ended: {error}");
+        // For the file; standard error is told by the command's end.
+        ::log::info!("the run ended: {error}");
     }
     let progress = result?;
     if progress.evaluations < progress.target {

@@ -70,7 +70,6 @@ impl Proposer<'_> {
             let done = self.propose(&task);
             self.clock.end();
             if let Err(failure) = done {
-                log::error!("{failure}");
                 let _ = self.news.send(News::Failed(failure));
                 break;
             }
