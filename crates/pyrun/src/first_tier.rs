@@ -5,110 +5,25 @@
 
 use monty::{Dump, MontyRepl, Session, SessionRef, dump};
 use monty_types::{
-    AssertMessageAnnotations, CompileOptions, ExcType, MontyException, MontyObject, PrintWriter,
+    AssertMessageAnnotations, CompileOptions, MontyException, MontyObject, PrintWriter,
     ResourceLimits, ResourceTracker,
 };
 
 use crate::failure::shorten;
+use crate::guard::Guards;
 use crate::program::{self, Modules};
 use crate::value::{MAX_DEPTH, Writer};
 use crate::wire::{Setup, VALUE};
-use crate::{Failure, meter, modules};
+use crate::{Failure, meter, trust};
 
 /// The interpreter, ready to run programs.
 pub(crate) struct Interpreter {
     setup: Setup,
     modules: Modules,
+    guards: Guards,
     /// The session after the prelude.
     session: Vec<u8>,
 }
-
-/// Builtin names of CPython that the first tier does not have; their absence is not the program's fault.
-const LACKING_BUILTINS: &[&str] = &[
-    "__build_class__",
-    "__import__",
-    "aiter",
-    "anext",
-    "ascii",
-    "breakpoint",
-    "bytearray",
-    "callable",
-    "classmethod",
-    "compile",
-    "complex",
-    "copyright",
-    "credits",
-    "delattr",
-    "dir",
-    "eval",
-    "exec",
-    "exit",
-    "format",
-    "globals",
-    "hasattr",
-    "help",
-    "id",
-    "input",
-    "issubclass",
-    "iter",
-    "license",
-    "locals",
-    "memoryview",
-    "next",
-    "object",
-    "oct",
-    "open",
-    "property",
-    "quit",
-    "setattr",
-    "staticmethod",
-    "super",
-    "vars",
-    "__name__",
-    "__file__",
-    "__doc__",
-    "__builtins__",
-    "BaseExceptionGroup",
-    "ExceptionGroup",
-    "ArithmeticError",
-    "BufferError",
-    "EnvironmentError",
-    "FloatingPointError",
-    "IOError",
-    "UserWarning",
-    "Warning",
-    "RuntimeWarning",
-    "DeprecationWarning",
-];
-
-/// Types of Python's own whose attributes the first tier has in part.
-const BUILTIN_TYPES: &[&str] = &[
-    "bool",
-    "builtin_function_or_method",
-    "bytes",
-    "dict",
-    "dict_items",
-    "dict_keys",
-    "dict_values",
-    "ellipsis",
-    "enumerate",
-    "float",
-    "frozenset",
-    "function",
-    "int",
-    "iterator",
-    "list",
-    "map",
-    "method",
-    "module",
-    "range",
-    "set",
-    "slice",
-    "str",
-    "tuple",
-    "type",
-    "zip",
-];
 
 impl Interpreter {
     /// Runs the prelude.
@@ -122,19 +37,25 @@ impl Interpreter {
         // refuses one absurd allocation before it is tried; the address space limit stops the rest
         limits.max_memory = Some(setup.limits.memory_bytes as usize);
         let mut repl = MontyRepl::new("prelude", ResourceTracker::new(limits), options);
-        repl.feed_run(
+        let guards = Guards::new();
+        for text in [
             &bind_builtins(&setup.host.prelude),
-            vec![],
-            PrintWriter::Disabled,
-        )
-        .map_err(|e| explain(&e, "", &setup))?;
-        repl.feed_run(&setup.host.prelude, vec![], PrintWriter::Disabled)
-            .map_err(|e| explain(&e, "", &setup))?;
+            &setup.host.prelude,
+            guards.always,
+        ] {
+            repl.feed_run(text, vec![], PrintWriter::Disabled)
+                .map_err(|e| Failure::Exception {
+                    kind: e.exc_type().to_string(),
+                    message: shorten(e.message().unwrap_or_default()),
+                    line: e.traceback().last().map_or(0, |f| f.start.line),
+                })?;
+        }
         let session = dump("prelude", None, SessionRef::Idle(&repl))
             .map_err(|e| Failure::crashed(format!("the prelude's session cannot be kept: {e}")))?;
         Ok(Interpreter {
             setup,
             modules,
+            guards,
             session,
         })
     }
@@ -146,7 +67,12 @@ impl Interpreter {
             Ok(Session::Idle(repl)) => repl,
             _ => return Err(Failure::crashed("the prelude's session cannot be restored")),
         };
-        let explain = |e: MontyException| explain(&e, PROGRAM, &self.setup);
+        let explain = |e: MontyException| trust::explain(&e, &program.exact, &self.modules);
+        if !program.exact.guards.is_empty() {
+            let guards = self.guards.text(&program.exact.guards);
+            repl.feed_run(&guards, vec![], PrintWriter::Disabled)
+                .map_err(explain)?;
+        }
         // one text: the interpreter resolves names best within it
         let source = format!("{}\n{RESULT} = {}()", program.source, program.entry);
         repl.feed_run(&source, vec![], PrintWriter::Disabled)
@@ -161,9 +87,6 @@ impl Interpreter {
         Ok(out.bytes)
     }
 }
-
-/// How the interpreter calls the second text it is fed.
-const PROGRAM: &str = "<python-input-2>";
 
 /// Where a program's result is kept until it is copied out.
 const RESULT: &str = "__result__";
@@ -272,77 +195,5 @@ fn encode(object: &MontyObject, depth: usize, out: &mut Writer) -> Result<(), Fa
         other => Err(Failure::bad_result(shorten(&format!(
             "no plain data: {other}"
         )))),
-    }
-}
-
-/// Turns the interpreter's exception into a failure.
-fn explain(error: &MontyException, program: &str, setup: &Setup) -> Failure {
-    let message = error.message().unwrap_or_default();
-    let line = error
-        .traceback()
-        .iter()
-        .rev()
-        .find(|f| f.filename == program)
-        .map_or(0, |f| f.start.line);
-    let between = |before: &str, after: &str| {
-        message
-            .strip_prefix(before)
-            .and_then(|rest| rest.split_once(after))
-            .map(|(name, _)| name)
-    };
-    match error.exc_type() {
-        // The program was parsed before: what is left is for CPython to judge, since the interpreter also calls
-        // its own limits so (`a[0], b = …`).
-        ExcType::SyntaxError => return Failure::unsupported(shorten(message)),
-        ExcType::MemoryError => return Failure::Memory,
-        ExcType::RecursionError => return Failure::Recursion,
-        ExcType::NotImplementedError => {
-            if let Some((_, feature)) = message.split_once(" does not yet support ") {
-                return Failure::unsupported(shorten(feature));
-            }
-            if let Some(what) = between("OS function '", "' not implemented") {
-                return Failure::Forbidden {
-                    what: shorten(what),
-                };
-            }
-        }
-        ExcType::ModuleNotFoundError => return Failure::unsupported(shorten(message)),
-        ExcType::ImportError if message.starts_with(modules::REFUSAL) => {
-            return Failure::Forbidden {
-                what: format!("import of {}", shorten(&message[modules::REFUSAL.len()..])),
-            };
-        }
-        ExcType::ImportError if message.starts_with("cannot import name") => {
-            return Failure::unsupported(shorten(message));
-        }
-        ExcType::NameError => {
-            if let Some(name) = between("name '", "'").filter(|n| LACKING_BUILTINS.contains(n)) {
-                return Failure::unsupported(name);
-            }
-        }
-        ExcType::AttributeError => {
-            let of_builtin = between("'", "' object has no attribute")
-                .is_some_and(|t| BUILTIN_TYPES.contains(&t));
-            let of_type = between("type object '", "' has no attribute").is_some_and(|t| {
-                BUILTIN_TYPES.contains(&t) || setup.host.modules.iter().any(|(_, m)| m == t)
-            });
-            if of_builtin || of_type || message.starts_with("module '") {
-                return Failure::unsupported(shorten(message));
-            }
-        }
-        // arithmetic on bools and the % of strings
-        ExcType::TypeError
-            if (message.starts_with("unsupported operand")
-                || message.starts_with("bad operand"))
-                && (message.contains("'bool'") || message.contains("%: 'str'")) =>
-        {
-            return Failure::unsupported(shorten(message));
-        }
-        _ => {}
-    }
-    Failure::Exception {
-        kind: error.exc_type().to_string(),
-        message: shorten(message),
-        line,
     }
 }

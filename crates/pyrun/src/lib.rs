@@ -15,8 +15,10 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 mod cage;
+mod exact;
 mod failure;
 mod first_tier;
+mod guard;
 mod meter;
 mod modules;
 mod process;
@@ -24,6 +26,7 @@ mod program;
 mod runner;
 mod second_tier;
 pub mod settings;
+mod trust;
 mod value;
 mod wire;
 mod worker;

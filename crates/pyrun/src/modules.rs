@@ -32,18 +32,8 @@ pub(crate) const ALLOWED: &[&str] = &[
     "typing",
 ];
 
-/// Those of them that the first tier has.
-pub(crate) const FIRST_TIER: &[&str] = &[
-    "__future__",
-    "collections",
-    "dataclasses",
-    "functools",
-    "itertools",
-    "json",
-    "math",
-    "re",
-    "typing",
-];
+/// Those of them that the first tier does as CPython does; of `typing` it takes the names in annotations.
+pub(crate) const FIRST_TIER: &[&str] = &["__future__", "math", "typing"];
 
 /// Whether a program may import the top-level module `name`.
 pub(crate) fn is_allowed(name: &str) -> bool {

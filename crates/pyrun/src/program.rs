@@ -1,15 +1,17 @@
-//! What the first tier must know of a program before it runs: its entry function, its imports, and features that the
-//! interpreter would not refuse but get wrong. A function of the text alone.
+//! What the first tier must know of a program before it runs: its entry function, its imports, and whether all of it is
+//! known to be exact ([`exact`]). A function of the text alone.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
-use ruff_python_ast::visitor::{Visitor, walk_stmt};
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_pattern, walk_stmt};
 use ruff_python_ast::{
-    Expr, ModModule, Stmt, StmtClassDef, StmtFunctionDef, StmtImport, StmtImportFrom,
+    Expr, ExprContext, ModModule, Pattern, Stmt, StmtClassDef, StmtFunctionDef, StmtImport,
+    StmtImportFrom,
 };
 use ruff_python_parser::{ParseError, parse_module};
 use ruff_text_size::{Ranged, TextRange};
 
+use crate::exact::{self, Edits, Exact};
 use crate::{EntryRule, Failure, HostModule, modules};
 
 /// A program made ready for the first tier.
@@ -18,50 +20,125 @@ pub(crate) struct Program {
     pub(crate) source: String,
     /// The function to call.
     pub(crate) entry: String,
+    /// What else must be known of it once it has run.
+    pub(crate) exact: Exact,
 }
 
-/// Special methods that the interpreter calls where Python does. A class with others needs the second tier.
-const KNOWN_METHODS: &[&str] = &[
-    "__init__",
-    "__repr__",
-    "__str__",
-    "__eq__",
-    "__hash__",
-    "__iter__",
-    "__next__",
-    "__enter__",
-    "__exit__",
-];
-
-/// The host's modules, with the names that `from module import *` binds.
+/// The host's modules, with the names that `from module import *` binds, and what else it offers.
 pub(crate) struct Modules {
     known: Vec<(String, String, Vec<String>)>,
+    host: exact::Host,
+    /// The lines of the prelude where a stand-in for a module of others is written.
+    stand_ins: Vec<(u32, u32)>,
 }
 
 impl Modules {
     /// Looks up each module's target in the prelude.
     pub(crate) fn new(host: &HostModule) -> Result<Modules, Failure> {
         let prelude = parse(&host.prelude)?;
-        let known = host
-            .modules
-            .iter()
-            .map(|(name, target)| {
-                let class = prelude.body.iter().find_map(|s| match s {
-                    Stmt::ClassDef(c) if c.name.as_str() == target => Some(c),
-                    _ => None,
-                });
-                (
-                    name.clone(),
-                    target.clone(),
-                    class.map(class_names).unwrap_or_default(),
-                )
+        let class = |target: &str| {
+            prelude.body.iter().find_map(|s| match s {
+                Stmt::ClassDef(c) if c.name.as_str() == target => Some(c),
+                _ => None,
             })
-            .collect();
-        Ok(Modules { known })
+        };
+        let mut known = Vec::new();
+        let mut stand_ins = Vec::new();
+        for (name, target) in &host.modules {
+            let class = class(target);
+            let names = class.map(class_names).unwrap_or_default();
+            if modules::is_allowed(name) {
+                stand_ins.extend(class.map(|c| lines(&host.prelude, c.range())));
+            }
+            known.push((name.clone(), target.clone(), names));
+        }
+        let host = offered(&prelude.body, &known);
+        Ok(Modules {
+            known,
+            host,
+            stand_ins,
+        })
     }
 
     fn find(&self, name: &str) -> Option<&(String, String, Vec<String>)> {
         self.known.iter().find(|(n, ..)| n == name)
+    }
+
+    /// Whether this line of the prelude is of a stand-in for a module that CPython may have itself.
+    pub(crate) fn stands_in(&self, line: u32) -> bool {
+        self.stand_ins
+            .iter()
+            .any(|&(from, to)| from <= line && line <= to)
+    }
+}
+
+/// The first and the last line of a part.
+fn lines(source: &str, range: TextRange) -> (u32, u32) {
+    let line = |place: usize| 1 + source[..place].matches('\n').count() as u32;
+    (line(range.start().into()), line(range.end().into()))
+}
+
+/// What the prelude leaves bound for programs.
+fn offered(prelude: &[Stmt], known: &[(String, String, Vec<String>)]) -> exact::Host {
+    let modules: HashMap<String, HashSet<String>> = known
+        .iter()
+        .map(|(name, _, names)| (name.clone(), names.iter().cloned().collect()))
+        .collect();
+    let mut host = exact::Host {
+        modules,
+        names: HashSet::new(),
+        aliases: HashMap::new(),
+        attributes: HashSet::new(),
+    };
+    for stmt in prelude {
+        match stmt {
+            Stmt::FunctionDef(f) if !f.name.starts_with('_') => {
+                host.names.insert(f.name.to_string());
+            }
+            Stmt::ClassDef(c) if !c.name.starts_with('_') => {
+                host.names.insert(c.name.to_string());
+                host.attributes.extend(class_names(c));
+                let mut stores = Stores(&mut host.attributes);
+                stores.visit_body(&c.body);
+            }
+            Stmt::Import(i) => {
+                for alias in &i.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    host.aliases
+                        .insert(name.to_string(), alias.name.to_string());
+                }
+            }
+            Stmt::Assign(a) => {
+                let of = |target: &str| known.iter().find(|(_, t, _)| t == target);
+                let module = simple_name(&a.value).and_then(of);
+                for name in a.targets.iter().filter_map(simple_name) {
+                    match module {
+                        Some((module, ..)) => {
+                            host.aliases.insert(name.to_owned(), module.clone());
+                        }
+                        None => {
+                            host.names.insert(name.to_owned());
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    host
+}
+
+/// The attributes that are set in a text.
+struct Stores<'s>(&'s mut HashSet<String>);
+
+impl<'a> Visitor<'a> for Stores<'_> {
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        if let Expr::Attribute(a) = expr
+            && a.ctx == ExprContext::Store
+        {
+            self.0.insert(a.attr.to_string());
+        }
+        walk_expr(self, expr);
     }
 }
 
@@ -122,9 +199,12 @@ pub(crate) fn prepare(
     if let Some(failure) = scan.failure {
         return Err(failure);
     }
+    let mut exact = exact::check(source, &module.body, &modules.host)?;
+    scan.edits.append(&mut exact.edits);
     Ok(Program {
         source: apply(source, scan.edits),
         entry,
+        exact,
     })
 }
 
@@ -151,44 +231,70 @@ fn entry<'a>(body: &'a [Stmt], rule: &EntryRule) -> Option<&'a str> {
 struct Names<'a> {
     functions: Vec<&'a StmtFunctionDef>,
     bound: HashSet<&'a str>,
+    /// Bound by `:=`.
+    named: Vec<&'a str>,
 }
 
 impl<'a> Names<'a> {
     fn collect(&mut self, body: &'a [Stmt]) {
-        for stmt in body {
-            match stmt {
-                Stmt::FunctionDef(f) => {
-                    self.functions.push(f);
-                    self.bound.insert(f.name.as_str());
-                }
-                Stmt::Assign(a) => self.bound.extend(a.targets.iter().filter_map(simple_name)),
-                Stmt::If(s) => {
-                    self.collect(&s.body);
-                    s.elif_else_clauses
-                        .iter()
-                        .for_each(|c| self.collect(&c.body));
-                }
-                Stmt::For(s) => self.collect_all([&s.body, &s.orelse]),
-                Stmt::While(s) => self.collect_all([&s.body, &s.orelse]),
-                Stmt::With(s) => self.collect(&s.body),
-                Stmt::Try(s) => {
-                    self.collect(&s.body);
-                    s.handlers
-                        .iter()
-                        .filter_map(|h| h.as_except_handler())
-                        .for_each(|h| self.collect(&h.body));
-                    self.collect_all([&s.orelse, &s.finalbody]);
-                }
-                _ => {}
+        self.visit_body(body);
+    }
+
+    fn imported(&mut self, alias: &'a ruff_python_ast::Alias) {
+        let top = alias.name.split('.').next().unwrap_or_default();
+        self.bound
+            .insert(alias.asname.as_ref().map_or(top, |n| n.as_str()));
+    }
+}
+
+impl<'a> Visitor<'a> for Names<'a> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            // their bodies bind in scopes of their own
+            Stmt::FunctionDef(f) => {
+                self.functions.push(f);
+                self.bound.insert(f.name.as_str());
             }
+            Stmt::ClassDef(c) => {
+                self.bound.insert(c.name.as_str());
+            }
+            // without a value it binds nothing
+            Stmt::AnnAssign(a) if a.value.is_none() => {}
+            Stmt::Import(i) => i.names.iter().for_each(|a| self.imported(a)),
+            Stmt::ImportFrom(i) => i.names.iter().for_each(|a| self.imported(a)),
+            _ => walk_stmt(self, stmt),
         }
     }
 
-    fn collect_all<'b, const N: usize>(&mut self, bodies: [&'a ruff_python_ast::Suite; N])
-    where
-        'a: 'b,
-    {
-        bodies.into_iter().for_each(|b| self.collect(b));
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(n) if n.ctx == ExprContext::Store => {
+                self.bound.insert(n.id.as_str());
+            }
+            Expr::Lambda(_) => {}
+            // only `:=` binds outside of a comprehension
+            Expr::ListComp(_) | Expr::SetComp(_) | Expr::DictComp(_) | Expr::Generator(_) => {
+                let mut inner = Names::default();
+                walk_expr(&mut inner, expr);
+                self.bound.extend(inner.named);
+            }
+            Expr::Named(n) => {
+                self.named.extend(simple_name(&n.target));
+                walk_expr(self, expr);
+            }
+            _ => walk_expr(self, expr),
+        }
+    }
+
+    fn visit_pattern(&mut self, pattern: &'a Pattern) {
+        let name = match pattern {
+            Pattern::MatchStar(p) => p.name.as_ref(),
+            Pattern::MatchAs(p) => p.name.as_ref(),
+            Pattern::MatchMapping(p) => p.rest.as_ref(),
+            _ => None,
+        };
+        self.bound.extend(name.map(|n| n.as_str()));
+        walk_pattern(self, pattern);
     }
 }
 
@@ -199,11 +305,11 @@ fn callable_with_nothing(f: &StmtFunctionDef) -> bool {
             .all(|p| p.default.is_some())
 }
 
-/// Walks all statements: collects edits for imports, and the first feature to refuse.
+/// Walks all statements: collects edits for imports, and the first module to refuse.
 struct Scan<'a> {
     modules: &'a Modules,
     source: &'a str,
-    edits: Vec<(TextRange, String)>,
+    edits: Edits,
     failure: Option<Failure>,
 }
 
@@ -212,33 +318,17 @@ impl<'a> Visitor<'a> for Scan<'_> {
         match stmt {
             Stmt::Import(s) => self.import(s),
             Stmt::ImportFrom(s) => self.import_from(s),
-            Stmt::ClassDef(s) => {
-                self.class(s);
-                walk_stmt(self, stmt);
-            }
             _ => walk_stmt(self, stmt),
         }
     }
 
-    // imports and classes are statements: expressions need no walk
+    // imports are statements: expressions need no walk
     fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 impl Scan<'_> {
     fn refuse(&mut self, feature: String) {
         self.failure.get_or_insert(Failure::Unsupported { feature });
-    }
-
-    fn class(&mut self, class: &StmtClassDef) {
-        for stmt in &class.body {
-            if let Stmt::FunctionDef(f) = stmt {
-                let name = f.name.as_str();
-                if name.starts_with("__") && name.ends_with("__") && !KNOWN_METHODS.contains(&name)
-                {
-                    self.refuse(format!("the special method {name}"));
-                }
-            }
-        }
     }
 
     /// Blank lines to keep the count when `range` spans several; they stand inside parentheses.
@@ -351,7 +441,7 @@ impl Scan<'_> {
     }
 }
 
-fn apply(source: &str, mut edits: Vec<(TextRange, String)>) -> String {
+fn apply(source: &str, mut edits: Edits) -> String {
     if edits.is_empty() {
         return source.to_owned();
     }
@@ -408,6 +498,34 @@ mod tests {
         );
         assert_eq!(entry("make_walker = lambda: 3").unwrap(), "make_walker");
         assert_eq!(entry("if 1:\n\tdef make_x():\n\t\tpass").unwrap(), "make_x");
+        for bound in [
+            "from typing import Callable\nmake_walker: Callable = max",
+            "a, make_walker = 1, 2",
+            "[a, (*make_walker, b)] = 1, (2, 3)",
+            "for make_walker in [len]: pass",
+            "import math as make_walker",
+            "from math import sin as make_walker",
+            "class make_walker: pass",
+            "print(make_walker := len)",
+            "a = [make_walker := len for b in [1]]",
+        ] {
+            let found = ready(bound).map(|p| p.entry);
+            // what the first tier does not run it has still found an entry in
+            let is_gap = matches!(found, Err(Failure::Unsupported { .. }));
+            assert!(
+                is_gap || found == Ok("make_walker".into()),
+                "{bound}: {found:?}"
+            );
+        }
+        for free in [
+            "make_walker: int",
+            "def f():\n  make_walker = 1",
+            "a = [make_walker for make_walker in [1]]",
+            "a = lambda make_walker: 1",
+            "x.make_walker = 1",
+        ] {
+            assert_eq!(entry(free), Err(Failure::NoEntry), "{free}");
+        }
         assert_eq!(entry("def other(): pass"), Err(Failure::NoEntry));
         assert!(matches!(
             entry("def make_walker(:"),
@@ -434,10 +552,7 @@ mod tests {
             "(\n\n); maker = _wc.maker"
         );
         assert_eq!(rewritten("from walk_creator import *"), "maker = _wc.maker");
-        assert_eq!(
-            rewritten("from numpy import *"),
-            "pi = _np.pi; sin = _np.sin"
-        );
+        assert_eq!(rewritten("from numpy import pi"), "pi = _np.pi");
         assert_eq!(
             rewritten("import numpy as np, math"),
             "np = (_np); import math"
@@ -454,7 +569,17 @@ mod tests {
             "import random",
             "from bisect import bisect",
             "import numpy.linalg",
+            "from numpy import *",
+            "from numpy import sin",
+            "import itertools",
             "class A:\n  def __lt__(self, o): pass",
+            "x = {1, 2}",
+            "x = any(k > 3 for k in [1])",
+            "x = 9007199254740993",
+            "for i in range(3): del i",
+            "def f(x: undefined): pass",
+            "x = 1 is 1",
+            "caf\u{e9} = 1",
         ] {
             let failure = ready(&format!("{imports}\ndef make_walker(): pass"))
                 .err()

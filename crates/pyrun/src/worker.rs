@@ -108,7 +108,8 @@ fn panicked(panic: &(dyn std::any::Any + Send)) -> Failure {
         .or(panic.downcast_ref::<String>().map(String::as_str));
     match text {
         Some("capacity overflow") => Failure::Memory,
-        text => Failure::crashed(crate::failure::shorten(text.unwrap_or("panic"))),
+        // a fault of the interpreter's own says nothing of the program
+        text => Failure::unsupported(crate::failure::shorten(text.unwrap_or("panic"))),
     }
 }
 

@@ -85,7 +85,9 @@ fn withstand(tier: Tier) {
         };
         let result = runner.run(&case.source);
         let (got, cpu) = (reason(&result), runner.last_cpu());
-        if !expect.iter().any(|e| e == got) {
+        // what the first tier does not know it leaves to the second
+        let left = tier == Tier::Monty && got == "unsupported";
+        if !left && !expect.iter().any(|e| e == got) {
             wrong.push(format!(
                 "{}: expected {expect:?}, got {got}: {result:?}",
                 case.name

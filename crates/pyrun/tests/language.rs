@@ -172,12 +172,119 @@ fn imports_of_the_host() {
 #[test]
 fn scalar_numpy() {
     let value = both(
-        "def make_walker():\n\
-         \x20 return [float(x) for x in [np.sign(-2), np.sin(0.5), np.cos(0.5), np.sqrt(2), np.abs(-3), np.exp(1), np.floor(2.5),\n\
-         \x20   np.pi, np.arctan2(1, 2), np.tanh(0.3), np.minimum(1, 2), np.maximum(1, 2), np.clip(5, 0, 1), np.hypot(3, 4),\n\
-         \x20   np.mod(7, 3), np.square(3), np.power(2, 3), np.log(2)]]",
+        "def make_walker(): return [float(x) for x in [np.sign(-2), np.sign(0.0), np.sqrt(2), np.abs(-3), np.pi]]",
     );
-    assert_eq!(value.as_slice().map(<[_]>::len), Some(18));
+    assert_eq!(value.as_slice().map(<[_]>::len), Some(5));
+    // the C library's functions and numpy's may differ in the last bit
+    let others = "def make_walker():\n\
+         \x20 return [float(x) for x in [np.sin(0.5), np.cos(0.5), np.exp(1), np.floor(2.5), np.arctan2(1, 2),\n\
+         \x20   np.tanh(0.3), np.minimum(1, 2), np.maximum(1, 2), np.clip(5, 0, 1), np.hypot(3, 4), np.mod(7, 3),\n\
+         \x20   np.square(3), np.power(2, 3), np.log(2)]]";
+    assert_eq!(reason(&runner(Tier::Monty).run(others)), "unsupported");
+    let value = runner(Tier::Auto).run(others).unwrap();
+    assert_eq!(value.as_slice().map(<[_]>::len), Some(14));
+}
+
+/// What strangers reported, and its kind: each had another answer in the first tier.
+#[test]
+fn the_first_tier_never_has_another_answer() {
+    let expressions = [
+        "next((i for i, p in enumerate([(0, 1), (0, 2)]) if p[1] > 1), -1)",
+        "len(list(xs)) * 10 + len(list(xs))",
+        "any(k * k > 50 for k in itertools.count())",
+        "[i for i, _ in zip(itertools.count(), 'ab')]",
+        "list(grow([1, 2]))",
+        "[round(2.675, 2), round(0.5), round(1e300), round(-2.5, 0)]",
+        "[1.0 // 0.1, -1.0 // 0.1, 7.5 // -2, divmod(1.0, 0.1), divmod(-7, 2)]",
+        "[float(2**63), float(10**20), math.sqrt(2**70), math.log(10**30), math.sin(10**20)]",
+        "[math.factorial(20), pow(3, -1, 7), math.cbrt(27), math.hypot(1.1, 2.3)]",
+        "[(2**53 + 1) / 3, (2**62 + 1) / 7, 10**400 / 10**399]",
+        "10**400 * 1.0",
+        "[x ** 2 for x in [0.1 * k for k in range(99)]]",
+        "[x ** 3 for x in [0.1 * k for k in range(99)]]",
+        "2.0 ** 1024",
+        "list({33, 100, 5, 7, 10})",
+        "[x for x in {(0, 1), (1, 2), (5, 0)}]",
+        "[hash((1, 2)), hash(1.5), hash(2**61 - 1)]",
+        "re.match(r'a$', 'a\\n') is None",
+        "re.sub('a', r'b\\n', 'banana')",
+        "re.sub('(a)', lambda m: 'x', 'banana')",
+        "[{'a': 1} | {'b': 2}, {1, 2} < {1, 2, 3}, {1: 0, True: 1}, {0.0: 1, 0: 2}]",
+        "sum([0.1] * 10)",
+        "[cut([1, 2, 3, 4]), more((1,)), more([1])]",
+        "careful(lambda: [1][5])",
+        "careful(lambda: next(x for x in [7]))",
+        "careful(lambda: 1 / 0)",
+        "sorted([3.0, 1, 2.5], key=lambda x: -x)",
+        "str([1.0, 'a', None, (1,)])",
+        "f'{2.675:.2f}'",
+        "undefined(1 / 0)",
+        "sized()",
+    ];
+    let head = "import math, re, itertools\n\
+        xs = map(abs, [-1, -2, -3])\n\
+        class Sized:\n  def size(self): return 3\n  __len__ = size\n\
+        def sized(): return [len(Sized()), bool(Sized())]\n\
+        def grow(xs):\n  for i, x in enumerate(xs):\n    if len(xs) < 5: xs.append(x)\n    yield i\n\
+        def cut(a):\n  a[1:3] = [9]\n  return a\n\
+        def more(a):\n  a += (2, 3)\n  return a\n\
+        def careful(f):\n  try:\n    return f()\n  except Exception as e:\n    return str(type(e))\n";
+    let (mut auto, mut second) = (runner(Tier::Auto), runner(Tier::CPython));
+    for expression in expressions {
+        for source in [
+            format!("{head}def make_walker(): return {expression}"),
+            format!("def make_walker(): return {expression}"),
+        ] {
+            assert_eq!(auto.run(&source), second.run(&source), "{source}");
+        }
+    }
+    for source in [
+        // two lazy makers of joints walk in turn
+        "def make_walker():\n  wc = walker_creator()\n  a = (wc.add_joint(k, 0) for k in range(3))\n  \
+         b = (wc.add_joint(k, 9) for k in range(3))\n  pairs = list(zip(a, b))\n  return [pairs, wc.get_walker()]",
+        "def make_walker():\n  wc = walker_creator()\n  unused = (wc.add_joint(k, 0) for k in range(3))\n  \
+         return wc.get_walker()",
+        "def make_walker():\n  wc = walker_creator()\n  for j in map(lambda k: wc.add_joint(k, 0), range(3)):\n    \
+         wc.add_joint(j, 9)\n  return wc.get_walker()",
+        "def make_walker():\n  wc = walker_creator()\n  wc.add_joint(0, 0)\n  for i, (x, y) in enumerate(wc.joints):\n    \
+         if i < 4: wc.add_joint(x + 1, y)\n  return wc.get_walker()",
+    ] {
+        assert_eq!(auto.run(source), second.run(source), "{source}");
+    }
+}
+
+/// Joints and coordinates that are numbers without being Python's own.
+#[test]
+fn numbers_of_other_types() {
+    let source = "import enum, fractions\nclass N(enum.IntEnum):\n  ONE = 1\n\
+        def make_walker():\n  wc = walker_creator()\n  wc.add_joint(N.ONE, fractions.Fraction(1, 2))\n  \
+        wc.add_joint(0, 0)\n  wc.add_muscle(N.ONE, 0, False, fractions.Fraction(1, 4))\n  return wc.get_walker()";
+    let walker = runner(Tier::Auto).run(source).unwrap();
+    assert_eq!(
+        (count(&walker, "joints"), count(&walker, "muscles")),
+        (2, 1)
+    );
+    for bad in ["'0', 1", "0.0, 1", "None, 1", "True, 0", "[0], 1", "-1, 0"] {
+        let source = format!(
+            "def make_walker():\n  wc = walker_creator()\n  wc.add_joint(0, 0)\n  wc.add_joint(1, 1)\n  \
+             wc.add_muscle({bad})\n  return wc.get_walker()"
+        );
+        assert_eq!(
+            runner(Tier::Monty).run(&source),
+            runner(Tier::CPython).run(&source),
+            "{bad}"
+        );
+    }
+    let arrays =
+        "import numpy as np\ndef make_walker(): return [float(x) for x in np.array([0, 2, 4]) * 2]";
+    let expected = [0.0, 4.0, 8.0].map(Value::Float).to_vec();
+    match runner(Tier::Auto).run(arrays) {
+        Ok(value) => assert_eq!(value, Value::List(expected)),
+        Err(failure) => assert!(
+            failure.to_string().contains("numpy is not installed"),
+            "{failure}"
+        ),
+    }
 }
 
 #[test]

@@ -28,7 +28,11 @@ class walker_creator:
         if calls > 20000:
             _too_many_calls()
         count = len(self.joints)
-        if type(j0) is not int or type(j1) is not int or j0 < 0 or j1 < 0 or j0 >= count or j1 >= count:
+        if type(j0) is not int:
+            j0 = _whole(j0)
+        if type(j1) is not int:
+            j1 = _whole(j1)
+        if j0 < 0 or j1 < 0 or j0 >= count or j1 >= count:
             raise ValueError("add_muscle: not a joint of this walker")
         if type(amplitude) is not float:
             amplitude = _number(amplitude, "add_muscle: amplitude")
@@ -48,6 +52,16 @@ def _too_many_calls():
     raise RuntimeError("more than 20000 calls of walker_creator")
 
 
+def _whole(value):
+    # a joint that is no plain int: of numpy, an IntEnum
+    if type(value) is not bool:
+        try:
+            return int(value.__index__())
+        except Exception:
+            pass
+    raise ValueError("add_muscle: not a joint of this walker")
+
+
 def _number(value, what):
     kind = type(value)
     if kind is float:
@@ -57,13 +71,13 @@ def _number(value, what):
             raise ValueError(what + " is too large")
         return float(value)
     try:
-        # the scalar types of numpy
-        value = value.item()
+        # what else is a number: of numpy, an IntEnum, a Fraction
+        value = float(value.__float__())
     except Exception:
         value = None
-    if type(value) is int or type(value) is float or type(value) is bool:
-        return _number(value, what)
-    raise TypeError(what + " is not a number")
+    if value is None:
+        raise TypeError(what + " is not a number")
+    return value
 
 
 def query_cppn(wc, xgrid, ygrid, scale, connect_func, amp_func, phase_func):
@@ -98,7 +112,11 @@ class _walk_creator:
 
 
 # Scalar functions of numpy, where numpy itself is not to be had. Where the mathematics has no answer they say nan or
-# infinity, as numpy does.
+# infinity, as numpy does. What makes arrays needs numpy.
+def _no_arrays(*values, **options):
+    raise ImportError("numpy is not installed for this Python: arrays need it (pip install numpy)")
+
+
 class _numpy:
     pi = math.pi
     e = math.e
@@ -126,6 +144,8 @@ class _numpy:
     int64 = int
 
     def sign(x):
+        if type(x) is bool:
+            raise TypeError("numpy has no sign of a truth value")
         if x > 0:
             return x * 0 + 1
         if x < 0:
@@ -133,6 +153,8 @@ class _numpy:
         return x * 0
 
     def sqrt(x):
+        if type(x) is bool:
+            raise TypeError("numpy's root of a truth value has another type")
         return math.sqrt(x) if x >= 0 else math.nan
 
     def hypot(x, y):
@@ -188,31 +210,15 @@ class _numpy:
             return low
         return high if x > high else x
 
-    def sum(values):
-        total = 0
-        for value in values:
-            total = total + value
-        return total
-
-    def mean(values):
-        total = 0.0
-        for value in values:
-            total = total + value
-        return total / len(values)
-
-    def array(values):
-        return list(values)
-
-    def linspace(start, stop, num=50):
-        if num == 1:
-            return [float(start)]
-        return [start + (stop - start) * k / (num - 1) for k in range(num)]
-
-    def arange(start, stop=None, step=1):
-        if stop is None:
-            start, stop = 0, start
-        count = math.ceil((stop - start) / step)
-        return [start + step * k for k in range(count)]
+    array = _no_arrays
+    arange = _no_arrays
+    asarray = _no_arrays
+    linspace = _no_arrays
+    ones = _no_arrays
+    zeros = _no_arrays
+    full = _no_arrays
+    mean = _no_arrays
+    sum = _no_arrays
 
 
 np = _numpy

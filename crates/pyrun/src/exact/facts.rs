@@ -1,0 +1,186 @@
+//! What a program binds, in any of its scopes.
+
+use std::collections::{HashMap, HashSet};
+
+use ruff_python_ast::visitor::{Visitor, walk_expr, walk_parameter, walk_stmt};
+use ruff_python_ast::{Expr, ExprContext, Parameter, Stmt};
+
+use super::{Host, gap, known};
+use crate::Failure;
+
+/// The names of a program.
+#[derive(Default)]
+pub(super) struct Facts<'a> {
+    /// Bound otherwise than by an import of a module.
+    pub(super) bound: HashSet<&'a str>,
+    /// Of modules: `math`, and the host's.
+    pub(super) modules: HashMap<&'a str, &'a str>,
+    /// Imported from `typing`, for annotations alone.
+    pub(super) typing: HashSet<&'a str>,
+    /// Attributes that it sets.
+    pub(super) attributes: HashSet<&'a str>,
+    pub(super) callables: HashSet<&'a str>,
+    pub(super) classes: HashSet<&'a str>,
+    pub(super) numpy: bool,
+    /// Annotations are texts.
+    pub(super) postponed: bool,
+    refused: Option<Failure>,
+    host: Option<&'a Host>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn gather(body: &'a [Stmt], host: &'a Host) -> Result<Facts<'a>, Failure> {
+        let mut facts = Facts {
+            host: Some(host),
+            ..Facts::default()
+        };
+        facts.visit_body(body);
+        if let Some(refused) = facts.refused {
+            return Err(refused);
+        }
+        let builtins = || known::BUILTINS.iter().chain(known::GUARDED);
+        let bound =
+            |name: &&&str| facts.bound.contains(**name) || facts.modules.contains_key(**name);
+        if let Some(name) = builtins().chain(&["type"]).find(bound) {
+            return Err(gap(format!("{name} as a name of the program's own")));
+        }
+        if let Some(name) = facts.modules.keys().find(|n| facts.bound.contains(**n)) {
+            return Err(gap(format!("{name} as two things")));
+        }
+        for (name, module) in &host.aliases {
+            if !facts.bound.contains(name.as_str()) {
+                facts.modules.entry(name).or_insert(module);
+            }
+        }
+        Ok(facts)
+    }
+
+    fn refuse(&mut self, what: String) {
+        self.refused.get_or_insert(gap(what));
+    }
+
+    fn module(&mut self, name: &'a str, module: &'a str) {
+        self.numpy |= module == "numpy";
+        if self
+            .modules
+            .insert(name, module)
+            .is_some_and(|m| m != module)
+        {
+            self.refuse(format!("{name} as two things"));
+        }
+    }
+}
+
+/// Whether a member of a module is known to agree.
+pub(super) fn member(module: &str, name: &str, host: &Host) -> Result<(), Failure> {
+    let knows = match module {
+        "math" => known::MATH.contains(&name),
+        "numpy" => known::NUMPY.contains(&name),
+        _ => host.modules.get(module).is_some_and(|m| m.contains(name)),
+    };
+    if knows {
+        return Ok(());
+    }
+    Err(gap(format!("{module}.{name}")))
+}
+
+impl<'a> Visitor<'a> for Facts<'a> {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::FunctionDef(f) => {
+                self.bound.insert(&f.name);
+                self.callables.insert(&f.name);
+            }
+            Stmt::ClassDef(c) => {
+                self.bound.insert(&c.name);
+                self.callables.insert(&c.name);
+                self.classes.insert(&c.name);
+                for stmt in &c.body {
+                    match stmt {
+                        Stmt::FunctionDef(f) => {
+                            self.attributes.insert(&f.name);
+                        }
+                        Stmt::Assign(a) => self.attributes.extend(
+                            a.targets
+                                .iter()
+                                .filter_map(Expr::as_name_expr)
+                                .map(|n| n.id.as_str()),
+                        ),
+                        _ => {}
+                    }
+                }
+            }
+            Stmt::Import(i) => {
+                for alias in &i.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name);
+                    let module = alias.name.as_str();
+                    let host = self.host.expect("set when gathering begins");
+                    if module == "typing" {
+                        self.typing.insert(name);
+                    } else if module == "math" || host.modules.contains_key(module) {
+                        self.module(name, module);
+                    } else {
+                        self.bound.insert(name);
+                    }
+                }
+            }
+            Stmt::ImportFrom(i) => {
+                let module = i.module.as_ref().map_or("", |m| m.as_str());
+                self.numpy |= module == "numpy";
+                self.postponed |= module == "__future__";
+                for alias in &i.names {
+                    let name = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
+                    match module {
+                        "typing" => _ = self.typing.insert(name),
+                        "__future__" => {}
+                        _ => {
+                            let host = self.host.expect("set when gathering begins");
+                            let all = name == "*" && module != "numpy";
+                            if !all
+                                && (module == "math" || host.modules.contains_key(module))
+                                && let Err(refused) = member(module, &alias.name, host)
+                            {
+                                self.refused.get_or_insert(refused);
+                            }
+                            if all {
+                                // what the star binds is the host's
+                                continue;
+                            }
+                            self.bound.insert(name);
+                        }
+                    }
+                }
+            }
+            Stmt::Try(t) => {
+                for handler in &t.handlers {
+                    let name = handler.as_except_handler().and_then(|h| h.name.as_ref());
+                    self.bound.extend(name.map(|n| n.as_str()));
+                }
+            }
+            _ => {}
+        }
+        walk_stmt(self, stmt);
+    }
+
+    fn visit_expr(&mut self, expr: &'a Expr) {
+        match expr {
+            Expr::Name(n) if n.ctx == ExprContext::Store => {
+                self.bound.insert(&n.id);
+            }
+            Expr::Name(n) => {
+                let alias = self.host.and_then(|h| h.aliases.get(n.id.as_str()));
+                self.numpy |= alias.is_some_and(|m| m == "numpy");
+            }
+            Expr::Attribute(a) if a.ctx == ExprContext::Store => {
+                self.attributes.insert(&a.attr);
+            }
+            _ => {}
+        }
+        walk_expr(self, expr);
+    }
+
+    fn visit_parameter(&mut self, parameter: &'a Parameter) {
+        self.bound.insert(&parameter.name);
+        walk_parameter(self, parameter);
+    }
+}

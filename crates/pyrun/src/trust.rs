@@ -1,0 +1,110 @@
+//! What an exception of the first tier's interpreter means: the program's own fault, a limit, or nothing, since the
+//! interpreter also raises where CPython has an answer. Only what is known to be the first two is believed.
+
+use monty_types::{ExcType, MontyException};
+
+use crate::exact::Exact;
+use crate::failure::shorten;
+use crate::program::Modules;
+use crate::{Failure, modules};
+
+/// How the interpreter calls the texts that it is fed: what binds the prelude's builtins, the prelude, what every program
+/// finds of `guard.py`, what this one needs of it if anything, and the program.
+const PRELUDE: &str = "<python-input-1>";
+const FED: [&str; 2] = ["<python-input-3>", "<python-input-4>"];
+
+/// The failure that an exception stands for; [`Failure::Unsupported`] where CPython must say.
+pub(crate) fn explain(error: &MontyException, program: &Exact, modules: &Modules) -> Failure {
+    let message = error.message().unwrap_or_default();
+    let (guards, of_program) = FED.split_at(usize::from(!program.guards.is_empty()));
+    let line = error
+        .traceback()
+        .iter()
+        .rev()
+        .find(|f| f.filename == of_program[0])
+        .map_or(0, |f| f.start.line);
+    match error.exc_type() {
+        ExcType::MemoryError => return Failure::Memory,
+        ExcType::ImportError if message.starts_with(modules::REFUSAL) => {
+            return Failure::Forbidden {
+                what: format!("import of {}", shorten(&message[modules::REFUSAL.len()..])),
+            };
+        }
+        _ => {}
+    }
+    // what the prelude raises itself, it raises in CPython too
+    let of_prelude = error
+        .traceback()
+        .last()
+        .is_some_and(|f| f.filename == PRELUDE && f.hide_caret && !modules.stands_in(f.start.line));
+    // what the guards raise is about what they compare
+    let inside = error.traceback().last().map_or("", |f| f.filename.as_str());
+    let of_guard = guards.contains(&inside)
+        || (program.edited && message.contains("' not supported between instances of '"));
+    let divides = matches!(error.exc_type(), ExcType::ZeroDivisionError);
+    let misses = matches!(error.exc_type(), ExcType::NameError);
+    let believed = (!of_guard || divides) && (!program.unbound || misses);
+    if of_prelude || (believed && is_own(error.exc_type(), message, program)) {
+        return Failure::Exception {
+            kind: error.exc_type().to_string(),
+            message: shorten(message),
+            line,
+        };
+    }
+    Failure::unsupported(shorten(&format!("{}: {message}", error.exc_type())))
+}
+
+/// Types that have the same operators in the interpreter.
+const PLAIN: &[&str] = &[
+    "NoneType", "int", "float", "str", "list", "tuple", "function",
+];
+
+/// Whether CPython raises the same exception.
+fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
+    let plain = |name: &str| PLAIN.contains(&name);
+    let quoted = |text: &str| -> Vec<String> {
+        text.split('\'')
+            .skip(1)
+            .step_by(2)
+            .map(str::to_owned)
+            .collect()
+    };
+    match kind {
+        // a name that CPython has was refused before
+        ExcType::NameError => !message.contains("_pyrun"),
+        ExcType::KeyError => true,
+        ExcType::IndexError => message.ends_with("index out of range"),
+        // where numpy's numbers are, there is infinity
+        ExcType::ZeroDivisionError => !program.numpy,
+        ExcType::TypeError if program.numpy => false,
+        ExcType::TypeError => {
+            let types = quoted(message);
+            let all_plain = !types.is_empty() && types.iter().all(|t| plain(t));
+            if message.starts_with("unsupported operand type(s) for ") {
+                // a list is extended by whatever can be walked, a text has a format
+                let has = |name: &str| types.iter().any(|t| t == name);
+                let other = (message.contains(" +") && has("list"))
+                    || (message.contains(" %") && has("str"));
+                return all_plain && !other;
+            }
+            if message.contains("' not supported between instances of '") {
+                return types.len() == 3
+                    && types[1..].iter().all(|t| plain(t))
+                    && types[1] != types[2];
+            }
+            let about = ["is not subscriptable", "is not callable", "is not iterable"];
+            if about.iter().any(|end| message.ends_with(end)) {
+                return all_plain && types != ["function"];
+            }
+            if message.ends_with("cannot be interpreted as an integer") {
+                return types == ["float"];
+            }
+            // wrong arguments of a function of the program's own
+            message.split_once("() ").is_some_and(|(name, _)| {
+                let name = name.rsplit('.').next().unwrap_or(name);
+                program.callables.contains(name)
+            })
+        }
+        _ => false,
+    }
+}
