@@ -1,18 +1,20 @@
 //! The HTTP side: bounded requests, typed failures, repetition where it may help.
 
-use std::io::Read;
-use std::sync::Arc;
+use std::io::{ErrorKind, Read};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
+use lm::pull::http::{is_loopback, retry_after, roots, tls};
 use serde_json::Value;
-use ureq::http::{HeaderMap, Response, Uri, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
+use ureq::http::{Response, Uri, header};
 use ureq::{Agent, Body, Timeout};
 
-use super::address::{base_url, is_local};
+use super::address::base_url;
 use super::key::Key;
 use super::settings::{Settings, setting};
+use super::sse::Events;
+use super::wire::{self, Shape};
 use crate::Error;
 use crate::reason::{
     ANSWER_TOO_LONG, Code, ENDPOINT_ANSWER, ENDPOINT_STATUS, ENDPOINT_TIMEOUT,
@@ -23,6 +25,8 @@ use crate::reason::{
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Bytes read of a body that explains a failure.
 const EXPLANATION: u64 = 16 * 1024;
+/// Bytes that come for one that is kept, at most, where an answer comes piece by piece.
+const EVENT: u64 = 512;
 /// Characters kept of what a server says.
 const QUOTED: usize = 300;
 /// Connections are dropped after this long unused: servers close theirs after about five seconds.
@@ -37,6 +41,8 @@ pub(super) struct Failure {
     pub status: Option<u16>,
     /// Whether repeating it may help, and the least wait that the server asks for.
     pub retry: Option<Duration>,
+    /// What the server says of it.
+    said: String,
 }
 
 impl Failure {
@@ -46,6 +52,7 @@ impl Failure {
             reason: Reason::new(code, message),
             status: None,
             retry: None,
+            said: String::new(),
         }
     }
 
@@ -70,6 +77,8 @@ pub(super) struct Client {
     key: Option<Key>,
     limit: u64,
     backoff: Duration,
+    /// What the server was found to want, kept for the run.
+    shape: Arc<Mutex<Shape>>,
 }
 
 impl Client {
@@ -82,7 +91,15 @@ impl Client {
         let key = Key::from_env(&settings.key_env)?;
         let uri: Uri = base.parse().expect("checked by base_url");
         let https = uri.scheme_str() == Some("https");
-        let local = uri.host().is_some_and(is_local);
+        let local = uri.host().is_some_and(is_loopback);
+        let roots = if https { roots() } else { Vec::new() };
+        if https && roots.is_empty() {
+            return Err(setting(
+                "endpoint",
+                "this machine has no root certificates to check its certificate with",
+                "install them (on Debian: the package ca-certificates)",
+            ));
+        }
         if key.is_some() && !https && !local {
             return Err(setting(
                 "endpoint",
@@ -101,7 +118,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("samara/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
+            .accept("application/json, text/event-stream")
             .max_idle_connections_per_host(settings.concurrency)
             .max_idle_connections(settings.concurrency)
             .max_idle_age(IDLE_CONNECTION)
@@ -109,7 +126,7 @@ impl Client {
             .timeout_per_read(Some(idle))
             .timeout_per_write(Some(idle))
             .timeout_global(Some(timeout))
-            .tls_config(tls(https)?);
+            .tls_config(tls(&roots));
         if local {
             config = config.proxy(None);
         }
@@ -119,6 +136,7 @@ impl Client {
             key,
             limit: u64::from(settings.max_answer_kb) * 1024,
             backoff: Duration::from_secs_f64(settings.backoff_seconds),
+            shape: Arc::default(),
         })
     }
 
@@ -138,6 +156,7 @@ impl Client {
             agent: self.agent.config().new_agent(),
             base: self.base.clone(),
             key: self.key.clone(),
+            shape: self.shape.clone(),
             ..*self
         }
     }
@@ -177,22 +196,24 @@ impl Client {
     }
 
     /// A POST, repeated up to `retries` times where that may help, unless `stop` is set meanwhile. `sent` is set while a
-    /// request is on its way.
+    /// request is on its way. A request that the server would have in another shape is sent in that, from then on.
     pub fn post_repeatedly(
         &self,
         path: &str,
-        body: &str,
+        body: &Value,
         retries: u32,
         stop: &AtomicBool,
         sent: &AtomicBool,
     ) -> Result<Value, Failure> {
+        let learned = || self.shape.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shape = *learned();
         let mut attempt = 0;
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(Failure::new(&STOPPED, "the run was stopped"));
             }
             sent.store(true, Ordering::SeqCst);
-            let answer = self.post(path, body);
+            let answer = self.post(path, &shape.of(body));
             let failure = match answer {
                 // Still on its way for all that is known: the stop cut it off.
                 Err(_) if stop.load(Ordering::Relaxed) => {
@@ -201,11 +222,20 @@ impl Client {
                 answer => {
                     sent.store(false, Ordering::SeqCst);
                     match answer {
-                        Ok(value) => return Ok(value),
+                        Ok(value) => {
+                            *learned() = shape;
+                            return Ok(value);
+                        }
                         Err(failure) => failure,
                     }
                 }
             };
+            let status = failure.status.unwrap_or_default();
+            if let Some(other) = shape.taught(status, &failure.said, body) {
+                log::info!("asked in another shape: {}", failure.reason.message);
+                shape = other;
+                continue;
+            }
             let Some(asked) = failure.retry.filter(|_| attempt < retries) else {
                 return Err(failure);
             };
@@ -234,41 +264,141 @@ impl Client {
             failure.status = Some(status);
             return Err(failure);
         }
-        let mut bytes = Vec::new();
-        response
-            .into_body()
-            .into_reader()
-            .take(self.limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| match ureq::Error::from(e) {
-                ureq::Error::Io(_) => Failure::new(
-                    &ENDPOINT_ANSWER,
-                    format!("{}: the connection ended before the answer did", self.base),
-                )
-                .retried(),
-                e => self.transport(&e),
-            })?;
-        if bytes.len() as u64 > self.limit {
-            return Err(Failure::new(
-                &ANSWER_TOO_LONG,
-                format!("the response has more than {} KB", self.limit / 1024),
-            ));
+        let kind = response.headers().get(header::CONTENT_TYPE);
+        let kind = kind.and_then(|x| x.to_str().ok()).unwrap_or_default();
+        let events = kind.to_ascii_lowercase().contains("event-stream");
+        let body = response.into_body().into_reader();
+        let answer = if events {
+            self.events(body)?
+        } else {
+            self.whole(body)?
+        };
+        match wire::error(&answer) {
+            Some(error) => Err(self.erred(error)),
+            None => Ok(answer),
         }
-        serde_json::from_slice(&bytes).map_err(|e| {
-            Failure::new(
-                &ENDPOINT_ANSWER,
-                format!(
-                    "{}: not JSON ({e}): {}",
-                    self.base,
-                    self.quoted(&String::from_utf8_lossy(&bytes))
-                ),
-            )
+    }
+
+    /// An answer in one piece.
+    fn whole(&self, body: impl Read) -> Result<Value, Failure> {
+        let mut bytes = Vec::new();
+        body.take(self.limit + 1)
+            .read_to_end(&mut bytes)
+            .map_err(|e| self.broken(e))?;
+        if bytes.len() as u64 > self.limit {
+            return Err(self.too_long());
+        }
+        if Events::are_in(&bytes) {
+            return self.events(&bytes[..]);
+        }
+        if bytes.trim_ascii().is_empty() {
+            let why = format!("{}: an empty answer", self.base);
+            return Err(Failure::new(&ENDPOINT_ANSWER, why).retried());
+        }
+        let text = bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&bytes);
+        serde_json::from_slice(text).map_err(|e| {
+            let said = self.quoted(&String::from_utf8_lossy(&bytes));
+            let why = format!("{}: not JSON ({e}): {said}", self.base);
+            let failure = Failure::new(&ENDPOINT_ANSWER, why);
+            if e.is_eof() {
+                failure.retried()
+            } else {
+                failure
+            }
         })
+    }
+
+    /// An answer that comes piece by piece, up to its end, whether or not the server then closes the connection.
+    fn events(&self, mut body: impl Read) -> Result<Value, Failure> {
+        let mut events = Events::default();
+        let mut buffer = [0; 4096];
+        let mut all = 0;
+        while !events.is_done() {
+            match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    all += count as u64;
+                    events.push(&buffer[..count]);
+                }
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(self.broken(e)),
+            }
+            // Around each piece of a few letters stands an object.
+            if events.bytes() as u64 > self.limit || all > self.limit * EVENT {
+                return Err(self.too_long());
+            }
+        }
+        events.answer().ok_or_else(|| {
+            let why = format!("{}: the events ended before the answer did", self.base);
+            Failure::new(&ENDPOINT_ANSWER, why).retried()
+        })
+    }
+
+    fn too_long(&self) -> Failure {
+        let limit = self.limit / 1024;
+        Failure::new(
+            &ANSWER_TOO_LONG,
+            format!("the response has more than {limit} KB"),
+        )
+    }
+
+    /// A body that could not be read to its end.
+    fn broken(&self, error: std::io::Error) -> Failure {
+        match ureq::Error::from(error) {
+            ureq::Error::Io(_) => Failure::new(
+                &ENDPOINT_ANSWER,
+                format!("{}: the connection ended before the answer did", self.base),
+            )
+            .retried(),
+            e => self.transport(&e),
+        }
+    }
+
+    /// An error in an answer that claims success. It may pass unless it says that the request is at fault.
+    fn erred(&self, error: &Value) -> Failure {
+        let field = |name: &str| error.get(name);
+        let code = ["code", "status", "status_code"].iter().find_map(|name| {
+            let value = field(name)?;
+            let number = value.as_u64().or_else(|| value.as_str()?.parse().ok())?;
+            u16::try_from(number)
+                .ok()
+                .filter(|code| (400..600).contains(code))
+        });
+        let kinds = ["type", "code"]
+            .iter()
+            .filter_map(|name| field(name)?.as_str());
+        let at_fault = [
+            "invalid",
+            "not_found",
+            "context_length",
+            "authentication",
+            "permission",
+        ];
+        let refused = kinds
+            .clone()
+            .any(|kind| at_fault.iter().any(|word| kind.contains(word)));
+        let status = code.or(refused.then_some(400));
+        let said = explanation(serde_json::json!({ "error": error }).to_string().as_bytes());
+        let why = format!(
+            "{}: an error in place of an answer: {}",
+            self.base,
+            self.quoted(&said)
+        );
+        let failure = Failure {
+            status,
+            said,
+            ..Failure::new(&ENDPOINT_ANSWER, why)
+        };
+        match status {
+            None | Some(408 | 409 | 429 | 500..) => failure.retried(),
+            _ => failure,
+        }
     }
 
     /// An answer with a status that is no success.
     fn refused(&self, status: u16, response: Response<Body>) -> Failure {
-        let wait = retry_after(response.headers());
+        let now = SystemTime::now();
+        let wait = retry_after(response.headers(), status == 429, now).unwrap_or_default();
         let moved = response
             .headers()
             .get(header::LOCATION)
@@ -282,11 +412,13 @@ impl Client {
             .take(EXPLANATION)
             .read_to_end(&mut bytes);
         let slow = read.is_err_and(|e| matches!(ureq::Error::from(e), ureq::Error::Timeout(_)));
-        let said = moved.unwrap_or_else(|| self.quoted(&explanation(&bytes)));
-        let failure = Failure::new(
-            &ENDPOINT_STATUS,
-            format!("{}: status {status}: {said}", self.base),
-        );
+        let explained = explanation(&bytes);
+        let said = moved.unwrap_or_else(|| self.quoted(&explained));
+        let why = format!("{}: status {status}: {said}", self.base);
+        let failure = Failure {
+            said: explained,
+            ..Failure::new(&ENDPOINT_STATUS, why)
+        };
         match status {
             408 | 409 | 429 | 500..=599 if !slow => Failure {
                 retry: Some(wait),
@@ -354,39 +486,6 @@ impl Client {
             None => words,
         }
     }
-}
-
-/// TLS with the certificates that this machine trusts.
-fn tls(needed: bool) -> Result<TlsConfig, Error> {
-    let mut roots = Vec::new();
-    if needed {
-        let found = rustls_native_certs::load_native_certs();
-        roots.extend(
-            found
-                .certs
-                .iter()
-                .map(|der| Certificate::from_der(der).to_owned()),
-        );
-        if roots.is_empty() {
-            return Err(setting(
-                "endpoint",
-                "this machine has no root certificates to check its certificate with",
-                "install them (on Debian: the package ca-certificates)",
-            ));
-        }
-    }
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build())
-}
-
-/// The wait that the server asks for, in seconds.
-fn retry_after(headers: &HeaderMap) -> Duration {
-    headers
-        .get(header::RETRY_AFTER)
-        .and_then(|x| x.to_str().ok()?.trim().parse::<u32>().ok())
-        .map_or(Duration::ZERO, |s| Duration::from_secs(s.into()))
 }
 
 /// What a failed answer's body says: the message of the usual JSON shapes, or the text itself.
