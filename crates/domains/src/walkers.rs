@@ -167,19 +167,15 @@ pub const SEEDS: [(&str, &str); 4] = [
 /// The text of a seed program, by name or from a file.
 ///
 /// # Errors
-/// Neither a seed nor a readable file.
+/// Neither a seed nor a readable file; one whose bytes are no text.
 pub fn program(name: &str) -> Result<String, Error> {
     if let Some((_, text)) = SEEDS.iter().find(|(known, _)| *known == name) {
         return Ok((*text).to_owned());
     }
     let names: Vec<_> = SEEDS.iter().map(|(name, _)| *name).collect();
-    std::fs::read_to_string(name).map_err(|e| {
-        Error::file(
-            name,
-            e,
-            format!("give a Python file or one of: {}", names.join(", ")),
-        )
-    })
+    let mend = || format!("give a Python file or one of: {}", names.join(", "));
+    let bytes = std::fs::read(name).map_err(|e| Error::file(name, e, mend()))?;
+    edit::source::decode(&bytes).map_err(|e| Error::file(name, e, "or give another Python file"))
 }
 
 /// A terrain by name or from a file (TOML, or JSON where its name ends in .json).

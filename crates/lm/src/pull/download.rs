@@ -18,6 +18,8 @@ use crate::sha256::hex;
 const ATTEMPTS: u32 = 4;
 /// How long a server may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Redirections that are followed.
+const REDIRECTS: usize = 10;
 /// The longest wait that a server may ask for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Longest page of text read.
@@ -30,7 +32,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that trusts the system's certificates; `token` goes to the first host only, not where it redirects.
+    /// A client that trusts the system's certificates; `token` goes to the server of each address only, not where it redirects.
     pub fn new(token: Option<&str>) -> Self {
         let agent = Agent::config_builder()
             .tls_config(tls(&roots()))
@@ -38,8 +40,9 @@ impl Client {
             .timeout_connect(Some(SILENCE))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE))
-            // A renamed repository answers with another address of the same host.
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+            // Followed by `get`, which looks to the token.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .user_agent(concat!("samara/", env!("CARGO_PKG_VERSION")))
             .build();
         Self {
@@ -53,14 +56,26 @@ impl Client {
         url: &str,
         headers: &[(header::HeaderName, String)],
     ) -> Result<Response<Body>, ureq::Error> {
-        let mut request = self.agent.get(url);
-        for (name, value) in headers {
-            request = request.header(name, value);
+        let mut at = url.to_owned();
+        for _ in 0..REDIRECTS {
+            let mut request = self.agent.get(&at);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            // A renamed repository answers with another address of the same server.
+            if let Some(token) = self.token.as_ref().filter(|_| origin(&at) == origin(url)) {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let response = request.call()?;
+            let moved = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            let to = value(response.headers(), &header::LOCATION).filter(|_| moved);
+            let next = to.and_then(|to| url::Url::parse(&at).ok()?.join(&to).ok());
+            match next.filter(|next| matches!(next.scheme(), "http" | "https")) {
+                Some(next) => at = next.into(),
+                None => return Ok(response),
+            }
         }
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        request.call()
+        Err(ureq::Error::TooManyRedirects)
     }
 
     /// The text at an address, with its kind; tried again while the server is in trouble.
@@ -324,6 +339,11 @@ fn content_range(text: &str) -> Option<(Option<u64>, Option<u64>)> {
 
 fn value(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
+}
+
+/// The server that an address names: scheme, host and port.
+fn origin(url: &str) -> Option<url::Origin> {
+    url::Url::parse(url).ok().map(|url| url.origin())
 }
 
 /// A pause that grows with the failures.

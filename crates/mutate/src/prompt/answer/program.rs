@@ -3,39 +3,42 @@
 
 use std::borrow::Cow;
 
+use edit::source::is_same;
 use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{Expr, Mod, Stmt};
 use ruff_python_parser::{Mode, ParseOptions, parse_module, parse_unchecked};
 use ruff_text_size::Ranged;
 
-use super::LONGEST;
+use super::{LONGEST, Parent};
 
 /// Places in a text without fences at which a program is looked for.
 const PLACES: usize = 8;
+/// How the first line of a program begins.
+const STARTS: [&str; 6] = ["import ", "from ", "def ", "class ", "async def ", "@"];
 /// Rows of backticks or tildes in a text between which a program is looked for.
 const ROWS: usize = 24;
 
-/// The program in a text, if one is there; `cut` tells that the text ends at the limit of tokens, `entry` what the
-/// program should bind (nothing in particular where it is empty).
-pub(super) fn program(text: &str, cut: bool, entry: &str) -> Option<String> {
-    // Last, what is no whole program but the best there is: the first found of the most worth.
+/// The program in a text, if one is there; `cut` tells that the text ends at the limit of tokens. It should bind the entry,
+/// and be another than the parent, which may be shown too.
+pub(super) fn program(text: &str, cut: bool, parent: Parent<'_>) -> Option<String> {
+    // Last, what is not all that a program should be but the best there is: the first found of the most worth.
     let mut best: Option<Candidate> = None;
     let mut take = |found: Option<Candidate>| match found {
-        Some(found) if found.binds => Some(found.text),
+        Some(found) if found.is_good() => Some(found.text),
         Some(found) => {
             let better = best
                 .as_ref()
-                .is_none_or(|best| found.defines > best.defines);
+                .is_none_or(|best| found.worth() > best.worth());
             best = if better { Some(found) } else { best.take() };
             None
         }
         None => None,
     };
-    let judge = |text: &str, open: bool| Candidate::judge(text, open && cut, entry);
+    let judge = |text: &str, open: bool| Candidate::judge(text, open && cut, parent);
     // A program whose docstrings hold code blocks, without a fence of its own.
-    if let Some(whole) = take(judge(text, true).filter(|c| !cut || c.binds)) {
-        return Some(whole);
+    if let Some(whole) = judge(text, true).filter(|whole| whole.binds) {
+        return Some(whole.text);
     }
     let (fenced, indented): (Vec<_>, Vec<_>) = blocks(text).into_iter().partition(|b| b.fenced);
     let of_most = |blocks: &[Block]| {
@@ -43,11 +46,11 @@ pub(super) fn program(text: &str, cut: bool, entry: &str) -> Option<String> {
             .iter()
             .filter_map(|block| judge(&block.text, !block.closed));
         // Of those that define most the last: programs are shown before they are changed.
-        judged.max_by_key(|found| (found.binds, found.defines))
+        judged.max_by_key(Candidate::worth)
     };
     take(of_most(&fenced))
         .or_else(|| take(between_rows(text, &judge)))
-        .or_else(|| take(bare(text, cut, entry)))
+        .or_else(|| take(bare(text, cut, parent)))
         .or_else(|| take(of_most(&indented)))
         .or_else(|| best.map(|best| best.text))
         .or_else(|| broken(&fenced, cut))
@@ -58,28 +61,38 @@ struct Candidate {
     text: String,
     /// Whether it binds the entry.
     binds: bool,
+    /// Whether it is the parent.
+    same: bool,
     /// Definitions at its margin.
     defines: usize,
 }
 
 impl Candidate {
+    fn is_good(&self) -> bool {
+        self.binds && !self.same
+    }
+
+    fn worth(&self) -> (bool, bool, usize) {
+        (self.is_good(), self.binds, self.defines)
+    }
+
     /// A text as it stands, without the prompts of a Python session, or with the characters that HTML has names for.
     /// Of one that is cut, its whole statements.
-    fn judge(text: &str, cut: bool, entry: &str) -> Option<Self> {
+    fn judge(text: &str, cut: bool, parent: Parent<'_>) -> Option<Self> {
         if cut {
-            return Self::of(statements(text, true)?, entry);
+            return Self::of(statements(text, true)?, parent);
         }
-        let as_it_is = Self::of(text, entry);
+        let as_it_is = Self::of(text, parent);
         as_it_is.or_else(|| {
             let other = [session(text), unescaped(text)];
             other
                 .into_iter()
                 .flatten()
-                .find_map(|text| Self::of(&text, entry))
+                .find_map(|text| Self::of(&text, parent))
         })
     }
 
-    fn of(text: &str, entry: &str) -> Option<Self> {
+    fn of(text: &str, parent: Parent<'_>) -> Option<Self> {
         if text.len() > LONGEST {
             return None;
         }
@@ -96,10 +109,11 @@ impl Candidate {
         }
         let body = parsed.suite();
         let defines = body.iter().filter(|stmt| is_definition(stmt)).count();
-        let bound = binds(body, entry);
+        let bound = binds(body, parent.entry);
         (defines > 0 || bound).then(|| Self {
             text: text.to_owned(),
-            binds: bound || entry.is_empty(),
+            binds: bound || parent.entry.is_empty(),
+            same: is_same(text, parent.program),
             defines,
         })
     }
@@ -107,7 +121,8 @@ impl Candidate {
 
 /// Whether a program binds a name at its top level.
 pub(super) fn binds_entry(program: &str, entry: &str) -> bool {
-    Candidate::of(program, entry).is_some_and(|program| program.binds)
+    program.len() <= LONGEST
+        && parse_module(program).is_ok_and(|parsed| binds(parsed.suite(), entry))
 }
 
 fn is_definition(stmt: &Stmt) -> bool {
@@ -165,11 +180,20 @@ fn blocks(text: &str) -> Vec<Block> {
             Event::Start(Tag::CodeBlock(kind)) => {
                 within = true;
                 let fenced = matches!(kind, CodeBlockKind::Fenced(_));
+                let info = match &kind {
+                    CodeBlockKind::Fenced(info) => without_info(info),
+                    CodeBlockKind::Indented => "",
+                };
+                // The program's first line, glued to the fence.
+                let first = match STARTS.iter().any(|word| info.starts_with(word)) {
+                    true => format!("{info}\n"),
+                    false => String::new(),
+                };
                 let source = text[range].trim_end();
                 let last = source.rsplit('\n').next().unwrap_or_default();
                 let ends = last.ends_with("```") || last.ends_with("~~~");
                 blocks.push(Block {
-                    text: String::new(),
+                    text: first,
                     fenced,
                     closed: !fenced || ends && source.contains('\n'),
                 });
@@ -202,17 +226,21 @@ fn between_rows(text: &str, judge: &dyn Fn(&str, bool) -> Option<Candidate>) -> 
             .find_map(|(end, open)| {
                 let mut span = text.get(start..end)?;
                 if inline {
-                    let info = ["python3", "python", "py"];
-                    span = info
-                        .iter()
-                        .find_map(|x| span.strip_prefix(x))
-                        .unwrap_or(span)
-                        .trim_start();
+                    span = without_info(span).trim_start();
                 }
                 judge(&dedented(span), open)
             })
     });
-    spans.max_by_key(|found| (found.binds, found.defines))
+    spans.max_by_key(Candidate::worth)
+}
+
+/// A text without the name of the language before it.
+fn without_info(text: &str) -> &str {
+    let name = ["python3", "python", "py"]
+        .iter()
+        .find_map(|name| text.strip_prefix(name));
+    let rest = name.filter(|rest| rest.starts_with(char::is_whitespace));
+    rest.map_or(text, str::trim_start)
 }
 
 /// Where rows of three or more backticks or tildes begin and end.
@@ -231,13 +259,18 @@ fn rows(text: &str) -> Vec<(usize, usize)> {
 
 /// A text without the blanks that all its lines begin with.
 fn dedented(text: &str) -> Cow<'_, str> {
-    let blanks = |line: &str| line.len() - line.trim_start_matches(' ').len();
     let lines = || text.split_inclusive('\n');
-    let margin = lines()
-        .filter(|line| !line.trim().is_empty())
-        .map(blanks)
-        .min();
-    match margin {
+    let full = || lines().filter(|line| !line.trim().is_empty());
+    let blanks = |line: &str| line.len() - line.trim_start_matches([' ', '\t']).len();
+    let first = full().next().map_or("", |line| &line[..blanks(line)]);
+    let common = |line: &str| {
+        first
+            .bytes()
+            .zip(line.bytes())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    match full().map(common).min() {
         None | Some(0) => Cow::Borrowed(text),
         Some(margin) => lines()
             .map(|line| &line[margin.min(blanks(line))..])
@@ -307,12 +340,12 @@ fn broken(blocks: &[Block], cut: bool) -> Option<String> {
 }
 
 /// The program in a text without fences: all of it, or from the first line from which there is one.
-fn bare(text: &str, cut: bool, entry: &str) -> Option<Candidate> {
+fn bare(text: &str, cut: bool, parent: Parent<'_>) -> Option<Candidate> {
     let mut at = 0;
     let starts = text.split_inclusive('\n').filter_map(|line| {
         let start = at;
         at += line.len();
-        ["import ", "from ", "def ", "class ", "async def ", "@"]
+        STARTS
             .iter()
             .any(|word| line.starts_with(word))
             .then_some(start)
@@ -320,7 +353,7 @@ fn bare(text: &str, cut: bool, entry: &str) -> Option<Candidate> {
     let found = std::iter::once(0)
         .chain(starts)
         .take(PLACES)
-        .filter_map(|start| Candidate::of(statements(&text[start..], cut)?, entry));
+        .filter_map(|start| Candidate::of(statements(&text[start..], cut)?, parent));
     let mut first = None;
     for found in found {
         if found.binds {
