@@ -540,6 +540,28 @@ mod tests {
     }
 
     #[test]
+    fn a_seed_is_read_as_editors_leave_it() {
+        let file = std::env::temp_dir().join(format!("samara-seed-{}.py", std::process::id()));
+        let read = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            program(file.to_str().unwrap())
+        };
+        let text = "# caf\u{e9}\ndef make_walker():\n    return 1\n";
+        let crlf = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        assert_eq!(read(crlf.as_bytes()).unwrap(), text);
+        let error = read(b"x = 1\ny = '\xe9'\n").unwrap_err().to_string();
+        std::fs::remove_file(&file).unwrap();
+        assert!(
+            error.contains("samara-seed") && error.contains("line 2"),
+            "{error}"
+        );
+        for (name, _) in SEEDS {
+            let text = program(name).unwrap();
+            assert_eq!(edit::source::canonical(&text), text, "{name}");
+        }
+    }
+
+    #[test]
     fn reads_what_get_walker_returns() {
         let muscle = |kind| Value::List(vec![Value::Int(0), Value::Int(1), kind]);
         let value = dict(&[

@@ -11,7 +11,9 @@ mod ask;
 mod client;
 mod crowd;
 mod key;
+mod outcome;
 mod settings;
+mod shape;
 mod sse;
 mod wire;
 
