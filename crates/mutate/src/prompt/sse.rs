@@ -9,7 +9,7 @@ pub(super) struct Events {
     /// The last byte ended a line as a carriage return; a line feed behind it ends no other.
     after_cr: bool,
     /// The data of the event under way.
-    data: Vec<String>,
+    data: String,
     /// The event under way is named an error.
     error: bool,
     /// Texts of the message so far, by field.
@@ -69,8 +69,7 @@ impl Events {
     pub fn bytes(&self) -> usize {
         let texts = self.message.values().filter_map(Value::as_str);
         let pieces = texts.chain(self.text.as_deref()).map(str::len);
-        let data = self.data.iter().map(String::len);
-        self.line.len() + pieces.chain(data).sum::<usize>()
+        self.line.len() + self.data.len() + pieces.sum::<usize>()
     }
 
     /// The answer in one piece, or an error's object; `None` where the events ended before the answer did.
@@ -102,11 +101,12 @@ impl Events {
         match field {
             "" if line.is_empty() => self.dispatch(),
             "data" => {
-                // Some servers leave out the empty line between events.
-                if !self.data.is_empty() && whole(&self.data.join("\n")) {
+                // Some servers leave out the empty line between events of one line each.
+                if self.data.lines().nth(1).is_none() && whole(&self.data) {
                     self.dispatch();
                 }
-                self.data.push(value.to_owned());
+                self.data.push_str(value);
+                self.data.push('\n');
             }
             "event" => self.error = value == "error",
             _ => {}
@@ -114,7 +114,7 @@ impl Events {
     }
 
     fn dispatch(&mut self) {
-        let data = std::mem::take(&mut self.data).join("\n");
+        let data = std::mem::take(&mut self.data);
         let error = std::mem::take(&mut self.error);
         if self.done || data.trim().is_empty() {
             return;
@@ -162,14 +162,14 @@ impl Events {
         };
         for field in PIECES {
             let piece = delta.get(field).and_then(super::wire::content);
-            if let Some(piece) = piece.filter(|piece| !piece.is_empty()) {
-                let old = self
-                    .message
-                    .get(field)
-                    .and_then(Value::as_str)
-                    .unwrap_or_default();
-                let text = format!("{old}{piece}");
-                self.message.insert(field.to_owned(), text.into());
+            let Some(piece) = piece.filter(|piece| !piece.is_empty()) else {
+                continue;
+            };
+            match self.message.get_mut(field) {
+                Some(Value::String(text)) => text.push_str(&piece),
+                _ => {
+                    self.message.insert(field.to_owned(), piece.into());
+                }
             }
         }
         if let Some(calls) = delta.get("tool_calls").filter(|calls| !calls.is_null()) {
