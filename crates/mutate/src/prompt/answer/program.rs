@@ -36,6 +36,11 @@ pub(super) fn program(text: &str, cut: bool, parent: Parent<'_>) -> Option<Strin
         None => None,
     };
     let judge = |text: &str, open: bool| Candidate::judge(text, open && cut, parent);
+    // The name of a fence that was lost.
+    let first = text.trim_start().split_once('\n');
+    let text = first
+        .filter(|(line, _)| ["python", "python3", "py"].contains(&line.trim_end()))
+        .map_or(text, |(_, rest)| rest);
     // A program whose docstrings hold code blocks, without a fence of its own.
     if let Some(whole) = judge(text, true).filter(|whole| whole.binds) {
         return Some(whole.text);

@@ -83,7 +83,8 @@ fn the_program_comes_out_whatever_surrounds_it() {
             format!("Here it is: ```python\n{CHILD}```"),
             format!("```{CHILD}```"),
             format!("```python {CHILD}```"),
-            // Other fences.
+            format!("python\n{CHILD}"),
+        // Other fences.
             format!("~~~~\n{CHILD}~~~~"),
             format!("``````python\n{CHILD}``````\n"),
             format!("```{{python}}\n{CHILD}```"),
