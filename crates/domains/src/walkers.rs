@@ -167,19 +167,15 @@ pub const SEEDS: [(&str, &str); 4] = [
 /// The text of a seed program, by name or from a file.
 ///
 /// # Errors
-/// Neither a seed nor a readable file.
+/// Neither a seed nor a readable file; one whose bytes are no text.
 pub fn program(name: &str) -> Result<String, Error> {
     if let Some((_, text)) = SEEDS.iter().find(|(known, _)| *known == name) {
         return Ok((*text).to_owned());
     }
     let names: Vec<_> = SEEDS.iter().map(|(name, _)| *name).collect();
-    std::fs::read_to_string(name).map_err(|e| {
-        Error::file(
-            name,
-            e,
-            format!("give a Python file or one of: {}", names.join(", ")),
-        )
-    })
+    let mend = || format!("give a Python file or one of: {}", names.join(", "));
+    let bytes = std::fs::read(name).map_err(|e| Error::file(name, e, mend()))?;
+    edit::source::decode(&bytes).map_err(|e| Error::file(name, e, "or give another Python file"))
 }
 
 /// A terrain by name or from a file (TOML, or JSON where its name ends in .json).
@@ -541,6 +537,28 @@ mod tests {
                 .map(|(k, v)| (Value::Str((*k).to_owned()), v.clone()))
                 .collect(),
         )
+    }
+
+    #[test]
+    fn a_seed_is_read_as_editors_leave_it() {
+        let file = std::env::temp_dir().join(format!("samara-seed-{}.py", std::process::id()));
+        let read = |bytes: &[u8]| {
+            std::fs::write(&file, bytes).unwrap();
+            program(file.to_str().unwrap())
+        };
+        let text = "# caf\u{e9}\ndef make_walker():\n    return 1\n";
+        let crlf = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+        assert_eq!(read(crlf.as_bytes()).unwrap(), text);
+        let error = read(b"x = 1\ny = '\xe9'\n").unwrap_err().to_string();
+        std::fs::remove_file(&file).unwrap();
+        assert!(
+            error.contains("samara-seed") && error.contains("line 2"),
+            "{error}"
+        );
+        for (name, _) in SEEDS {
+            let text = program(name).unwrap();
+            assert_eq!(edit::source::canonical(&text), text, "{name}");
+        }
     }
 
     #[test]

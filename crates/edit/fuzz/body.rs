@@ -17,6 +17,12 @@ pub fn apply(data: &[u8]) {
             }
         }
     }
+    for counts in [edit::diff::Counts::Doubted, edit::diff::Counts::Trusted] {
+        if let Ok(diffs) = edit::diff::Diffs::parse(change, counts) {
+            let _ = diffs.with_ends().apply(text);
+        }
+    }
+    let _ = edit::source::decode(change.as_bytes());
     if let Ok(blocks) = edit::replace::Blocks::parse(change) {
         let _ = blocks.apply(text);
     }

@@ -1,9 +1,10 @@
 //! Unified diffs of one file.
 //!
 //! [`Diff::between`] makes one, `Display` writes it as GNU patch and git take it ([`unified`] does both at once),
-//! [`Diff::parse`] reads what a language model writes, and [`Diff::apply`] finds its place as GNU patch does.
+//! [`Diffs::parse`] reads what a language model writes, and [`Diff::apply`] finds its place as GNU patch does.
 
 mod apply;
+mod fence;
 mod parse;
 
 use std::fmt;
@@ -11,7 +12,7 @@ use std::fmt;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 pub use apply::{Applied, ApplyError, Place};
-pub use parse::ParseError;
+pub use parse::{Counts, Diffs, ParseError};
 
 /// The unified diff from one text to another as people read it: three lines of context, no headers of a file; empty where
 /// the texts are equal.

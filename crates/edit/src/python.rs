@@ -230,6 +230,32 @@ impl Prefix {
         std::iter::once(&self.parser).chain(&self.others)
     }
 
+    /// Whether the same may follow as after `other`. May say no though it is so: of prefixes held to names always.
+    pub(crate) fn goes_on_as(&self, other: &Self) -> bool {
+        let state = |x: &Self| {
+            (
+                (
+                    x.lex,
+                    x.dead,
+                    x.depth,
+                    x.begun,
+                    x.defining,
+                    x.continued_indent,
+                ),
+                (x.after_cr, x.after_dot, x.indent, x.utf8, x.kind),
+                (x.asked, x.callee),
+            )
+        };
+        self.names.is_none()
+            && other.names.is_none()
+            && state(self) == state(other)
+            && self.word == other.word
+            && self.fields == other.fields
+            && self.scopes == other.scopes
+            && self.parser == other.parser
+            && self.others == other.others
+    }
+
     /// Whether what was taken is a valid file as it stands.
     pub fn is_complete(&self) -> bool {
         let mut end = self.clone();

@@ -46,6 +46,16 @@ pub enum ReplaceError {
         /// The line that is missing.
         missing: &'static str,
     },
+    /// A line much like a marker that is none, or is one where none can stand: another is missing or misspelt.
+    #[error(
+        "line {line}: {found:?} is no marker, or stands where none can; write each block as '<<<<<<< SEARCH', '=======', '>>>>>>> REPLACE', each alone on its line"
+    )]
+    Marker {
+        /// Where.
+        line: usize,
+        /// The line, without the blanks around it.
+        found: String,
+    },
     /// A block that looks for nothing.
     #[error("block {block}: nothing to search for; copy the lines to change from the file")]
     EmptySearch {
@@ -71,21 +81,38 @@ const REPLACE: &str = ">>>>>>> REPLACE";
 impl Blocks {
     /// Reads all blocks of an answer.
     ///
-    /// The markers stand on lines of their own, with five to nine signs; blanks after them do not count. The first
-    /// `=======` ends the search lines, so these cannot have such a line; the replacement can.
+    /// The markers stand on lines of their own, with five to nine signs; blanks after them do not count. The markers and
+    /// lines of a block may be indented as its first marker is. A line that is much like a marker, or is one out of turn,
+    /// is an error wherever it stands, so that no marker comes into the file.
+    ///
+    /// # Errors
+    /// [`ReplaceError`]; an answer is read whole or not at all.
     pub fn parse(answer: &str) -> Result<Blocks, ReplaceError> {
         let mut blocks = Vec::new();
         let mut lines = answer.split_inclusive('\n').enumerate();
+        let wrong = |at: usize, line: &str| ReplaceError::Marker {
+            line: at + 1,
+            found: line.trim().to_owned(),
+        };
         while let Some((start, line)) = lines.next() {
-            if !is_marker(line, SEARCH) {
+            let margin = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
+            if !is_marker(&line[margin.len()..], SEARCH) {
+                // A row of equals signs underlines a heading of prose.
+                if resembles(line) && !line.trim_start().starts_with('=') {
+                    return Err(wrong(start, line));
+                }
                 continue;
             }
             let block = blocks.len() + 1;
             let mut part = |start: usize, end: &'static str| {
                 let mut text = String::new();
                 for (at, line) in lines.by_ref() {
+                    let line = line.strip_prefix(margin).unwrap_or(line);
                     if is_marker(line, end) {
                         return Ok((text, at));
+                    }
+                    if resembles(line) {
+                        return Err(wrong(at, line));
                     }
                     text.push_str(line);
                 }
@@ -174,6 +201,34 @@ fn is_marker(line: &str, marker: &str) -> bool {
     (5..=9).contains(&signs) && word.trim_end() == marker.trim_start_matches(sign)
 }
 
+/// Whether a line is so like a marker that it can hardly be meant otherwise: a row of signs that no Python begins with, a
+/// row of signs with the word of a marker behind it, or at the line's end, in any case and perhaps without a blank, or
+/// five to nine equals signs at the margin and nothing else. (In a docstring a longer or indented row may underline a
+/// heading.)
+fn resembles(line: &str) -> bool {
+    let text = line.trim();
+    let glued = ["<<<<< SEARCH", ">>>>> REPLACE"];
+    if glued.iter().any(|end| text.ends_with(end)) && !text.starts_with('#') {
+        return true;
+    }
+    let Some(sign) = text.chars().next().filter(|c| "<>=+-".contains(*c)) else {
+        return false;
+    };
+    let word = text.trim_start_matches(sign);
+    let signs = text.len() - word.len();
+    let word = word.trim_start_matches(['<', '>', '=', '+', '-', ' ', '\t', ':']);
+    let word = word.to_ascii_lowercase();
+    let named = ["search", "replace", "original", "updated", "head"]
+        .iter()
+        .any(|name| word.starts_with(name));
+    match sign {
+        '<' | '>' => signs >= 4 || signs >= 2 && named,
+        '=' if named => signs >= 3,
+        '=' => line.starts_with('=') && word.is_empty() && (5..=9).contains(&signs),
+        _ => signs >= 3 && named,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,13 +268,98 @@ mod tests {
         );
         assert_eq!(apply(&block("c\n", "x\n"), "a\nc").unwrap(), "a\nx");
         assert_eq!(
-            apply(&block("a\n", "x\n=======\n"), "a\n").unwrap(),
-            "x\n=======\n"
-        );
-        assert_eq!(
             apply(&block("a\n", "x\n").replace('\n', "\r\n"), "a\n").unwrap(),
             "x\n"
         );
+    }
+
+    #[test]
+    fn no_marker_comes_into_the_file() {
+        let good = block("a\n", "b\n");
+        let shapes: [(&str, &[&str]); 3] = [
+            (
+                SEARCH,
+                &[
+                    "",
+                    "<<<< SEARCH",
+                    "<<<<<<<SEARCH",
+                    "<<<<<<< search",
+                    "<<<<<<< SEARCH:",
+                    "<<<<<<<",
+                    "<<<<<<< SEACH",
+                    "<<<<<<< ORIGINAL",
+                    "<<<<<<<<<< SEARCH",
+                    "-------- SEARCH",
+                    "<< SEARCH",
+                    "<<<<<<< REPLACE",
+                    "x <<<<<<< SEARCH",
+                ],
+            ),
+            (
+                MIDDLE,
+                &[
+                    "",
+                    "====",
+                    "==========",
+                    "======= REPLACE",
+                    "=======x",
+                    "-------",
+                    "<<<<<<< SEARCH",
+                    "======= =======",
+                    "a =======",
+                ],
+            ),
+            (
+                REPLACE,
+                &[
+                    "",
+                    ">>>> REPLACE",
+                    ">>>>>>>REPLACE",
+                    ">>>>>>> replace",
+                    ">>>>>>> REPLACE.",
+                    ">>>>>>>",
+                    ">>>>>>> SEARCH",
+                    ">>>>>>>>>> REPLACE",
+                    "+++++++ REPLACE",
+                    "=======",
+                    "======= REPLACE",
+                    "<<<<<<< REPLACE",
+                    "b>>>>>>> REPLACE",
+                    ">> REPLACE",
+                    "=======\n>>>>>>> REPLACE",
+                ],
+            ),
+        ];
+        for (marker, shapes) in shapes {
+            for shape in shapes {
+                let bad = good.replace(marker, shape);
+                for answer in [bad.clone(), bad.clone() + &good, good.clone() + &bad] {
+                    for end in ["\n", "\r\n", " \n"] {
+                        let answer = answer.replace('\n', end);
+                        let made = apply(&answer, "a\nb\na\nb\na\nb\n");
+                        assert!(made.is_err(), "{answer} gives {made:?}");
+                    }
+                }
+            }
+        }
+        let misses = block("a\n", "b\n") + &block("a\n", "b\n").replacen(SEARCH, "", 1);
+        let error = Blocks::parse(&misses).unwrap_err().to_string();
+        assert!(error.starts_with("line 10: \">>>>>>> REPLACE\""), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_marker_stays() {
+        for text in [
+            "'''Title\n    =======\n'''\n",
+            "'''Title\n==========\n'''\n",
+            "x = 1 << 2 >> 3\n# <<<<<<< SEARCH\n",
+            "'''\n>>> f(1)\n2\n'''\n-x\n---y\n",
+        ] {
+            assert_eq!(apply(&block("a\n", text), "a\n").as_deref(), Ok(text));
+        }
+        let inner = block("a\n  b\n", "c\n  d\n").replace('\n', "\n   ");
+        let listed = format!("Answer\n=======\n1. So:\n   {inner}");
+        assert_eq!(apply(&listed, "a\n  b\n").as_deref(), Ok("c\n  d\n"));
     }
 
     #[test]

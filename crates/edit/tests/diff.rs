@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use edit::diff::{At, Diff, Tag, unified};
+use edit::diff::{At, Counts, Diff, Diffs, Tag, unified};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 use proptest::test_runner::TestRunner;
@@ -284,6 +284,61 @@ fn git_takes_what_is_shown() {
         );
         assert_eq!(fs::read_to_string(dir.join("a file.py")).unwrap(), new);
         cases += 1;
+    }
+    fs::remove_dir_all(dir).unwrap();
+}
+
+/// What `git format-patch`, `git show` and `git diff` print of a file that is renamed and gets another mode too is taken
+/// whole, with git's own result.
+#[test]
+fn takes_what_git_prints() {
+    if !is_there("git") {
+        return;
+    }
+    let dir = tempdir("mail");
+    let git = |args: &[&str]| {
+        let out = Command::new("git")
+            .args(["-c", "user.name=A", "-c", "user.email=a@localhost"])
+            .args(args)
+            .env("GIT_CEILING_DIRECTORIES", dir.parent().unwrap())
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .current_dir(&dir)
+            .output()
+            .unwrap();
+        assert!(
+            out.status.success(),
+            "{}",
+            String::from_utf8_lossy(&out.stderr)
+        );
+        String::from_utf8(out.stdout).unwrap()
+    };
+    let old: String = (0..40).map(|i| format!("line {i}\n")).collect();
+    let new = old
+        .replace("line 3\n", "-- \n")
+        .replace("line 39\n", "line 39\nlast");
+    git(&["init", "-q"]);
+    fs::write(dir.join("f.py"), &old).unwrap();
+    git(&["add", "."]);
+    git(&["commit", "-qm", "Old"]);
+    git(&["mv", "f.py", "g.py"]);
+    git(&["update-index", "--chmod=+x", "g.py"]);
+    fs::write(dir.join("g.py"), &new).unwrap();
+    git(&["update-index", "g.py"]);
+    git(&["commit", "-qm", "New\n\n- one\n- two\n\nNot a diff."]);
+    for patch in [
+        git(&["format-patch", "-1", "--stdout"]),
+        git(&["show", "-M"]),
+        git(&["diff", "HEAD~", "-M"]),
+    ] {
+        for counts in [Counts::Doubted, Counts::Trusted] {
+            for patch in [
+                patch.clone(),
+                format!("Here:\n\n```diff\n{patch}```\nDone.\n"),
+            ] {
+                let diffs = Diffs::parse(&patch, counts).unwrap();
+                assert_eq!(diffs.apply(&old).as_ref(), Ok(&new), "{patch}");
+            }
+        }
     }
     fs::remove_dir_all(dir).unwrap();
 }

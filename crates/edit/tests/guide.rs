@@ -587,3 +587,52 @@ fn without_comments_none_is_begun() {
     guide.advance(b"--- a/t\n+++ b/t\n@@\n-x = 1\n+x = 2");
     assert!(!guide.admits(b" # two") && guide.admits(b" + 2\n"));
 }
+
+/// The places as they are defined, each read to the file's end.
+fn places_one_by_one(source: &str, count: usize) -> Vec<usize> {
+    let lines: Vec<&str> = source.split_inclusive('\n').collect();
+    (0..lines.len().saturating_sub(count - 1))
+        .filter(|first| {
+            let old = lines[*first];
+            let blanks = &old[..old.len() - old.trim_start_matches([' ', '\t']).len()];
+            let rest = lines[first + count..].concat();
+            let mut before = edit::python::Prefix::new();
+            before.push_all(lines[..*first].concat().as_bytes())
+                && ["pass", "0,"].iter().any(|line| {
+                    let mut file = before.clone();
+                    file.push_all(format!("{blanks}{line}\n{rest}").as_bytes())
+                        && file.is_complete()
+                })
+        })
+        .collect()
+}
+
+#[test]
+fn places_are_those_found_one_by_one() {
+    for source in [
+        "def f(a):\n    if a:\n        b = [\n            1,\n        ]\n    elif b:\n        pass\n    else:\n        c\n    return b\n",
+        "import x\n\n\n@d\ndef f(a, b=(1,\n    2)):\n    \"\"\"Doc.\n\n    More.\n    \"\"\"\n    try:\n        f'{a\n'\n    except E:\n        x = '''\n  y'''\n",
+        "try:\n    x\nfinally:\n    y\nclass A:\n    z: int = 3\n\n    async def f(self):\n        await g\n        return 1",
+        "for i in x:\n    while y:\n        break\n    else:\n        continue\nz = f(a,\n      b)\n",
+        "match x:\n    case 1:\n        y\n    case _:\n        z\nwith (a as b,\n      c):\n    pass\n",
+        "if x:\n\ty\n\x0c\nx = \\\n  1\n# end",
+        "x\n)\ny\n",
+        "",
+    ] {
+        for count in 1..4 {
+            assert_eq!(
+                LineGuide::places(source, count, &Rules::default()),
+                places_one_by_one(source, count),
+                "{count} in {source}"
+            );
+        }
+    }
+}
+
+/// Minutes where every place is read to the end.
+#[test]
+fn places_of_a_long_file() {
+    let source =
+        "def f(a):\n    if a:\n        a = (a +\n            1)\n    return a\n\n".repeat(2000);
+    assert_eq!(LineGuide::places(&source, 1, &Rules::default()).len(), 4000);
+}

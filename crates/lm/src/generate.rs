@@ -28,7 +28,7 @@ pub struct Task<G> {
     pub lead: Vec<u8>,
     /// What may be written.
     pub guide: G,
-    /// Tokens that may be written at most, those without a choice included.
+    /// Tokens that may be written at most, those without a choice included, those of the lead not.
     pub most: usize,
     /// The source of chance.
     pub rng: ChaCha8Rng,
@@ -101,6 +101,8 @@ struct Row<G, C> {
     /// Tokens not yet read.
     pending: Vec<u32>,
     text: Vec<u8>,
+    /// Tokens of the lead.
+    led: usize,
     read: usize,
     drawn: usize,
     forced: usize,
@@ -113,7 +115,7 @@ impl<G: Guide, C> Row<G, C> {
         if self.task.guide.must_end() {
             Some(End::Done)
         } else if written >= self.task.most
-            || self.task.seen + written >= config.max_position_embeddings
+            || self.task.seen + self.led + written >= config.max_position_embeddings
         {
             Some(End::Length)
         } else {
@@ -167,11 +169,21 @@ impl<G: Guide, C> Row<G, C> {
             forced.pop();
         }
         let whole = [lead, &forced].concat();
-        let Ok(text) = std::str::from_utf8(&whole) else {
-            return;
+        // What ends within a character is left to be drawn from there.
+        let text = match std::str::from_utf8(&whole) {
+            Ok(text) => text,
+            Err(e) => std::str::from_utf8(&whole[..e.valid_up_to()]).unwrap_or_default(),
         };
+        forced.truncate(text.len().saturating_sub(lead.len()));
         let tokens = tokenizer.encode_within(text);
-        self.forced += tokens.len();
+        let mut end = 0;
+        let of_lead = |token: &&u32| {
+            end += tokenizer.bytes(**token).len();
+            end <= lead.len()
+        };
+        let led = tokens.iter().take_while(of_lead).count();
+        self.led += led;
+        self.forced += tokens.len() - led;
         self.pending.extend(tokens);
         self.take(&forced);
     }
@@ -337,6 +349,7 @@ impl<E: Engine> Generator<E> {
             own: self.engine.cache(),
             pending: vec![task.beginning[task.seen - 1]],
             text: Vec::new(),
+            led: 0,
             read,
             drawn: 0,
             forced: 0,

@@ -10,6 +10,7 @@ use crate::error::{Error, Fault};
 use crate::safetensors::plain;
 
 pub mod download;
+pub mod http;
 pub mod hub;
 pub mod registry;
 

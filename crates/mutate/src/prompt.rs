@@ -11,12 +11,16 @@ mod ask;
 mod client;
 mod crowd;
 mod key;
+mod outcome;
 mod settings;
+mod shape;
+mod sse;
 mod wire;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use edit::source::canonical;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde_json::{Map, Value};
@@ -74,6 +78,7 @@ const LISTED: usize = 20;
 pub struct Prompt {
     settings: Settings,
     messages: Messages,
+    entry: String,
     extra: Map<String, Value>,
     client: Arc<Client>,
     /// Iterations in a row that ended with the endpoint given up.
@@ -91,12 +96,14 @@ impl Prompt {
             extra: settings.extra_fields()?,
             client: Arc::new(Client::new(&settings)?),
             messages: brief.told(),
+            entry: brief.entry.clone(),
             settings,
             down: 0,
         })
     }
 
-    /// Asks the endpoint which models it serves and for one token, so that a run does not begin in vain.
+    /// Asks the endpoint which models it serves, and for a change of a program of two lines as the run will ask, so that
+    /// a run does not begin in vain. What the answer holds does not matter.
     ///
     /// # Errors
     /// The endpoint cannot be reached, wants another key, does not know the model (the error lists those it
@@ -122,12 +129,9 @@ impl Prompt {
             partner: None,
             message: self.messages.first(),
         };
-        let settings = Settings {
-            max_tokens: self.settings.max_tokens.min(1),
-            ..self.settings.clone()
-        };
+        let settings = &self.settings;
         let (prompt, _) = ask.prompt(settings.api, settings.answer, &settings.system);
-        let body = wire::request(&settings, &self.extra, &prompt, 0);
+        let body = wire::request(settings, &self.extra, &prompt, 1);
         let never = AtomicBool::new(false);
         let answer = self
             .client
@@ -167,6 +171,14 @@ impl Prompt {
                 format!("{why} ({model:?} is not among its models)"),
                 format!("choose from: {}", self.client.blank(listed.join(", "))),
             ),
+            Some(400..=499) if why.contains("temperature") => setting(
+                "temperature",
+                why,
+                "mend it, or set prompt.send_temperature = false to send none",
+            ),
+            Some(400..=499) if why.contains("stream") => {
+                setting("stream", why, "set prompt.stream as the server wants it")
+            }
             Some(404) => setting(
                 "endpoint",
                 why,
@@ -198,11 +210,11 @@ impl Prompt {
         let cross = rng.random::<f64>() < *crossover;
         // 31 bits: there are servers that take no more.
         let seed = rng.random::<u32>() >> 1;
-        let partner = request
-            .partner
-            .filter(|partner| cross && *partner != request.parent);
+        let parent = canonical(request.parent);
+        let partner = request.partner.filter(|_| cross).map(canonical);
+        let partner = partner.as_deref().filter(|partner| *partner != parent);
         let ask = Ask {
-            parent: request.parent,
+            parent: &parent,
             partner,
             message,
         };
@@ -213,8 +225,9 @@ impl Prompt {
             body: wire::request(&self.settings, &self.extra, &prompt, seed),
             prompt,
             opening,
-            parent: request.parent.to_owned(),
             crossed: partner.is_some(),
+            parent: parent.clone().into_owned(),
+            entry: self.entry.clone(),
         }
     }
 }
@@ -326,10 +339,8 @@ mod tests {
         assert_eq!(bodies(&first), bodies(&again));
         let crossed = first.iter().filter(|job| job.crossed).count();
         assert!((150..250).contains(&crossed), "{crossed}");
-        let seeds: std::collections::HashSet<_> = first
-            .iter()
-            .map(|job| serde_json::from_str::<Value>(&job.body).unwrap()["seed"].as_u64())
-            .collect();
+        let seeds: std::collections::HashSet<_> =
+            first.iter().map(|job| job.body["seed"].as_u64()).collect();
         assert!(seeds.len() > 390);
         assert!(seeds.iter().all(|seed| seed.unwrap() < 1 << 31));
     }
@@ -337,7 +348,11 @@ mod tests {
     #[test]
     fn messages_are_drawn_by_their_weights() {
         let jobs = jobs(&operator(|_| {}), None);
-        let share = |word| jobs.iter().filter(|job| job.body.contains(word)).count();
+        let share = |word| {
+            jobs.iter()
+                .filter(|job| job.body.to_string().contains(word))
+                .count()
+        };
         let [function, parameters, small] = [
             "Changed make_walker",
             "Changed parameters in",

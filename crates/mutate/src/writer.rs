@@ -121,6 +121,8 @@ impl Writer {
             end += self.tokenizer.bytes(token).len();
         }
         places.push(end);
+        // Some tokens are parts of a character.
+        places.retain(|at| line.is_char_boundary(*at));
         let word = |b: u8| b.is_ascii_alphabetic() || b == b'_';
         let bytes = line.as_bytes();
         places.retain(|at| {
@@ -306,7 +308,8 @@ pub(crate) struct Beginning {
 impl Beginning {
     /// A task that goes on after the first `place` bytes of the text, with `lead` before what is guided.
     ///
-    /// A token that reaches over the place is not seen; its beginning is put before the lead.
+    /// A token that reaches over the place is not seen, nor one that ends within a character; what stands there up to the
+    /// place is put before the lead.
     pub fn task<G>(
         &self,
         place: usize,
@@ -315,7 +318,11 @@ impl Beginning {
         most: usize,
         rng: ChaCha8Rng,
     ) -> Task<G> {
-        let seen = self.ends.partition_point(|end| *end <= place).max(1);
+        let mut seen = self.ends.partition_point(|end| *end <= place).max(1);
+        // A token that ends within a character goes with the rest of it.
+        while seen > 1 && !self.text.is_char_boundary(self.ends[seen - 1]) {
+            seen -= 1;
+        }
         let lead = [
             &self.text.as_bytes()[self.ends[seen - 1].min(place)..place],
             lead.as_bytes(),
@@ -378,4 +385,26 @@ pub(crate) fn failure<G>(written: &Written<G>) -> Reason {
     };
     let text = String::from_utf8_lossy(&written.text);
     Reason::new(code, format!("{why}: {}", text.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lead_begins_with_a_whole_character() {
+        // The second token ends within the second character.
+        let beginning = Beginning {
+            text: "a\u{e9} b".to_owned(),
+            tokens: vec![1, 2, 3].into(),
+            ends: vec![1, 2, 5],
+        };
+        for (place, seen, lead) in [(3, 1, "\u{e9}"), (4, 1, "\u{e9} "), (5, 3, ""), (1, 1, "")] {
+            let task = beginning.task(place, "!", (), 1, ChaCha8Rng::seed_from_u64(0));
+            assert_eq!(
+                (task.seen, task.lead),
+                (seen, format!("{lead}!").into_bytes())
+            );
+        }
+    }
 }

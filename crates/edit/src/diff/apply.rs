@@ -53,9 +53,15 @@ pub struct Place {
 }
 
 impl Diff {
-    /// The text with all changes, or an error and no change at all. See [`Diff::place`] for the rule.
+    /// The text with all changes, or an error and no change at all. See [`Diff::place`] for the rule. Where that finds no
+    /// place, blanks at the ends of lines, which editors and models drop, do not count.
+    ///
+    /// # Errors
+    /// [`ApplyError`] of the first hunk that has no place.
     pub fn apply(&self, text: &str) -> Result<String, ApplyError> {
-        Ok(self.place(text)?.text)
+        let placed = self.place(text);
+        let placed = placed.or_else(|e| self.place_by(text, str::trim_end).map_err(|_| e))?;
+        Ok(placed.text)
     }
 
     /// Applies the diff to a text by the rule of GNU patch 2.7, with its default greatest fuzz of two.
@@ -78,14 +84,22 @@ impl Diff {
     /// before, with the least fuzz that gives one.
     ///
     /// Takes time in proportion to the lines of the diff times those of the text, at worst.
+    ///
+    /// # Errors
+    /// [`ApplyError`] of the first hunk that has no place.
     pub fn place(&self, text: &str) -> Result<Applied, ApplyError> {
+        self.place_by(text, |line| line)
+    }
+
+    /// As [`Diff::place`], with lines equal whose keys are.
+    fn place_by(&self, text: &str, key: fn(&str) -> &str) -> Result<Applied, ApplyError> {
         let mut ids: HashMap<&str, u32> = HashMap::new();
         let lines = crate::lines(text);
         let file: Vec<u32> = lines
             .iter()
             .map(|l| {
                 let next = ids.len() as u32;
-                *ids.entry(l).or_insert(next)
+                *ids.entry(key(l)).or_insert(next)
             })
             .collect();
         let mut state = State {
@@ -97,7 +111,7 @@ impl Diff {
         let mut out = String::with_capacity(text.len());
         let mut places = Vec::with_capacity(self.hunks.len());
         for (i, hunk) in self.hunks.iter().enumerate() {
-            let pattern = Pattern::of(hunk, &ids);
+            let pattern = Pattern::of(hunk, &ids, key);
             let found = (0..=pattern.max_fuzz()).find_map(|fuzz| {
                 state
                     .locate(hunk, &pattern, fuzz as i64)
@@ -142,12 +156,12 @@ struct Pattern {
 }
 
 impl Pattern {
-    fn of(hunk: &Hunk, ids: &HashMap<&str, u32>) -> Pattern {
+    fn of(hunk: &Hunk, ids: &HashMap<&str, u32>, key: fn(&str) -> &str) -> Pattern {
         let context = |l: &&Line| l.tag == Tag::Context;
         Pattern {
             ids: hunk
                 .old_lines()
-                .map(|l| *ids.get(l.text.as_str()).unwrap_or(&u32::MAX))
+                .map(|l| *ids.get(key(&l.text)).unwrap_or(&u32::MAX))
                 .collect(),
             prefix: hunk.lines.iter().take_while(context).count() as i64,
             suffix: hunk.lines.iter().rev().take_while(context).count() as i64,

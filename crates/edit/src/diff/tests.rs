@@ -122,6 +122,106 @@ fn errors_name_line_and_mend() {
     assert!(overlap.contains("hunk 2"), "{overlap}");
 }
 
+fn all(answer: &str, counts: Counts, text: &str) -> Result<String, String> {
+    Diffs::parse(answer, counts)
+        .map_err(|e| e.to_string())?
+        .apply(text)
+        .map_err(|e| e.to_string())
+}
+
+#[test]
+fn an_answer_is_applied_whole_or_refused() {
+    let block = |hunk: &str| format!("```diff\n{hunk}```\n");
+    let b = "@@ -1,3 +1,3 @@\n a\n-b\n+B\n c\n";
+    let m = "@@ -12,3 +12,3 @@\n l\n-m\n+M\n n\n";
+    let want = Ok(LETTERS.replace("b\n", "B\n").replace("m\n", "M\n"));
+    let head = "--- a/x.py\n+++ b/x.py\n";
+    let indented = m.replace('\n', "\n  ");
+    for answer in [
+        format!("First:\n{}Then:\n{}Done.\n", block(b), block(m)),
+        format!("{}{}", block(m), block(b)),
+        format!("{head}{b}{head}{m}"),
+        format!("diff --git a/x.py b/x.py\n{head}{b}diff --git a/x.py b/x.py\n{head}{m}"),
+        format!("{}and\n\n{m}", block(b)),
+        format!("~~~~diff\n{b}~~~~\n- So:\n  ```\n  {indented}```\n"),
+        format!(
+            "{}1. ```diff\n   {}```\n",
+            block(b),
+            m.replace('\n', "\n   ")
+        ),
+    ] {
+        assert_eq!(all(&answer, Counts::Doubted, LETTERS), want, "{answer}");
+    }
+    let q = "@@ -1,3 +1,3 @@\n a\n-q\n+Q\n c\n";
+    let other = format!("--- a/y.py\n+++ b/y.py\n{m}");
+    for answer in [
+        format!("{}{}", block(b), block(q)),
+        format!("{}{}", block(b), block(b)),
+        format!("{}{}", block(b), block("@@ ...\n")),
+        format!("{head}{b}{other}"),
+        format!("{}{}", block(&format!("{head}{b}")), block(&other)),
+        format!("{head}{b}diff --git a/y b/z\nrename from y\nrename to z\n"),
+        "--- /dev/null\n+++ b/x.py\n@@ -0,0 +1 @@\n+x\n".to_owned(),
+        format!("--- a/x.py\n+++ /dev/null\n{b}"),
+    ] {
+        let made = all(&answer, Counts::Doubted, LETTERS);
+        assert!(made.is_err(), "{answer} gives {made:?}");
+    }
+}
+
+#[test]
+fn what_stands_below_a_full_hunk() {
+    let hunk = "@@ -4,3 +4,3 @@\n d\n-e\n+E\n f\n";
+    let want = Ok(LETTERS.replace("e\n", "E\n"));
+    for below in [
+        "-- \n2.39.2\n\n",
+        "--\n2.39.2.windows.1\n",
+        "It is better.\n",
+        "\nSee above.\n",
+        "diff of a kind\n",
+    ] {
+        for counts in [Counts::Doubted, Counts::Trusted] {
+            let diff = format!("{hunk}{below}");
+            assert_eq!(all(&diff, counts, LETTERS), want, "{below}");
+        }
+    }
+    // The signature is no line of a hunk with other counts either.
+    let wrong = format!("{}-- \n2.39.2\n", hunk.replace(",3 ", ",9 "));
+    assert_eq!(all(&wrong, Counts::Doubted, LETTERS), want);
+    let list = format!("{hunk}- It is better.\n- It is new.\n");
+    assert_eq!(all(&list, Counts::Trusted, LETTERS), want);
+    assert!(all(&list, Counts::Doubted, LETTERS).is_err());
+    // A forgotten line is the hunk's as long as the counts are doubted.
+    let more = format!("{hunk}+F\n");
+    let longer = LETTERS.replace("e\nf\n", "E\nf\nF\n");
+    assert_eq!(all(&more, Counts::Doubted, LETTERS), Ok(longer));
+}
+
+#[test]
+fn fences_of_the_program_are_lines_of_the_hunk() {
+    let text = "'''\n```\nf(1)\n```\n'''\nx = 1\n";
+    let diff = "@@ -1,6 +1,6 @@\n '''\n ```\n-f(1)\n+f(2)\n ```\n '''\n x = 1\n";
+    let want = Ok(text.replace("f(1)", "f(2)"));
+    for diff in [diff.to_owned(), diff.replace(" -1,6 +1,6 @@", "")] {
+        assert_eq!(all(&diff, Counts::Doubted, text), want);
+        let fenced = format!("```diff\n{diff}```\n");
+        assert_eq!(all(&fenced, Counts::Doubted, text), want);
+    }
+}
+
+#[test]
+fn blanks_that_an_editor_drops_do_not_count() {
+    let diff = "@@ -1,3 +1,3 @@\n def f():\n\n-    return 1\n+    return 2\n";
+    let text = "def f():  \n    \n    return 1\t\n";
+    let want = "def f():  \n    \n    return 2\n";
+    assert_eq!(apply(diff, text).unwrap(), want);
+    assert!(apply(diff, "def f():\n\n   return 1\n").is_err());
+    let end = "\\ No newline at end of file\n";
+    let diff = format!("@@ -3 +3 @@\n-    return 1\n{end}+    return 2\n{end}");
+    let diffs = Diffs::parse(&diff, Counts::Doubted).unwrap().with_ends();
+    assert_eq!(diffs.apply(text).unwrap(), want);
+}
+
 #[test]
 fn huge_numbers_do_no_harm() {
     assert!(apply("@@ -4294967295,4294967295 +4294967295 @@\n-q\n", LETTERS).is_err());

@@ -163,23 +163,48 @@ impl LineGuide {
     /// `pass`, or `0,` in brackets, instead of the old lines is valid. Not among them are lines that open a block. (With
     /// rules that hold to names, neither are lines that bind one; new lines may bind it all the same.)
     ///
-    /// Takes time in proportion to the square of the file's length.
+    /// Takes time in proportion to the file's length (with rules that hold to names, to its square): what follows new lines
+    /// is read only up to where it goes on as after the old ones.
     pub fn places(source: &str, count: usize, rules: &Rules) -> Vec<usize> {
         let lines = crate::lines(source);
-        let mut reading = rules.read();
-        let mut places = Vec::new();
-        for (first, old) in lines.windows(count.max(1)).enumerate() {
-            let rest = lines[first + old.len()..].concat();
-            let blanks = &old[0][..old[0].len() - old[0].trim_start_matches([' ', '\t']).len()];
-            let fits = |line: &str| reading.ends_with(format!("{blanks}{line}\n{rest}").as_bytes());
-            if fits("pass") || fits("0,") {
-                places.push(first);
-            }
-            if !reading.push(old[0].as_bytes()) {
+        // As it is after each line, as far as there is a valid file that begins so.
+        let mut states = vec![rules.read()];
+        for line in &lines {
+            let mut next = states[states.len() - 1].clone();
+            if !next.push(line.as_bytes()) {
                 break;
             }
+            states.push(next);
         }
-        places
+        let valid = states
+            .get(lines.len())
+            .is_some_and(|whole| whole.is_complete());
+        let fits = |first: usize, after: usize, line: &str| {
+            let blanks = lines[first].len() - lines[first].trim_start_matches([' ', '\t']).len();
+            let mut reading = states[first].clone();
+            let line = format!("{}{line}\n", &lines[first][..blanks]);
+            if !reading.push(line.as_bytes()) {
+                return false;
+            }
+            for (at, line) in lines.iter().enumerate().skip(after) {
+                if states.get(at).is_some_and(|old| reading.goes_on_as(old)) {
+                    return valid;
+                }
+                if !reading.push(line.as_bytes()) {
+                    return false;
+                }
+            }
+            reading.is_complete()
+        };
+        let count = count.max(1);
+        (0..states.len())
+            .filter(|first| first + count <= lines.len())
+            .filter(|first| {
+                ["pass", "0,"]
+                    .iter()
+                    .any(|line| fits(*first, first + count, line))
+            })
+            .collect()
     }
 
     /// The new lines so far.

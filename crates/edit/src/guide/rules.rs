@@ -93,6 +93,15 @@ impl Reading {
         self.0.as_ref().is_none_or(Prefix::is_complete)
     }
 
+    /// Whether the same may follow as after `other`; may say no though it is so.
+    pub(super) fn goes_on_as(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.goes_on_as(b),
+            _ => false,
+        }
+    }
+
     /// Whether the file is valid if this is the rest of it.
     pub(super) fn ends_with(&self, rest: &[u8]) -> bool {
         let mut end = self.clone();

@@ -3,15 +3,14 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 use ureq::http::{HeaderMap, Response, StatusCode, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 use super::Progress;
+use super::http::{retry_after, roots, tls};
 use crate::error::{Error, Fault};
 use crate::sha256::hex;
 
@@ -19,6 +18,10 @@ use crate::sha256::hex;
 const ATTEMPTS: u32 = 4;
 /// How long a server may say nothing.
 const SILENCE: Duration = Duration::from_secs(30);
+/// Redirections that are followed.
+const REDIRECTS: usize = 10;
+/// The longest wait that a server may ask for.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Longest page of text read.
 const LONGEST: u64 = 64 << 20;
 
@@ -29,27 +32,17 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client that trusts the system's certificates; `token` goes to the first host only, not where it redirects.
+    /// A client that trusts the system's certificates; `token` goes to the server of each address only, not where it redirects.
     pub fn new(token: Option<&str>) -> Self {
-        // Where there are none, a connection over TLS fails and says so; one without needs none.
-        let found = rustls_native_certs::load_native_certs().certs;
-        let roots: Vec<_> = found
-            .iter()
-            .map(|c| Certificate::from_der(c).to_owned())
-            .collect();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::new_with_certs(&roots))
-            .unversioned_rustls_crypto_provider(provider)
-            .build();
         let agent = Agent::config_builder()
-            .tls_config(tls)
+            .tls_config(tls(&roots()))
             .http_status_as_error(false)
             .timeout_connect(Some(SILENCE))
             .timeout_recv_response(Some(SILENCE))
             .timeout_per_read(Some(SILENCE))
-            // A renamed repository answers with another address of the same host.
-            .redirect_auth_headers(ureq::config::RedirectAuthHeaders::SameHost)
+            // Followed by `get`, which looks to the token.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .user_agent(concat!("samara/", env!("CARGO_PKG_VERSION")))
             .build();
         Self {
@@ -63,14 +56,26 @@ impl Client {
         url: &str,
         headers: &[(header::HeaderName, String)],
     ) -> Result<Response<Body>, ureq::Error> {
-        let mut request = self.agent.get(url);
-        for (name, value) in headers {
-            request = request.header(name, value);
+        let mut at = url.to_owned();
+        for _ in 0..REDIRECTS {
+            let mut request = self.agent.get(&at);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            // A renamed repository answers with another address of the same server.
+            if let Some(token) = self.token.as_ref().filter(|_| origin(&at) == origin(url)) {
+                request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+            }
+            let response = request.call()?;
+            let moved = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+            let to = value(response.headers(), &header::LOCATION).filter(|_| moved);
+            let next = to.and_then(|to| url::Url::parse(&at).ok()?.join(&to).ok());
+            match next.filter(|next| matches!(next.scheme(), "http" | "https")) {
+                Some(next) => at = next.into(),
+                None => return Ok(response),
+            }
         }
-        if let Some(token) = &self.token {
-            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
-        }
-        request.call()
+        Err(ureq::Error::TooManyRedirects)
     }
 
     /// The text at an address, with its kind; tried again while the server is in trouble.
@@ -91,17 +96,16 @@ impl Client {
                         .read_to_string()
                     {
                         Ok(text) => return Ok((text, kind)),
-                        Err(e) => e.to_string(),
+                        Err(e) => Trouble::from(e.to_string()),
                     }
                 }
-                Ok(response) if response.status().is_server_error() => status(response.status()),
-                Ok(response) => return Err(refused(url, response.status())),
-                Err(e) => e.to_string(),
+                Ok(response) => Trouble::of(url, response.status(), response.headers())?,
+                Err(e) => Trouble::from(e.to_string()),
             };
             if attempt == ATTEMPTS {
                 return Err(unreachable(url, &trouble));
             }
-            std::thread::sleep(pause(attempt));
+            std::thread::sleep(pause(attempt).max(trouble.wait));
         }
     }
 
@@ -133,7 +137,7 @@ impl Client {
             if failures == ATTEMPTS {
                 return Err(unreachable(url, &trouble));
             }
-            std::thread::sleep(pause(failures));
+            std::thread::sleep(pause(failures).max(trouble.wait));
         }
         if let Some(expected) = sha256 {
             let found = sum(&part.path)?;
@@ -157,7 +161,7 @@ impl Client {
         part: &Part,
         checked: bool,
         progress: &mut Progress,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Trouble>, Error> {
         let mut have = part.length();
         let etag = part.etag();
         // Without a sum and without a tag nothing says that the rest would be of the same file.
@@ -171,7 +175,7 @@ impl Client {
         }
         let response = match self.get(url, &headers) {
             Ok(response) => response,
-            Err(e) => return Ok(Some(e.to_string())),
+            Err(e) => return Ok(Some(e.to_string().into())),
         };
         let code = response.status();
         let headers = response.headers();
@@ -190,18 +194,21 @@ impl Client {
             (StatusCode::PARTIAL_CONTENT | StatusCode::RANGE_NOT_SATISFIABLE, _) => {
                 part.discard();
                 return Ok(Some(
-                    "the server gave another part of the file than was asked for".to_owned(),
+                    "the server gave another part of the file than was asked for"
+                        .to_owned()
+                        .into(),
                 ));
             }
-            (code, _) if code.is_server_error() => return Ok(Some(status(code))),
-            (code, _) => return Err(refused(url, code)),
+            (code, _) => return Trouble::of(url, code, headers).map(Some),
         };
         // A cut of such a body would look like its end; a body in chunks says where it ends.
         let chunked = headers.contains_key(header::TRANSFER_ENCODING);
         if !checked && total.is_none() && (start > 0 || !chunked) {
             part.discard();
             return Ok(Some(
-                "the server does not say how long the file is".to_owned(),
+                "the server does not say how long the file is"
+                    .to_owned()
+                    .into(),
             ));
         }
         let mut file = part.open(start)?;
@@ -220,14 +227,51 @@ impl Client {
                     progress(done, total);
                 }
                 Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Ok(Some(e.to_string())),
+                Err(e) => return Ok(Some(e.to_string().into())),
             }
         }
         if total.is_some_and(|total| done != total) {
-            return Ok(Some(format!("the connection was cut after {done} bytes")));
+            let cut = format!("the connection was cut after {done} bytes");
+            return Ok(Some(cut.into()));
         }
         file.sync_all().map_err(|e| io(&part.path, "written", e))?;
         Ok(None)
+    }
+}
+
+/// What may pass: why an attempt failed, and how long the server asks to wait.
+struct Trouble {
+    why: String,
+    wait: Duration,
+}
+
+impl From<String> for Trouble {
+    fn from(why: String) -> Self {
+        let wait = Duration::ZERO;
+        Self { why, wait }
+    }
+}
+
+impl Trouble {
+    /// A status that is no success.
+    ///
+    /// # Errors
+    /// One that does not pass, or not soon.
+    fn of(url: &str, code: StatusCode, headers: &HeaderMap) -> Result<Self, Error> {
+        let limited = code == StatusCode::TOO_MANY_REQUESTS;
+        if !limited && !code.is_server_error() {
+            return Err(refused(url, code));
+        }
+        let wait = retry_after(headers, limited, SystemTime::now()).unwrap_or_default();
+        if wait > LONGEST_WAIT {
+            let problem = format!("{} and asks to wait {} s", status(code), wait.as_secs());
+            let mend = "try again after that; what came is kept";
+            return Err(Error::Pull(fault(url, "the file", problem, mend)));
+        }
+        Ok(Self {
+            why: status(code),
+            wait,
+        })
     }
 }
 
@@ -297,6 +341,11 @@ fn value(headers: &HeaderMap, name: &header::HeaderName) -> Option<String> {
     headers.get(name)?.to_str().ok().map(str::to_owned)
 }
 
+/// The server that an address names: scheme, host and port.
+fn origin(url: &str) -> Option<url::Origin> {
+    url::Url::parse(url).ok().map(|url| url.origin())
+}
+
 /// A pause that grows with the failures.
 fn pause(failures: u32) -> Duration {
     Duration::from_millis(100) * 4u32.pow(failures.min(4) - 1)
@@ -353,14 +402,18 @@ fn refused(url: &str, code: StatusCode) -> Error {
             "check the name; if it is right, a hub wants HF_TOKEN set to a token that may read it and the model's terms \
              accepted on its page, and an index of your own the user and password of its address",
         )),
-        429 => Error::Pull(fault("wait a while, then try again")),
         _ => Error::Pull(fault("check the address")),
     }
 }
 
-fn unreachable(url: &str, trouble: &str) -> Error {
-    let mend = "check the network (a proxy goes in HTTPS_PROXY) and try again; what came is kept";
-    Error::Pull(fault(url, "the file", trouble, mend))
+fn unreachable(url: &str, trouble: &Trouble) -> Error {
+    let mend = match trouble.why.contains("429") {
+        true => {
+            "wait a while, or set HF_TOKEN (a hub lets those it knows ask more), and try again; what came is kept"
+        }
+        false => "check the network (a proxy goes in HTTPS_PROXY) and try again; what came is kept",
+    };
+    Error::Pull(fault(url, "the file", &trouble.why, mend))
 }
 
 /// A full disk has a mend of its own.

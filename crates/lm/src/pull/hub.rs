@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::Progress;
 use super::download::{Client, fault, io};
+use super::http::is_loopback;
 use crate::error::Error;
 use crate::safetensors::{plain, shards};
 
@@ -163,6 +164,9 @@ pub fn fetch(
     folder: &Path,
     progress: &mut Progress,
 ) -> Result<PathBuf, Error> {
+    if token.is_some() {
+        protected(endpoint)?;
+    }
     let client = Client::new(token);
     let endpoint = endpoint.trim_end_matches('/');
     let version = Version::newest(&client, endpoint, model)?;
@@ -201,6 +205,19 @@ pub fn fetch(
     }
     let _ = fs::remove_file(folder.join(VERSION));
     Ok(folder.to_owned())
+}
+
+/// A token crosses the network over https only.
+fn protected(endpoint: &str) -> Result<(), Error> {
+    let url = url::Url::parse(endpoint).ok();
+    let safe =
+        url.is_some_and(|url| url.scheme() == "https" || url.host_str().is_some_and(is_loopback));
+    if safe {
+        return Ok(());
+    }
+    let problem = "would cross the network unprotected";
+    let mend = "give HF_ENDPOINT an https address, or unset HF_TOKEN to ask without it";
+    Err(Error::Pull(fault(endpoint, "HF_TOKEN", problem, mend)))
 }
 
 /// Whether a file was there.

@@ -14,6 +14,10 @@ pub struct Manner {
     pub whole_only: bool,
     /// Answer so many requests with 500 first.
     pub broken: usize,
+    /// Answer so many requests with 429 first, with these header lines.
+    pub limited: (usize, &'static str),
+    /// Answer with a redirection to here, and note who shows a token.
+    pub moved: Option<String>,
     /// Give this tag with every file.
     pub etag: Option<String>,
     /// Answer 401 to who does not bear this token.
@@ -25,6 +29,7 @@ struct State {
     manner: Manner,
     files: BTreeMap<String, (String, Vec<u8>)>,
     requests: Vec<String>,
+    shown: usize,
 }
 
 /// Serves files until the test's process ends.
@@ -63,6 +68,11 @@ impl Server {
         change(&mut self.state.lock().unwrap().manner);
     }
 
+    /// Requests that showed a token.
+    pub fn shown(&self) -> usize {
+        self.state.lock().unwrap().shown
+    }
+
     /// Requests so far, as "PATH RANGE".
     pub fn requests(&self) -> Vec<String> {
         std::mem::take(&mut self.state.lock().unwrap().requests)
@@ -97,6 +107,17 @@ fn answer(mut stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
     if state.manner.broken > 0 {
         state.manner.broken -= 1;
         return refuse(stream, "500 Internal Server Error");
+    }
+    if state.manner.limited.0 > 0 {
+        state.manner.limited.0 -= 1;
+        let lines = state.manner.limited.1;
+        return refuse(stream, &format!("429 Too Many Requests{lines}"));
+    }
+    if let Some(to) = &state.manner.moved {
+        return refuse(stream, &format!("302 Found\r\nLocation: {to}{path}"));
+    }
+    if headers.contains_key("authorization") {
+        state.shown += 1;
     }
     let bearer = state
         .manner

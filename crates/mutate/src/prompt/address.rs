@@ -53,15 +53,6 @@ pub(super) fn base_url(endpoint: &str) -> Result<String, Error> {
     })
 }
 
-/// Whether a host is this machine.
-pub(super) fn is_local(host: &str) -> bool {
-    let host = host.trim_start_matches('[').trim_end_matches(']');
-    host.eq_ignore_ascii_case("localhost")
-        || host
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|ip| ip.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -98,15 +89,5 @@ mod tests {
                 .to_string()
                 .contains("secret")
         );
-    }
-
-    #[test]
-    fn only_this_machine_is_local() {
-        for host in ["localhost", "LOCALHOST", "127.0.0.1", "[::1]"] {
-            assert!(is_local(host), "{host}");
-        }
-        for host in ["localhost.example", "10.0.0.1", "127.0.0.1.example", ""] {
-            assert!(!is_local(host), "{host}");
-        }
     }
 }

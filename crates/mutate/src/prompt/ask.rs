@@ -1,7 +1,7 @@
 //! What is asked: the texts that show a program and name a change.
 
 use super::settings::{Answer, Api};
-use super::wire::Prompt;
+use super::wire::{Prompt, folded};
 
 /// The message of the bug-fixing comparison (section 4.1 of the paper); it is put in a form of its own.
 pub const FIX_BUGS: &str = "Fixed bugs.";
@@ -22,9 +22,11 @@ impl Ask<'_> {
     pub fn prompt(&self, api: Api, answer: Answer, system: &str) -> (Prompt, String) {
         match api {
             Api::Chat => {
-                let system = format!("{}\n\n{}", system.trim(), form(answer));
-                let system = system.trim().to_owned();
-                let user = self.chat();
+                // Without a text of its own there is no system message: not every model takes one.
+                let (system, user) = match system.trim() {
+                    "" => (String::new(), folded(form(answer), &self.chat())),
+                    system => (format!("{system}\n\n{}", form(answer)), self.chat()),
+                };
                 (Prompt::Chat { system, user }, String::new())
             }
             Api::Completions => {
@@ -213,6 +215,15 @@ mod tests {
             assert!(system.starts_with("Be brief.\n\n") && system.contains(word));
             assert!(user.contains(PROGRAM) && opening.is_empty());
         }
+    }
+
+    #[test]
+    fn without_a_system_text_there_is_one_message() {
+        let (prompt, _) = ask(None, "m").prompt(Api::Chat, Answer::Diff, " \n");
+        let Prompt::Chat { system, user } = prompt else {
+            panic!("not chat")
+        };
+        assert!(system.is_empty() && user.contains("```diff") && user.contains(PROGRAM));
     }
 
     #[test]

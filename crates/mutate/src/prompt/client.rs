@@ -1,28 +1,23 @@
 //! The HTTP side: bounded requests, typed failures, repetition where it may help.
 
-use std::io::Read;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use lm::pull::http::{is_loopback, roots, tls};
 use serde_json::Value;
-use ureq::http::{HeaderMap, Response, Uri, header};
-use ureq::tls::{Certificate, RootCerts, TlsConfig};
-use ureq::{Agent, Body, Timeout};
+use ureq::Agent;
+use ureq::http::{Uri, header};
 
-use super::address::{base_url, is_local};
+use super::address::base_url;
 use super::key::Key;
 use super::settings::{Settings, setting};
+use super::shape::Shape;
 use crate::Error;
-use crate::reason::{
-    ANSWER_TOO_LONG, Code, ENDPOINT_ANSWER, ENDPOINT_STATUS, ENDPOINT_TIMEOUT,
-    ENDPOINT_UNREACHABLE, Reason, STOPPED,
-};
+use crate::reason::{Code, Reason, STOPPED};
 
 /// The longest wait before a repetition, whatever the server asks for.
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Bytes read of a body that explains a failure.
-const EXPLANATION: u64 = 16 * 1024;
 /// Characters kept of what a server says.
 const QUOTED: usize = 300;
 /// Connections are dropped after this long unused: servers close theirs after about five seconds.
@@ -37,6 +32,8 @@ pub(super) struct Failure {
     pub status: Option<u16>,
     /// Whether repeating it may help, and the least wait that the server asks for.
     pub retry: Option<Duration>,
+    /// What the server says of it.
+    pub said: String,
 }
 
 impl Failure {
@@ -46,10 +43,11 @@ impl Failure {
             reason: Reason::new(code, message),
             status: None,
             retry: None,
+            said: String::new(),
         }
     }
 
-    fn retried(self) -> Self {
+    pub fn retried(self) -> Self {
         Self {
             retry: Some(Duration::ZERO),
             ..self
@@ -66,10 +64,12 @@ impl Failure {
 #[derive(Debug)]
 pub(super) struct Client {
     agent: Agent,
-    base: String,
+    pub(super) base: String,
     key: Option<Key>,
-    limit: u64,
+    pub(super) limit: u64,
     backoff: Duration,
+    /// What the server was found to want, kept for the run.
+    shape: Arc<Mutex<Shape>>,
 }
 
 impl Client {
@@ -82,7 +82,15 @@ impl Client {
         let key = Key::from_env(&settings.key_env)?;
         let uri: Uri = base.parse().expect("checked by base_url");
         let https = uri.scheme_str() == Some("https");
-        let local = uri.host().is_some_and(is_local);
+        let local = uri.host().is_some_and(is_loopback);
+        let roots = if https { roots() } else { Vec::new() };
+        if https && roots.is_empty() {
+            return Err(setting(
+                "endpoint",
+                "this machine has no root certificates to check its certificate with",
+                "install them (on Debian: the package ca-certificates)",
+            ));
+        }
         if key.is_some() && !https && !local {
             return Err(setting(
                 "endpoint",
@@ -101,7 +109,7 @@ impl Client {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .user_agent(concat!("samara/", env!("CARGO_PKG_VERSION")))
-            .accept("application/json")
+            .accept("application/json, text/event-stream")
             .max_idle_connections_per_host(settings.concurrency)
             .max_idle_connections(settings.concurrency)
             .max_idle_age(IDLE_CONNECTION)
@@ -109,7 +117,7 @@ impl Client {
             .timeout_per_read(Some(idle))
             .timeout_per_write(Some(idle))
             .timeout_global(Some(timeout))
-            .tls_config(tls(https)?);
+            .tls_config(tls(&roots));
         if local {
             config = config.proxy(None);
         }
@@ -119,6 +127,7 @@ impl Client {
             key,
             limit: u64::from(settings.max_answer_kb) * 1024,
             backoff: Duration::from_secs_f64(settings.backoff_seconds),
+            shape: Arc::default(),
         })
     }
 
@@ -138,6 +147,7 @@ impl Client {
             agent: self.agent.config().new_agent(),
             base: self.base.clone(),
             key: self.key.clone(),
+            shape: self.shape.clone(),
             ..*self
         }
     }
@@ -177,22 +187,24 @@ impl Client {
     }
 
     /// A POST, repeated up to `retries` times where that may help, unless `stop` is set meanwhile. `sent` is set while a
-    /// request is on its way.
+    /// request is on its way. A request that the server would have in another shape is sent in that, from then on.
     pub fn post_repeatedly(
         &self,
         path: &str,
-        body: &str,
+        body: &Value,
         retries: u32,
         stop: &AtomicBool,
         sent: &AtomicBool,
     ) -> Result<Value, Failure> {
+        let learned = || self.shape.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut shape = *learned();
         let mut attempt = 0;
         loop {
             if stop.load(Ordering::Relaxed) {
                 return Err(Failure::new(&STOPPED, "the run was stopped"));
             }
             sent.store(true, Ordering::SeqCst);
-            let answer = self.post(path, body);
+            let answer = self.post(path, &shape.of(body));
             let failure = match answer {
                 // Still on its way for all that is known: the stop cut it off.
                 Err(_) if stop.load(Ordering::Relaxed) => {
@@ -201,11 +213,20 @@ impl Client {
                 answer => {
                     sent.store(false, Ordering::SeqCst);
                     match answer {
-                        Ok(value) => return Ok(value),
+                        Ok(value) => {
+                            *learned() = shape;
+                            return Ok(value);
+                        }
                         Err(failure) => failure,
                     }
                 }
             };
+            let status = failure.status.unwrap_or_default();
+            if let Some(other) = shape.taught(status, &failure.said, body) {
+                log::info!("asked in another shape: {}", failure.reason.message);
+                shape = other;
+                continue;
+            }
             let Some(asked) = failure.retry.filter(|_| attempt < retries) else {
                 return Err(failure);
             };
@@ -226,123 +247,8 @@ impl Client {
         }
     }
 
-    fn outcome(&self, answer: Result<Response<Body>, ureq::Error>) -> Result<Value, Failure> {
-        let response = answer.map_err(|e| self.transport(&e))?;
-        let status = response.status().as_u16();
-        if !response.status().is_success() {
-            let mut failure = self.refused(status, response);
-            failure.status = Some(status);
-            return Err(failure);
-        }
-        let mut bytes = Vec::new();
-        response
-            .into_body()
-            .into_reader()
-            .take(self.limit + 1)
-            .read_to_end(&mut bytes)
-            .map_err(|e| match ureq::Error::from(e) {
-                ureq::Error::Io(_) => Failure::new(
-                    &ENDPOINT_ANSWER,
-                    format!("{}: the connection ended before the answer did", self.base),
-                )
-                .retried(),
-                e => self.transport(&e),
-            })?;
-        if bytes.len() as u64 > self.limit {
-            return Err(Failure::new(
-                &ANSWER_TOO_LONG,
-                format!("the response has more than {} KB", self.limit / 1024),
-            ));
-        }
-        serde_json::from_slice(&bytes).map_err(|e| {
-            Failure::new(
-                &ENDPOINT_ANSWER,
-                format!(
-                    "{}: not JSON ({e}): {}",
-                    self.base,
-                    self.quoted(&String::from_utf8_lossy(&bytes))
-                ),
-            )
-        })
-    }
-
-    /// An answer with a status that is no success.
-    fn refused(&self, status: u16, response: Response<Body>) -> Failure {
-        let wait = retry_after(response.headers());
-        let moved = response
-            .headers()
-            .get(header::LOCATION)
-            .and_then(|x| x.to_str().ok())
-            .map(|to| format!("redirected to {}", self.quoted(to)));
-        let mut bytes = Vec::new();
-        // What could be read of the explanation is good enough.
-        let read = response
-            .into_body()
-            .into_reader()
-            .take(EXPLANATION)
-            .read_to_end(&mut bytes);
-        let slow = read.is_err_and(|e| matches!(ureq::Error::from(e), ureq::Error::Timeout(_)));
-        let said = moved.unwrap_or_else(|| self.quoted(&explanation(&bytes)));
-        let failure = Failure::new(
-            &ENDPOINT_STATUS,
-            format!("{}: status {status}: {said}", self.base),
-        );
-        match status {
-            408 | 409 | 429 | 500..=599 if !slow => Failure {
-                retry: Some(wait),
-                ..failure
-            },
-            _ => failure,
-        }
-    }
-
-    /// An answer of another shape than asked for, with what it says.
-    pub fn odd(&self, why: impl std::fmt::Display, answer: &Value) -> Failure {
-        let said = self.quoted(&explanation(answer.to_string().as_bytes()));
-        Failure::new(&ENDPOINT_ANSWER, format!("{}: {why}: {said}", self.base))
-    }
-
-    /// A failure without an answer.
-    fn transport(&self, error: &ureq::Error) -> Failure {
-        let base = &self.base;
-        match error {
-            ureq::Error::Timeout(Timeout::Connect | Timeout::Resolve) => Failure::new(
-                &ENDPOINT_UNREACHABLE,
-                format!("{base}: no connection in time"),
-            )
-            .retried(),
-            ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite) => Failure::new(
-                &ENDPOINT_TIMEOUT,
-                format!("{base}: silent for longer than idle_seconds"),
-            ),
-            ureq::Error::Timeout(_) => Failure::new(
-                &ENDPOINT_TIMEOUT,
-                format!("{base}: not done within timeout_seconds"),
-            ),
-            ureq::Error::Io(e) if e.kind() != std::io::ErrorKind::InvalidData => {
-                Failure::new(&ENDPOINT_UNREACHABLE, format!("{base}: {e}")).retried()
-            }
-            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
-                Failure::new(&ENDPOINT_UNREACHABLE, format!("{base}: {error}")).retried()
-            }
-            ureq::Error::Protocol(_)
-            | ureq::Error::Http(_)
-            | ureq::Error::LargeResponseHeader(..) => Failure::new(
-                &ENDPOINT_ANSWER,
-                format!(
-                    "{base}: not HTTP as it should be: {}",
-                    self.quoted(&error.to_string())
-                ),
-            ),
-            e => Failure::new(
-                &ENDPOINT_UNREACHABLE,
-                format!("{base}: {}", self.quoted(&e.to_string())),
-            ),
-        }
-    }
-
     /// The beginning of what a server said, fit for a line of text.
-    fn quoted(&self, text: &str) -> String {
+    pub(super) fn quoted(&self, text: &str) -> String {
         let line: String = self
             .blank(text.to_owned())
             .chars()
@@ -354,51 +260,6 @@ impl Client {
             None => words,
         }
     }
-}
-
-/// TLS with the certificates that this machine trusts.
-fn tls(needed: bool) -> Result<TlsConfig, Error> {
-    let mut roots = Vec::new();
-    if needed {
-        let found = rustls_native_certs::load_native_certs();
-        roots.extend(
-            found
-                .certs
-                .iter()
-                .map(|der| Certificate::from_der(der).to_owned()),
-        );
-        if roots.is_empty() {
-            return Err(setting(
-                "endpoint",
-                "this machine has no root certificates to check its certificate with",
-                "install them (on Debian: the package ca-certificates)",
-            ));
-        }
-    }
-    Ok(TlsConfig::builder()
-        .root_certs(RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build())
-}
-
-/// The wait that the server asks for, in seconds.
-fn retry_after(headers: &HeaderMap) -> Duration {
-    headers
-        .get(header::RETRY_AFTER)
-        .and_then(|x| x.to_str().ok()?.trim().parse::<u32>().ok())
-        .map_or(Duration::ZERO, |s| Duration::from_secs(s.into()))
-}
-
-/// What a failed answer's body says: the message of the usual JSON shapes, or the text itself.
-fn explanation(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let Ok(value) = serde_json::from_slice::<Value>(body) else {
-        return text.into_owned();
-    };
-    ["/error/message", "/error", "/message", "/detail"]
-        .iter()
-        .find_map(|at| value.pointer(at)?.as_str())
-        .map_or_else(|| text.into_owned(), str::to_owned)
 }
 
 /// A factor from 0.5 to 1.5, so that requests which failed together are not repeated together.
@@ -417,23 +278,5 @@ fn nap(length: Duration, stop: &AtomicBool) {
             return;
         }
         std::thread::sleep(left.min(Duration::from_millis(50)));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn explanations_come_from_the_usual_shapes() {
-        for (body, said) in [
-            (r#"{"error":{"message":"no such model"}}"#, "no such model"),
-            (r#"{"error":"no such model"}"#, "no such model"),
-            (r#"{"detail":"Not Found"}"#, "Not Found"),
-            ("<html>", "<html>"),
-            ("[1]", "[1]"),
-        ] {
-            assert_eq!(explanation(body.as_bytes()), said);
-        }
     }
 }

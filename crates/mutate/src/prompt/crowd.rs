@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::answer::{self, STACK};
+use serde_json::Value;
+
+use super::answer::{self, Parent, STACK};
 use super::client::Client;
 use super::settings::{Api, Settings};
 use super::wire::{Prompt, Reply};
@@ -25,13 +27,15 @@ pub(super) struct Job {
     /// The message drawn for it.
     pub told: String,
     /// The request.
-    pub body: String,
+    pub body: Value,
     /// What it asks.
     pub prompt: Prompt,
     /// What a completion goes on from.
     pub opening: String,
     /// The program to change.
     pub parent: String,
+    /// The function that the host calls.
+    pub entry: String,
     /// Whether a partner is shown.
     pub crossed: bool,
 }
@@ -266,10 +270,18 @@ impl Shared {
                 + f64::from(reply.tokens) * settings.dollars_per_million_completion_tokens)
                 / 1e6,
         };
-        let text = self.client.blank(reply.text);
+        let reply = Reply {
+            text: self.client.blank(reply.text),
+            instead: reply.instead.map(|text| self.client.blank(text)),
+            ..reply
+        };
+        let parent = Parent {
+            program: &job.parent,
+            entry: &job.entry,
+        };
         let program = match settings.api {
-            Api::Chat => answer::of_chat(&text, reply.cut, settings.answer, &job.parent),
-            Api::Completions => answer::of_completion(&job.opening, &text, reply.cut, &job.parent),
+            Api::Chat => answer::of_chat(&reply, settings.answer, parent),
+            Api::Completions => answer::of_completion(&job.opening, &reply, parent),
         };
         (program, cost)
     }

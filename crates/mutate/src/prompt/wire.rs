@@ -43,44 +43,67 @@ impl Prompt {
     }
 }
 
-/// The body of a request. `extra` wins over what the other settings say.
+/// The body of a request. `extra` wins over what the other settings say; a field that is null there is left out.
 pub(super) fn request(
     settings: &Settings,
     extra: &Map<String, Value>,
     prompt: &Prompt,
     seed: u32,
-) -> String {
-    let mut body = json!({
-        "model": settings.model,
-        "temperature": settings.temperature,
-        "stream": false,
-    });
+) -> Value {
+    let mut body = Map::new();
+    let mut put = |name: &str, value: Value| body.insert(name.to_owned(), value);
+    put("model", settings.model.as_str().into());
+    put("stream", settings.stream.into());
     match prompt {
         Prompt::Chat { system, user } => {
             let mut messages = vec![json!({"role": "user", "content": user})];
             if !system.is_empty() {
                 messages.insert(0, json!({"role": "system", "content": system}));
             }
-            body["messages"] = messages.into();
+            put("messages", messages.into());
         }
         Prompt::Text(text) => {
-            body["prompt"] = text.as_str().into();
-            body["stop"] = STOPS.as_slice().into();
+            put("prompt", text.as_str().into());
+            put("stop", STOPS.as_slice().into());
         }
     }
+    if settings.stream {
+        put("stream_options", json!({"include_usage": true}));
+    }
+    if settings.send_temperature {
+        put("temperature", settings.temperature.into());
+    }
     if settings.top_p < 1.0 {
-        body["top_p"] = settings.top_p.into();
+        put("top_p", settings.top_p.into());
     }
     if settings.max_tokens > 0 {
-        body["max_tokens"] = settings.max_tokens.into();
+        put("max_tokens", settings.max_tokens.into());
     }
     if settings.send_seed {
-        body["seed"] = seed.into();
+        put("seed", seed.into());
     }
     for (name, value) in extra {
-        body[name] = value.clone();
+        match value {
+            Value::Null => body.remove(name),
+            value => body.insert(name.clone(), value.clone()),
+        };
     }
-    body.to_string()
+    body.into()
+}
+
+/// The text of a system message, within the user's.
+pub(super) fn folded(system: &str, user: &str) -> String {
+    format!("{system}\n\n{user}")
+}
+
+/// The error in an answer that is none, whatever its status.
+pub(super) fn error(answer: &Value) -> Option<&Value> {
+    let at = |place: &str| {
+        answer
+            .pointer(place)
+            .filter(|error| !error.is_null() && **error != false)
+    };
+    at("/error").or_else(|| at("/choices/0/error"))
 }
 
 /// What a model answered.
@@ -90,6 +113,8 @@ pub(super) struct Reply {
     pub text: String,
     /// Whether it was cut at the limit of tokens.
     pub cut: bool,
+    /// What there is where a text should be.
+    pub instead: Option<String>,
     /// Tokens of the prompt.
     pub prompt_tokens: u32,
     /// How many of those the server took from a cache.
@@ -127,13 +152,43 @@ impl Reply {
             .and_then(Value::as_u64)
             .and_then(|count| u32::try_from(count).ok())
             .map_or(0, |count| count.min(prompt_tokens));
+        let reason = choice.get("finish_reason").and_then(Value::as_str);
+        let cuts = ["length", "max_tokens", "max_output_tokens", "model_length"];
+        let instead = choice.get("message").and_then(instead);
         Ok(Self {
-            cut: choice.get("finish_reason").and_then(Value::as_str) == Some("length"),
+            cut: reason.is_some_and(|reason| cuts.contains(&reason.to_lowercase().as_str())),
             prompt_tokens,
             cached,
             tokens: usage("completion_tokens").unwrap_or_else(|| guess(text.len())),
+            instead: instead.filter(|_| text.trim().is_empty()),
             text,
         })
+    }
+}
+
+/// What a message has beside an empty content.
+fn instead(message: &Value) -> Option<String> {
+    let text = |field: &str| {
+        let text = content(message.get(field)?)?;
+        (!text.trim().is_empty()).then_some(text)
+    };
+    if let Some(refusal) = text("refusal") {
+        let words: Vec<&str> = refusal.split_whitespace().take(40).collect();
+        return Some(format!("a refusal: {}", words.join(" ")));
+    }
+    let called = |field: &&&str| match message.get(**field) {
+        Some(Value::Array(calls)) => !calls.is_empty(),
+        Some(value) => !value.is_null(),
+        None => false,
+    };
+    let fields = ["reasoning_content", "reasoning", "thinking"];
+    let thoughts = fields.iter().find_map(|field| Some((field, text(field)?)));
+    match thoughts {
+        Some((field, text)) => Some(format!("{} characters of {field}", text.chars().count())),
+        None => ["tool_calls", "function_call"]
+            .iter()
+            .find(called)
+            .map(|field| format!("{field}, which was not asked for")),
     }
 }
 
@@ -143,7 +198,7 @@ fn guess(bytes: usize) -> u32 {
 }
 
 /// The text of a message: a string, nothing, or a list of parts.
-fn content(value: &Value) -> Option<String> {
+pub(super) fn content(value: &Value) -> Option<String> {
     match value {
         Value::String(text) => Some(text.clone()),
         Value::Null => Some(String::new()),
@@ -168,8 +223,33 @@ pub(super) fn models(answer: &Value) -> Vec<&str> {
 }
 
 #[cfg(test)]
+impl Reply {
+    /// A text, as from a server that counts nothing.
+    pub fn of(text: &str, cut: bool) -> Self {
+        let reason = if cut { "length" } else { "stop" };
+        let answer = json!({"choices": [{"text": text, "finish_reason": reason}]});
+        let prompt = Prompt::Text(String::new());
+        Self::read(&answer, Api::Completions, &prompt).expect("an answer")
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_can_be_left_out() {
+        let settings = Settings {
+            send_temperature: false,
+            stream: true,
+            ..Settings::default()
+        };
+        let mut extra = Map::new();
+        extra.insert("top_p".into(), Value::Null);
+        let body = request(&settings, &extra, &ask(), 1);
+        assert!(body.get("temperature").is_none() && body.get("top_p").is_none());
+        assert_eq!(body["stream"], true);
+    }
 
     fn ask() -> Prompt {
         Prompt::Text("x".repeat(9))
