@@ -1,6 +1,6 @@
 //! Compares the tiers on programs made by chance, or on those of a file:
 //! `cargo run --release -p pyrun --example agreement -- 100000 [SEED]`, `... --example agreement -- --file PROGRAMS`
-//! (programs divided by lines `#----`). Prints each program that the first tier answers otherwise than CPython, and ends
+//! (programs divided by lines `#----`). `PYRUN_TEST_PYTHON` names another CPython than `python3`. Prints each program that the first tier answers otherwise than CPython, and ends
 //! with 1 if there is one.
 #[path = "../tests/common/mod.rs"]
 mod common;
@@ -10,9 +10,9 @@ mod generated;
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
-use common::runner;
+use common::{config, runner};
 use generated::{Chance, Grammar, agree};
-use pyrun::{Failure, Tier};
+use pyrun::{Failure, Runner, Tier};
 
 #[derive(Default)]
 struct Tally {
@@ -62,7 +62,10 @@ fn main() {
 }
 
 fn compare(programs: &[String], tally: &Mutex<Tally>) {
-    let (mut first, mut second) = (runner(Tier::Monty), runner(Tier::CPython));
+    let mut config = config(Tier::CPython);
+    config.python = std::env::var_os("PYRUN_TEST_PYTHON").map(Into::into);
+    let mut second = Runner::new(config).expect("the worker starts");
+    let mut first = runner(Tier::Monty);
     for program in programs {
         let a = first.run(program);
         if let Err(Failure::Unsupported { feature }) = &a {

@@ -67,14 +67,11 @@ impl Interpreter {
             Ok(Session::Idle(repl)) => repl,
             _ => return Err(Failure::crashed("the prelude's session cannot be restored")),
         };
-        let explain = |e: MontyException| trust::explain(&e, &program.exact, &self.modules);
-        if !program.exact.guards.is_empty() {
-            let guards = self.guards.text(&program.exact.guards);
-            repl.feed_run(&guards, vec![], PrintWriter::Disabled)
-                .map_err(explain)?;
-        }
         // one text: the interpreter resolves names best within it
-        let source = format!("{}\n{RESULT} = {}()", program.source, program.entry);
+        let guards = self.guards.text(&program.exact.guards);
+        let before = guards.lines().count() as u32;
+        let explain = |e: MontyException| trust::explain(&e, before, &program.exact, &self.modules);
+        let source = format!("{guards}{}\n{RESULT} = {}()", program.source, program.entry);
         repl.feed_run(&source, vec![], PrintWriter::Disabled)
             .map_err(explain)?;
         let limit = self.setup.limits.output_bytes;

@@ -1,11 +1,26 @@
 # What the first tier puts in the place of operators and builtins that its interpreter does otherwise than CPython. Each
 # gives CPython's answer or raises, and what it raises hands the program over. Texts of programs are rewritten to call
 # them (`exact.rs`), so no name here can stand in a program. `_pyrun_gap` is bound nowhere: the name's absence hands over.
-# What stands before the first function is there for every program, each function where it is needed.
+# The first part is there for every program.
 import math as _pyrun_math
 
 # their eighth powers are below 2^53
 _pyrun_small = range(-98, 99)
+
+
+def _pyrun_key(key):
+    # of equal keys CPython keeps the first; whole numbers, texts and tuples of them have no equals of another type
+    if type(key) is int or type(key) is str:
+        return key
+    if type(key) is not tuple:
+        _pyrun_gap()
+    for part in key:
+        if type(part) is not int and type(part) is not str:
+            _pyrun_key(part)
+    return key
+
+
+# what follows is there where it is needed
 
 
 # Whole numbers stay where floats hold them exactly: beyond, CPython divides and converts otherwise.
@@ -83,18 +98,6 @@ def _pyrun_pow_numpy(a, b):
     if b < 0:
         _pyrun_gap()
     return _pyrun_pow(a, b)
-
-
-def _pyrun_key(key):
-    # of equal keys CPython keeps the first; whole numbers, texts and tuples of them have no equals of another type
-    if type(key) is int or type(key) is str:
-        return key
-    if type(key) is not tuple:
-        _pyrun_gap()
-    for part in key:
-        if type(part) is not int and type(part) is not str:
-            _pyrun_key(part)
-    return key
 
 
 def _pyrun_caught(kinds=None):

@@ -2,6 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+/// What is there for every program stands before it.
+const DIVIDES: &str = "# what follows is there where it is needed\n";
+
 /// The texts of the functions by name.
 pub(crate) struct Guards {
     /// What every program finds.
@@ -11,23 +14,25 @@ pub(crate) struct Guards {
 
 impl Guards {
     pub(crate) fn new() -> Guards {
-        let text = include_str!("guard.py");
+        let (always, rest) = include_str!("guard.py")
+            .split_once(DIVIDES)
+            .expect("the line that divides them");
         let begins = |line: &str| line.starts_with("def ") || line.starts_with("class ");
         let mut places: Vec<usize> = Vec::new();
         let mut at = 0;
-        for line in text.split_inclusive('\n') {
+        for line in rest.split_inclusive('\n') {
             if begins(line) {
                 places.push(at);
             }
             at += line.len();
         }
-        places.push(text.len());
+        places.push(rest.len());
         let functions = places.windows(2).map(|pair| {
-            let function = &text[pair[0]..pair[1]];
+            let function = &rest[pair[0]..pair[1]];
             (names(function).next().unwrap_or_default(), function)
         });
         Guards {
-            always: &text[..places[0]],
+            always,
             functions: functions.collect(),
         }
     }
@@ -69,6 +74,6 @@ mod tests {
         assert!(text.contains("def _pyrun_pow_numpy(") && text.contains("def _pyrun_pow("));
         assert!(!text.contains("_pyrun_div("));
         assert_eq!(guards.text(&BTreeSet::new()), "");
-        assert!(guards.always.contains("import math") && !guards.always.contains("def "));
+        assert!(guards.always.contains("def _pyrun_key(") && !guards.always.contains("_pyrun_pow"));
     }
 }

@@ -1,7 +1,7 @@
 //! What an exception of the first tier's interpreter means: the program's own fault, a limit, or nothing, since the
 //! interpreter also raises where CPython has an answer. Only what is known to be the first two is believed.
 
-use monty_types::{ExcType, MontyException};
+use monty_types::{ExcType, MontyException, StackFrame};
 
 use crate::exact::Exact;
 use crate::failure::shorten;
@@ -9,20 +9,26 @@ use crate::program::Modules;
 use crate::{Failure, modules};
 
 /// How the interpreter calls the texts that it is fed: what binds the prelude's builtins, the prelude, what every program
-/// finds of `guard.py`, what this one needs of it if anything, and the program.
+/// finds of `guard.py`, and the program, before which stands what it needs of `guard.py` besides.
 const PRELUDE: &str = "<python-input-1>";
-const FED: [&str; 2] = ["<python-input-3>", "<python-input-4>"];
+const PROGRAM: &str = "<python-input-3>";
 
 /// The failure that an exception stands for; [`Failure::Unsupported`] where CPython must say.
-pub(crate) fn explain(error: &MontyException, program: &Exact, modules: &Modules) -> Failure {
+///
+/// `before` is the number of lines before the program's own.
+pub(crate) fn explain(
+    error: &MontyException,
+    before: u32,
+    program: &Exact,
+    modules: &Modules,
+) -> Failure {
     let message = error.message().unwrap_or_default();
-    let (guards, of_program) = FED.split_at(usize::from(!program.guards.is_empty()));
     let line = error
         .traceback()
         .iter()
         .rev()
-        .find(|f| f.filename == of_program[0])
-        .map_or(0, |f| f.start.line);
+        .find(|f| f.filename == PROGRAM && f.start.line > before)
+        .map_or(0, |f| f.start.line - before);
     match error.exc_type() {
         ExcType::MemoryError => return Failure::Memory,
         ExcType::ImportError if message.starts_with(modules::REFUSAL) => {
@@ -38,8 +44,8 @@ pub(crate) fn explain(error: &MontyException, program: &Exact, modules: &Modules
         .last()
         .is_some_and(|f| f.filename == PRELUDE && f.hide_caret && !modules.stands_in(f.start.line));
     // what the guards raise is about what they compare
-    let inside = error.traceback().last().map_or("", |f| f.filename.as_str());
-    let of_guard = guards.contains(&inside)
+    let guarded = |f: &StackFrame| f.filename == PROGRAM && f.start.line <= before;
+    let of_guard = error.traceback().last().is_some_and(guarded)
         || (program.edited && message.contains("' not supported between instances of '"));
     let divides = matches!(error.exc_type(), ExcType::ZeroDivisionError);
     let misses = matches!(error.exc_type(), ExcType::NameError);
@@ -50,6 +56,9 @@ pub(crate) fn explain(error: &MontyException, program: &Exact, modules: &Modules
             message: shorten(message),
             line,
         };
+    }
+    if message.contains("_pyrun_gap") {
+        return Failure::unsupported("an operation on these values");
     }
     Failure::unsupported(shorten(&format!("{}: {message}", error.exc_type())))
 }
@@ -81,9 +90,11 @@ fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
             let types = quoted(message);
             let all_plain = !types.is_empty() && types.iter().all(|t| plain(t));
             if message.starts_with("unsupported operand type(s) for ") {
-                // a list is extended by whatever can be walked, a text has a format
+                // numbers have them all, a list is extended by whatever can be walked, a text has a format
                 let has = |name: &str| types.iter().any(|t| t == name);
-                let other = (message.contains(" +") && has("list"))
+                let numbers = types.iter().all(|t| t == "int" || t == "float");
+                let other = numbers
+                    || (message.contains(" +") && has("list"))
                     || (message.contains(" %") && has("str"));
                 return all_plain && !other;
             }
