@@ -13,7 +13,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::config::Config;
-use crate::draw::{Sampling, draw};
+use crate::draw::{NotFinite, Sampling, draw};
 use crate::engine::{Engine, Feed};
 use crate::error::{Error, Fault};
 use crate::tokenizer::Tokenizer;
@@ -122,13 +122,16 @@ impl<G: Guide, C> Row<G, C> {
     }
 
     /// Draws the next token and takes whatever must follow it; says why the text ends, if it does.
+    ///
+    /// # Errors
+    /// `Error::Numbers` for logits that are no distribution, and as `force`.
     fn step(
         &mut self,
         logits: &mut [f32],
         sampling: Sampling,
         tokenizer: &Tokenizer,
         config: &Config,
-    ) -> Option<End> {
+    ) -> Result<Option<End>, Error> {
         self.pending.clear();
         let guide = &self.task.guide;
         let ends = |token: u32| config.eos_token_ids.contains(&token);
@@ -141,17 +144,26 @@ impl<G: Guide, C> Row<G, C> {
                 !bytes.is_empty() && guide.admits(bytes)
             }
         });
+        let token = token.map_err(|NotFinite| {
+            let read = self.task.seen + self.drawn + self.forced;
+            Error::Numbers(Fault::new(
+                Path::new("the model"),
+                "the logits",
+                format!("after {read} tokens some are infinite or no numbers"),
+                "its weights are damaged or too large for 32-bit floats: choose another model",
+            ))
+        })?;
         let Some(token) = token else {
-            return Some(End::Stuck);
+            return Ok(Some(End::Stuck));
         };
         if ends(token) {
-            return Some(End::Done);
+            return Ok(Some(End::Done));
         }
         self.drawn += 1;
         self.pending.push(token);
         self.take(tokenizer.bytes(token));
-        self.force(tokenizer, &[]);
-        self.over(config)
+        self.force(tokenizer, config, &[])?;
+        Ok(self.over(config))
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -161,19 +173,24 @@ impl<G: Guide, C> Row<G, C> {
 
     /// Takes what must come next, after `lead`. A last space is left to be drawn with the word after it, as
     /// tokenizers have it.
-    fn force(&mut self, tokenizer: &Tokenizer, lead: &[u8]) {
+    ///
+    /// # Errors
+    /// `Error::Tokenizer` for a token that the model has no row for.
+    fn force(&mut self, tokenizer: &Tokenizer, config: &Config, lead: &[u8]) -> Result<(), Error> {
         let mut forced = self.task.guide.forced();
         if forced.last() == Some(&b' ') {
             forced.pop();
         }
         let whole = [lead, &forced].concat();
         let Ok(text) = std::str::from_utf8(&whole) else {
-            return;
+            return Ok(());
         };
         let tokens = tokenizer.encode_within(text);
+        known(&tokens, tokenizer, config)?;
         self.forced += tokens.len();
         self.pending.extend(tokens);
         self.take(&forced);
+        Ok(())
     }
 
     fn end(self, end: End) -> (usize, Written<G>) {
@@ -198,6 +215,21 @@ impl<G: Guide, C> Row<G, C> {
             },
         )
     }
+}
+
+/// Refuses tokens that the model has no row for: a tokenizer may have more tokens than its model.
+fn known(tokens: &[u32], tokenizer: &Tokenizer, config: &Config) -> Result<(), Error> {
+    let rows = config.vocab_size;
+    let Some(token) = tokens.iter().find(|token| **token as usize >= rows) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(tokenizer.bytes(*token));
+    Err(Error::Tokenizer(Fault::new(
+        Path::new("the model"),
+        "the text to go on from",
+        format!("has the token {token} ({text:?}), and the model only {rows} rows"),
+        "take that out of the text, or choose a model whose tokenizer is its own",
+    )))
 }
 
 impl<E: Engine> Generator<E> {
@@ -242,32 +274,39 @@ impl<E: Engine> Generator<E> {
 
     /// Writes all texts; the results in the tasks' order. Each is a function of its task alone. `stopped` is asked
     /// before every step.
+    ///
+    /// # Errors
+    /// As [`Generator::write_each`].
     pub fn write<G: Guide>(
         &mut self,
         tasks: Vec<Task<G>>,
         sampling: Sampling,
         stopped: &dyn Fn() -> bool,
-    ) -> Vec<Written<G>> {
+    ) -> Result<Vec<Written<G>>, Error> {
         let mut results: Vec<Option<Written<G>>> = tasks.iter().map(|_| None).collect();
         self.write_each(tasks, sampling, stopped, &mut |index, written| {
             results[index] = Some(written);
             None
-        });
-        results
-            .into_iter()
+        })?;
+        let results = results.into_iter();
+        Ok(results
             .map(|written| written.expect("every task ends"))
-            .collect()
+            .collect())
     }
 
     /// As [`Generator::write`], but hands each text, with its task's number, to `done` as soon as it ends; what `done`
     /// gives back is written in its place, under the same number.
+    ///
+    /// # Errors
+    /// `Error::Numbers` where the model computes logits that are infinite or no numbers, `Error::Tokenizer` where a task
+    /// has a token that the model has no row for. Texts that are not done are lost.
     pub fn write_each<G: Guide>(
         &mut self,
         tasks: Vec<Task<G>>,
         sampling: Sampling,
         stopped: &dyn Fn() -> bool,
         done: &mut dyn FnMut(usize, Written<G>) -> Option<Task<G>>,
-    ) {
+    ) -> Result<(), Error> {
         let mut waiting: VecDeque<(usize, Task<G>)> = tasks.into_iter().enumerate().collect();
         let mut rows: Vec<Row<G, E::Cache>> = Vec::new();
         let mut finish = |row: Row<G, E::Cache>, end: End, waiting: &mut VecDeque<_>| {
@@ -281,14 +320,14 @@ impl<E: Engine> Generator<E> {
                 let Some((index, task)) = waiting.pop_front() else {
                     break;
                 };
-                let row = self.begin(index, task, stopped);
+                let row = self.begin(index, task, stopped)?;
                 match row.over(self.engine.config()) {
                     Some(end) => finish(row, end, &mut waiting),
                     None => rows.push(row),
                 }
             }
             if rows.is_empty() {
-                break;
+                return Ok(());
             }
             if stopped() {
                 for row in rows.drain(..) {
@@ -307,19 +346,21 @@ impl<E: Engine> Generator<E> {
                 .collect();
             let logits = self.engine.forward(&mut feeds);
             let (tokenizer, config) = (&*self.tokenizer, self.engine.config());
-            let ends: Vec<Option<End>> = rows
+            let ends: Vec<Result<Option<End>, Error>> = rows
                 .par_iter_mut()
                 .zip(logits)
                 .map(|(row, mut logits)| row.step(&mut logits, sampling, tokenizer, config))
                 .collect();
-            let mut ends = ends.into_iter();
-            let (over, going) = rows
-                .drain(..)
-                .map(|row| (row, ends.next().flatten()))
-                .partition::<Vec<_>, _>(|(_, end)| end.is_some());
-            rows.extend(going.into_iter().map(|(row, _)| row));
-            for (row, end) in over {
-                finish(row, end.expect("partitioned by it"), &mut waiting);
+            let mut failed = None;
+            for (row, end) in std::mem::take(&mut rows).into_iter().zip(ends) {
+                match end {
+                    Ok(None) => rows.push(row),
+                    Ok(Some(end)) => finish(row, end, &mut waiting),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
     }
@@ -329,7 +370,8 @@ impl<E: Engine> Generator<E> {
         index: usize,
         task: Task<G>,
         stopped: &dyn Fn() -> bool,
-    ) -> Row<G, E::Cache> {
+    ) -> Result<Row<G, E::Cache>, Error> {
+        known(&task.beginning, &self.tokenizer, self.engine.config())?;
         let (beginning, read) = self.read(&task.beginning, stopped);
         let mut row = Row {
             index,
@@ -343,8 +385,8 @@ impl<E: Engine> Generator<E> {
             task,
         };
         let lead = std::mem::take(&mut row.task.lead);
-        row.force(&self.tokenizer, &lead);
-        row
+        row.force(&self.tokenizer, self.engine.config(), &lead)?;
+        Ok(row)
     }
 
     /// A beginning's cache, and how many tokens had to be read for it.

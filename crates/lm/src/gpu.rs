@@ -7,6 +7,7 @@
 //! depend on the sequences beside it, since the device's kernels differ by size.
 
 use std::panic::catch_unwind;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::Tensor;
@@ -45,6 +46,8 @@ struct Layer {
     /// Queries, keys and values in one matrix.
     qkv: Tensor<2>,
     qkv_bias: Option<Tensor<2>>,
+    /// Of queries and of keys.
+    head_norms: Option<[Tensor<2>; 2]>,
     output: Tensor<2>,
     mlp_norm: Tensor<2>,
     /// Gate and up in one matrix.
@@ -205,7 +208,12 @@ impl Decoder {
     /// # Errors
     /// As [`Self::new`].
     pub fn load(checkpoint: &Checkpoint, device: crate::Device) -> Result<Self, Error> {
-        Self::new(&checkpoint.config, &checkpoint.weights()?, device)
+        Self::read_from(
+            &checkpoint.config,
+            &checkpoint.weights()?,
+            device,
+            checkpoint.path(),
+        )
     }
 
     /// Takes weights from wherever they lie into the memory of a device other than [`crate::Device::Cpu`], which
@@ -213,14 +221,24 @@ impl Decoder {
     ///
     /// # Errors
     /// `Error::Device` for a device that this build or the machine lacks, `Error::Tensor` for weights of another
-    /// configuration.
+    /// configuration, `Error::Numbers` for weights that are infinite or no numbers.
     pub fn new<W: Weight>(
         config: &Config,
         weights: &Llama<W>,
         device: crate::Device,
     ) -> Result<Self, Error> {
+        Self::read_from(config, weights, device, Path::new("the weights"))
+    }
+
+    /// As `new`, with the file that the errors name.
+    pub(crate) fn read_from<W: Weight>(
+        config: &Config,
+        weights: &Llama<W>,
+        device: crate::Device,
+        file: &Path,
+    ) -> Result<Self, Error> {
         device.check()?;
-        weights.check(config)?;
+        let weights = &weights.checked(config, file)?;
         // Without a driver or a card Burn panics at the first use.
         let opened = catch_unwind(|| {
             let device = open(device)?;
@@ -271,6 +289,10 @@ impl Decoder {
                     [Some(q), Some(k), Some(v)] => Some(transposed(&[q, k, v])?),
                     _ => None,
                 },
+                head_norms: match [&layer.query_norm, &layer.key_norm] {
+                    [Some(query), Some(key)] => Some([transposed(&[query])?, transposed(&[key])?]),
+                    _ => None,
+                },
                 output: transposed(&[&layer.output])?,
                 mlp_norm: transposed(&[&layer.mlp_norm])?,
                 gate_up: transposed(&[&layer.gate, &layer.up])?,
@@ -298,6 +320,14 @@ impl Decoder {
     fn normed(&self, x: &Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
         let mean = x.clone().square().mean_dim(1);
         x.clone() / (mean + self.config.rms_norm_eps).sqrt() * weight.clone()
+    }
+
+    /// RMSNorm of each head by itself, heads side by side in each row.
+    fn heads_normed(&self, x: Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
+        let [tokens, width] = x.dims();
+        let dim = self.config.head_dim;
+        let heads = x.reshape([tokens * width / dim, dim]);
+        self.normed(&heads, weight).reshape([tokens, width])
     }
 
     /// Rotary positions (Su et al. 2021), the halves of each head as pairs.
@@ -353,14 +383,12 @@ impl Decoder {
 /// Cosine and sine tables, `[positions, head_dim / 2]`.
 fn rope(config: &Config, device: &Device) -> (Tensor<2>, Tensor<2>) {
     let (positions, half) = (config.max_position_embeddings, config.head_dim / 2);
+    let frequencies = config.rope_frequencies();
     let table = |f: fn(f64) -> f64| {
         let mut values = Vec::with_capacity(positions * half);
         for position in 0..positions {
-            for pair in 0..half {
-                let exponent = -2.0 * pair as f64 / config.head_dim as f64;
-                let angle = position as f64 * libm::pow(config.rope_theta, exponent);
-                values.push(f(angle) as f32);
-            }
+            let angles = frequencies.iter().map(|f| position as f64 * f);
+            values.extend(angles.map(|angle| f(angle) as f32));
         }
         Tensor::from_data(TensorData::new(values, [positions, half]), device)
     };
@@ -405,7 +433,12 @@ impl Engine for Decoder {
             if let Some(bias) = &layer.qkv_bias {
                 qkv = qkv + bias.clone();
             }
-            let turned = qkv.clone().narrow(1, 0, heads + keys);
+            let mut turned = qkv.clone().narrow(1, 0, heads + keys);
+            if let Some([query, key]) = &layer.head_norms {
+                let queries = self.heads_normed(turned.clone().narrow(1, 0, heads), query);
+                let keys = self.heads_normed(turned.narrow(1, heads, keys), key);
+                turned = Tensor::cat(vec![queries, keys], 1);
+            }
             let turned = self.turned(turned, &batch.positions);
             let values = qkv.narrow(1, heads + keys, keys);
             let new = turned.clone().narrow(1, heads, keys);

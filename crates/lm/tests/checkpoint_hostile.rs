@@ -292,7 +292,11 @@ fn configurations_that_cannot_be() {
             "\"vocab_size\": 18446744073709551615",
             "vocab_size",
         ),
-        ("\"vocab_size\": 512", "\"vocab_size\": 500", "rows"),
+        (
+            "\"vocab_size\": 512",
+            "\"vocab_size\": 500",
+            "not [500, 64]",
+        ),
         (
             "\"rms_norm_eps\": 1e-05",
             "\"rms_norm_eps\": \"small\"",
@@ -317,6 +321,61 @@ fn configurations_that_cannot_be() {
             "\"eos_token_id\"",
             "\"rope_scaling\": {\"rope_type\": \"llama3\"}, \"eos_token_id\"",
             "rope_scaling",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 2}, \"eos_token_id\"",
+            "\"yarn\"",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"dynamic\", \"factor\": 2.0}, \"eos_token_id\"",
+            "\"dynamic\"",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"longrope\", \"short_factor\": [1], \"long_factor\": [2]}, \"eos_token_id\"",
+            "\"longrope\"",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 1, \"attention_factor\": 2}, \"eos_token_id\"",
+            "\"yarn\"",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"factor\": 2.0}, \"eos_token_id\"",
+            "rope_type",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"linear\", \"factor\": -2.0}, \"eos_token_id\"",
+            "factor",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": \"llama3\", \"eos_token_id\"",
+            "an object or null",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_parameters\": {\"full_attention\": {\"rope_theta\": 1e4}}, \"eos_token_id\"",
+            "rope_parameters",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_parameters\": {\"rope_theta\": 1e4, \"partial_rotary_factor\": 0.5}, \"eos_token_id\"",
+            "partial_rotary_factor",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"layer_types\": [\"full_attention\", \"sliding_attention\"], \"eos_token_id\"",
+            "sliding_attention",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"quantization_config\": {\"quant_method\": \"gptq\"}, \"eos_token_id\"",
+            "quantization_config",
         ),
         (
             "\"vocab_size\": 512",

@@ -231,7 +231,6 @@ impl Operator for Line {
             parents,
         };
         let draws = self.settings.draws();
-        self.writer.write(children, &call, &draws, tray, stop);
-        Ok(())
+        self.writer.write(children, &call, &draws, tray, stop)
     }
 }

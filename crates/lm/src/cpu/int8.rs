@@ -40,7 +40,7 @@ pub struct Activations {
     blocks: usize,
 }
 
-/// Rounds a block to 8 bits and returns its scale.
+/// Rounds a block to 8 bits and returns its scale: NaN for a block in which something is no number, so that it shows.
 #[inline(always)]
 fn quantise(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> f32 {
     let larger = |a: f32, b: f32| if a > b { a } else { b };
@@ -50,7 +50,10 @@ fn quantise(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> f32 {
             *top = larger(x.abs(), *top);
         }
     }
-    let top = tops.into_iter().fold(0.0, larger);
+    let mut top = tops.into_iter().fold(0.0, larger);
+    if block.iter().fold(false, |found, x| found | x.is_nan()) {
+        top = f32::NAN;
+    }
     let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
     for (out, x) in out.iter_mut().zip(block) {
         *out = super::math::round(x * inverse);
@@ -79,7 +82,10 @@ fn quantise512(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> (f32, i32) {
     );
     let tops = _mm_max_ps(_mm256_extractf128_ps(tops, 1), _mm256_castps256_ps128(tops));
     let tops = _mm_max_ps(_mm_movehl_ps(tops, tops), tops);
-    let top = _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(tops), tops));
+    let mut top = _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(tops), tops));
+    if _mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x[0], x[1]) != 0 {
+        top = f32::NAN;
+    }
     let inverse = _mm512_set1_ps(if top > 0.0 { 127.0 / top } else { 0.0 });
     let rounded = x.map(|x| {
         let x = _mm512_add_ps(
@@ -153,7 +159,10 @@ impl Weights {
     }
 
     /// Computes some panels of `x w^T`, for all rows of `x`.
-    pub fn product(&self, x: &Activations, panels: Range<usize>, out: &Columns<'_>) {
+    ///
+    /// # Safety
+    /// No other thread writes these panels of `out` meanwhile.
+    pub unsafe fn product(&self, x: &Activations, panels: Range<usize>, out: &Columns<'_>) {
         assert_eq!(x.blocks, self.blocks);
         let kind = vectors();
         let tiles = out.rows().div_ceil(TILE);
@@ -173,7 +182,8 @@ impl Weights {
                 let places = std::array::from_fn(|r| {
                     out.place(row + r.min(tile.rows - 1), panel * PANEL, count * PANEL)
                 });
-                // SAFETY: the vectors are the machine's; the places have room and are this call's alone.
+                // SAFETY: the vectors are the machine's; the places have room and are this call's alone, as the caller
+                // promises.
                 unsafe { tile.compute(kind, places) };
             }
             panel += count;
@@ -500,7 +510,8 @@ mod tests {
         let width = panels * PANEL;
         let mut data = vec![f32::NAN; x.data.len() / (x.blocks * BLOCK) * width];
         let out = Columns::new(data.chunks_exact_mut(width), width);
-        weights.product(x, 0..panels, &out);
+        // SAFETY: nobody else has the columns.
+        unsafe { weights.product(x, 0..panels, &out) };
         data
     }
 
