@@ -8,11 +8,10 @@
 
 use std::panic::catch_unwind;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::Tensor;
 use burn::tensor::activation::{silu, softmax};
-use burn::tensor::{Device, IndexingUpdateOp, Int, TensorData};
+use burn::tensor::{Device, Int, TensorData};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -20,9 +19,10 @@ use crate::engine::{Engine, Feed};
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::{Weight, joined};
+pub use pool::Cache;
+use pool::Pool;
 
-/// Rows that the pool has at first.
-const ROWS: usize = 1024;
+mod pool;
 
 /// What hides a token from attention: its weight becomes 0.
 const UNSEEN: f32 = -1e9;
@@ -53,69 +53,6 @@ struct Layer {
     /// Gate and up in one matrix.
     gate_up: Tensor<2>,
     down: Tensor<2>,
-}
-
-/// Keys and values by layer, `[rows, kv_heads * head_dim]`.
-struct Pool {
-    layers: Vec<(Tensor<2>, Tensor<2>)>,
-    rows: usize,
-    free: Arc<Mutex<Vec<u32>>>,
-}
-
-/// The rows of the pool that hold a sequence's keys and values, in order; they are free again when it is dropped.
-pub struct Cache {
-    rows: Vec<u32>,
-    free: Arc<Mutex<Vec<u32>>>,
-}
-
-impl Drop for Cache {
-    fn drop(&mut self) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.append(&mut self.rows);
-    }
-}
-
-impl Pool {
-    fn new(config: &Config, device: &Device) -> Self {
-        let width = config.num_key_value_heads * config.head_dim;
-        let layer = |_| {
-            let zeros = || Tensor::zeros([ROWS, width], device);
-            (zeros(), zeros())
-        };
-        Self {
-            layers: (0..config.num_hidden_layers).map(layer).collect(),
-            rows: ROWS,
-            free: Arc::new(Mutex::new((0..ROWS as u32).rev().collect())),
-        }
-    }
-
-    /// Adds `count` rows to a cache.
-    fn extend(&mut self, cache: &mut Cache, count: usize) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < count {
-            let more = (count - free.len()).max(self.rows / 2);
-            for (keys, values) in &mut self.layers {
-                for half in [keys, values] {
-                    let zeros = Tensor::zeros([more, half.dims()[1]], &half.device());
-                    half.inplace(|held| Tensor::cat(vec![held, zeros], 0));
-                }
-            }
-            free.extend((self.rows as u32..(self.rows + more) as u32).rev());
-            self.rows += more;
-        }
-        let start = free.len() - count;
-        cache.rows.extend(free.drain(start..).rev());
-    }
-
-    /// Writes a layer's keys and values of new tokens.
-    fn write(&mut self, layer: usize, rows: &Tensor<1, Int>, keys: Tensor<2>, values: Tensor<2>) {
-        let assign = |held: Tensor<2>, new| {
-            held.select_assign(0, rows.clone(), new, IndexingUpdateOp::Assign)
-        };
-        let layer = &mut self.layers[layer];
-        layer.0.inplace(|held| assign(held, keys));
-        layer.1.inplace(|held| assign(held, values));
-    }
 }
 
 /// Where the tokens of a step lie: `n` of them in a row, for attention as `[sequences, longest]`.

@@ -627,4 +627,23 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn what_is_no_number_shows_in_the_product() {
+        let weights = Weights::new(&[1.0; 16 * 70], 16, 70, &Memory::default());
+        for at in [0, 15, 31, 40, 63, 69] {
+            for bad in [f32::NAN, f32::INFINITY] {
+                let mut x = vec![0.5; 2 * 70];
+                x[at] = bad;
+                for (kind, sums) in with_each(|| product(&weights, &activations(&x, 70), 1)) {
+                    let (first, second) = sums.split_at(16);
+                    assert!(
+                        first.iter().all(|x| !x.is_finite()),
+                        "{bad} at {at}, {kind:?}"
+                    );
+                    assert!(second.iter().all(|x| x.is_finite()));
+                }
+            }
+        }
+    }
 }

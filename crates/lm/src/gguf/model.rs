@@ -132,6 +132,10 @@ impl Gguf {
                 "mixtures of experts are not known here".to_owned(),
             );
         }
+        let causal = format!("{arch}.attention.causal");
+        if self.flag(&causal) == Some(false) {
+            return refuse(&causal, "false is not known here".to_owned());
+        }
         Ok(arch)
     }
 
@@ -147,10 +151,14 @@ impl Gguf {
         let factor = [number("scaling.factor")?, number("scale_linear")?];
         let factor = factor.into_iter().find(|f| *f != 0.0 && *f != 1.0);
         let attention = number("scaling.attn_factor")?;
+        if attention != 1.0 && attention != 0.0 {
+            let problem = format!("{attention} is not known here");
+            return refuse(&key("scaling.attn_factor"), problem);
+        }
         match self.text(&key("scaling.type")) {
             None | Some("none" | "linear") => {}
             // Without a factor it changes nothing.
-            Some("yarn") if factor.is_none() && attention == 1.0 => {}
+            Some("yarn") if factor.is_none() => {}
             Some(kind) => {
                 let problem = format!("rotary scaling {kind:?} is not known here");
                 return refuse(&key("scaling.type"), problem);

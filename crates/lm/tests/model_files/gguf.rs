@@ -80,7 +80,12 @@ impl File {
             let shape = (0..cursor.u32()).map(|_| cursor.u64()).collect();
             let (kind, data) = (cursor.u32(), Vec::new());
             offsets.push(cursor.u64() as usize);
-            let tensor = Tensor { name, shape, kind, data };
+            let tensor = Tensor {
+                name,
+                shape,
+                kind,
+                data,
+            };
             file.tensors.push(tensor);
         }
         let start = cursor.1.next_multiple_of(ALIGNMENT);
