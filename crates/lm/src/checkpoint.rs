@@ -16,7 +16,7 @@ use crate::safetensors::Files;
 use crate::sha256;
 use crate::tensor::{Entry, Tensor, Weight};
 use crate::tokenizer::{self, Tokenizer};
-use folder::{Texts, beside, config_beside, name, weights_in};
+use folder::{Texts, beside, config_beside, name, weights_in, whole};
 use names::{CONFIG, TOKENIZER, WEIGHTS};
 pub use save::save;
 
@@ -79,7 +79,7 @@ pub struct Summary {
 
 impl Checkpoint {
     /// Opens a `.gguf` file, a `.safetensors` file with `config.json` and `tokenizer.json` beside it, or a folder with
-    /// those (the weights may be in shards).
+    /// those. The weights may be in shards, of which any stands for all.
     ///
     /// Afterwards every tensor of the configuration is known to be there, of the right shape and of a known kind.
     ///
@@ -95,10 +95,9 @@ impl Checkpoint {
                 mend,
             )));
         }
-        let path = if path.is_dir() {
-            weights_in(path)?
-        } else {
-            path.to_owned()
+        let path = match path.is_dir() {
+            true => weights_in(path)?,
+            false => whole(path),
         };
         match path.extension().and_then(|e| e.to_str()) {
             Some("gguf") => Self::gguf(Gguf::open(&path)?),

@@ -221,7 +221,11 @@ fn unknown_kinds() {
     let (_folder, file) = edited(&norm(0), &norm(16));
     let error = refused(
         &file,
-        &["output_norm.weight", "quantisation number 16", "Q4_K"],
+        &[
+            "output_norm.weight",
+            "quantisation number 16 (IQ2_XXS)",
+            "Q4_K",
+        ],
     );
     assert!(matches!(error, Error::Unsupported(_)));
 

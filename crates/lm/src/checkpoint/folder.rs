@@ -10,6 +10,7 @@ use super::names::{CONFIG, GENERATION, INDEX, WEIGHTS};
 use crate::config::Config;
 use crate::error::{Error, Fault};
 use crate::gguf::Shard;
+use crate::safetensors::shards;
 use crate::sha256;
 
 /// Files read as text, of which the sums are kept.
@@ -71,6 +72,15 @@ pub(super) fn weights_in(folder: &Path) -> Result<PathBuf, Error> {
         problem,
         mend,
     )))
+}
+
+/// Of a shard that an index beside it names, the index; else the file itself.
+pub(super) fn whole(path: &Path) -> PathBuf {
+    let index = path.with_file_name(INDEX);
+    match shards(&index) {
+        Ok(shards) if shards.contains(&name(path)) => index,
+        _ => path.to_owned(),
+    }
 }
 
 /// A file in the same folder.

@@ -257,7 +257,12 @@ impl Place {
             return Err(Error::Unsupported(Fault::new(
                 cursor.file,
                 &cursor.field,
-                format!("the quantisation number {number} is not known here"),
+                match Kind::foreign(number) {
+                    Some(name) => {
+                        format!("the quantisation number {number} ({name}) is not known here")
+                    }
+                    None => format!("the quantisation number {number} is not known here"),
+                },
                 format!("choose a file of the kinds {}", Kind::names()),
             )));
         };

@@ -60,6 +60,23 @@ impl Kind {
         KINDS.iter().find(|k| k.1 == number).map(|k| k.0)
     }
 
+    /// The name of a kind that is not known here but by its name.
+    pub(crate) fn foreign(number: u32) -> Option<&'static str> {
+        Some(match number {
+            16 => "IQ2_XXS",
+            17 => "IQ2_XS",
+            18 => "IQ3_XXS",
+            19 => "IQ1_S",
+            21 => "IQ3_S",
+            22 => "IQ2_S",
+            29 => "IQ1_M",
+            34 => "TQ1_0",
+            35 => "TQ2_0",
+            39 => "MXFP4",
+            _ => return None,
+        })
+    }
+
     /// Names of all kinds.
     pub(crate) fn names() -> String {
         KINDS.map(|k| format!("{:?}", k.0)).join(", ")

@@ -160,6 +160,8 @@ fn shards_of_safetensors() {
         }
     };
     same(&Checkpoint::open(at).unwrap());
+    // A shard stands for the model.
+    same(&Checkpoint::open(&at.join("b.safetensors")).unwrap());
 
     // A tensor that is in both files is that of the file which the index names; without a name it is one too many.
     let name = first[0].0.clone();
