@@ -85,6 +85,8 @@ impl Gguf {
             );
             return Err(Error::Tensor(fault));
         };
+        // Files write a number that is no token's where there is none.
+        let token = |name: &&str| self.token(name).filter(|&id| (id as usize) < vocab_size);
         let mut config = Config {
             vocab_size,
             hidden_size,
@@ -100,11 +102,10 @@ impl Gguf {
             tie_word_embeddings: !self.tensors.contains_key("output.weight"),
             attention_bias: self.tensors.contains_key("blk.0.attn_q.bias"),
             qk_norm: arch == "qwen3",
-            bos_token_id: self.token("bos"),
+            bos_token_id: token(&"bos"),
             eos_token_ids: Vec::new(),
         };
-        let ends = ["eos", "eot", "eom"].iter();
-        config.add_ends(ends.filter_map(|name| self.token(name)));
+        config.add_ends(["eos", "eot", "eom"].iter().filter_map(token));
         config.check_in(&self.path)?;
         Ok(config)
     }

@@ -38,10 +38,13 @@ impl Gguf {
         };
         json["version"] = json!("1.0");
         json["added_tokens"] = self.added()?;
-        let starts = self
-            .flag("tokenizer.ggml.add_bos_token")
-            .unwrap_or(self.starts());
-        if let Some((id, token)) = self.start()?.filter(|_| starts) {
+        let field = "tokenizer.ggml.add_bos_token";
+        let (told, start) = (self.flag(field), self.start()?);
+        if told == Some(true) && start.is_none() {
+            let problem = "is true, but tokenizer.ggml.bos_token_id names no token";
+            return Err(Error::damaged(&self.path, field, problem));
+        }
+        if let Some((id, token)) = start.filter(|_| told.unwrap_or(self.starts())) {
             json["post_processor"] = json!({
                 "type": "TemplateProcessing",
                 "single": [
@@ -76,6 +79,7 @@ impl Gguf {
         let usual = (self.text("tokenizer.ggml.model") == Some("llama")).then_some(1);
         Ok(self
             .token("bos")
+            .filter(|&id| (id as usize) < tokens.len())
             .or(usual)
             .and_then(|id| Some((id, tokens.get(id as usize)?.as_str()))))
     }

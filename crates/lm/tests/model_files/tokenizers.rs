@@ -162,3 +162,20 @@ fn what_a_gguf_adds_after_a_text_is_not_put_before_it() {
         );
     }
 }
+
+#[test]
+fn special_tokens_of_a_gguf_that_are_none() {
+    let mut changed = Changed::new("llama-q8_0.gguf");
+    let right = changed.open().unwrap().config;
+    for name in ["bos", "eos", "eot", "eom"] {
+        changed
+            .file
+            .set_int(&format!("tokenizer.ggml.{name}_token_id"), u32::MAX);
+    }
+    let model = changed.open().unwrap();
+    assert_eq!(model.config, right);
+    assert!(model.tokenizer.start().is_empty());
+    changed.file.set_flag("tokenizer.ggml.add_bos_token", true);
+    let words = ["x.gguf", "tokenizer.ggml.add_bos_token", "names no token"];
+    assert!(matches!(refused(changed.open(), &words), Error::Damaged(_)));
+}
