@@ -358,6 +358,21 @@ fn configurations_that_cannot_be() {
         ),
         (
             "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"linear\", \"factor\": \"x\"}, \"eos_token_id\"",
+            "rope_scaling.factor: is \"x\"; it must be a number",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, \"rope_parameters\": {\"rope_type\": \"linear\", \"factor\": 4}, \"eos_token_id\"",
+            "what rope_parameters says",
+        ),
+        (
+            "\"eos_token_id\"",
+            "\"rope_scaling\": {\"type\": \"default\"}, \"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 4}, \"eos_token_id\"",
+            "\"yarn\"",
+        ),
+        (
+            "\"eos_token_id\"",
             "\"rope_scaling\": \"llama3\", \"eos_token_id\"",
             "an object or null",
         ),

@@ -183,11 +183,19 @@ impl Fields<'_> {
         Ok(())
     }
 
-    /// `rope_scaling`, or `rope_parameters` as newer files have it.
+    /// `rope_scaling`, or `rope_parameters` as newer files have it; where both say something, they must say the same.
     fn rope_scaling(&self) -> Result<RopeScaling, Error> {
-        let named = ["rope_scaling", "rope_parameters"];
-        let found = named.into_iter().find_map(|n| Some((n, self.get(n)?)));
-        let Some((name, value)) = found else {
+        let older = self.rope_scaling_in("rope_scaling")?;
+        let newer = self.rope_scaling_in("rope_parameters")?;
+        match (older, newer) {
+            (RopeScaling::None, scaling) | (scaling, RopeScaling::None) => Ok(scaling),
+            (older, newer) if older == newer => Ok(older),
+            _ => self.wrong("rope_scaling", "what rope_parameters says"),
+        }
+    }
+
+    fn rope_scaling_in(&self, name: &str) -> Result<RopeScaling, Error> {
+        let Some(value) = self.get(name) else {
             return Ok(RopeScaling::None);
         };
         let refuse = |problem: String| {
@@ -248,7 +256,12 @@ impl Fields<'_> {
     }
 
     fn wrong<T>(&self, field: &str, must: &str) -> Result<T, Error> {
-        let problem = match self.get(field) {
+        let mut parts = field.split('.');
+        let whole = parts.next().and_then(|part| self.get(part));
+        let problem = match parts
+            .try_fold(whole, |value, part| Some(value?.get(part)))
+            .flatten()
+        {
             Some(value) => format!("is {value}"),
             None => "is missing".to_owned(),
         };

@@ -71,11 +71,29 @@ fn refused<T>(opened: Result<T, Error>, words: &[&str]) -> Error {
 }
 
 fn writer(checkpoint: Checkpoint, precision: Precision) -> Result<Writer, Error> {
+    writer_on(checkpoint, Device::Cpu, precision)
+}
+
+fn writer_on(
+    checkpoint: Checkpoint,
+    device: Device,
+    precision: Precision,
+) -> Result<Writer, Error> {
     let limits = Limits {
         batch: 8,
         memory: 1 << 20,
     };
-    Writer::load(checkpoint, Device::Cpu, precision, limits, 1)
+    Writer::load(checkpoint, device, precision, limits, 1)
+}
+
+/// Every way to compute that this build has.
+fn ways() -> impl Iterator<Item = (Device, Precision)> {
+    let others = Device::built().skip(1);
+    [(Device::Cpu, Precision::Int8)].into_iter().chain(
+        others
+            .chain([Device::Cpu])
+            .map(|device| (device, Precision::F32)),
+    )
 }
 
 /// Writes a few texts after a prompt.

@@ -10,7 +10,7 @@ use safetensors::SafeTensors;
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::gguf::Tensor;
-use crate::{Changed, copy, refused, tiny, write, writer};
+use crate::{Changed, copy, refused, tiny, ways, write, writer, writer_on};
 
 #[test]
 fn unused_tensors_of_gguf_are_refused_by_name() {
@@ -107,7 +107,7 @@ fn names_that_come_twice_are_refused() {
 #[test]
 fn weights_that_are_no_numbers_are_refused_by_name() {
     for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        for precision in [Precision::Int8, Precision::F32] {
+        for (device, precision) in ways() {
             let mut changed = Changed::new("llama-q8_0.gguf");
             changed.file.tensor("blk.1.ffn_norm.weight").data[8..12]
                 .copy_from_slice(&bad.to_le_bytes());
@@ -116,14 +116,20 @@ fn weights_that_are_no_numbers_are_refused_by_name() {
                 "layers.1.post_attention_layernorm.weight",
                 "no numbers",
             ];
-            let error = refused(writer(changed.open().unwrap(), precision), &words);
+            let error = refused(
+                writer_on(changed.open().unwrap(), device, precision),
+                &words,
+            );
             assert!(matches!(error, Error::Numbers(_)));
             // The scale of a block.
             let mut changed = Changed::new("llama-q8_0.gguf");
             let scale = half::f16::from_f32(bad).to_le_bytes();
             changed.file.tensor("blk.0.attn_v.weight").data[34..36].copy_from_slice(&scale);
             let words = ["x.gguf", "layers.0.self_attn.v_proj.weight", "no numbers"];
-            refused(writer(changed.open().unwrap(), precision), &words);
+            refused(
+                writer_on(changed.open().unwrap(), device, precision),
+                &words,
+            );
         }
     }
 }
@@ -137,17 +143,20 @@ fn logits_that_are_no_numbers_are_an_error() {
         ("blk.1.ffn_norm.weight", 3e38),
         ("blk.0.attn_norm.weight", 3e19),
     ] {
-        for precision in [Precision::Int8, Precision::F32] {
+        for (device, precision) in ways() {
             for temperature in [0.0, 1.0] {
                 let mut changed = Changed::new("llama-q8_0.gguf");
                 let data = &mut changed.file.tensor(name).data;
                 for value in data.as_chunks_mut::<4>().0 {
                     *value = f32::to_le_bytes(size);
                 }
-                let mut writer = writer(changed.open().unwrap(), precision).unwrap();
+                let mut writer = writer_on(changed.open().unwrap(), device, precision).unwrap();
                 let words = ["x.gguf", "the logits", "no numbers"];
                 let error = refused(write(&mut writer, &[5, 6, 7], temperature), &words);
-                assert!(matches!(error, Error::Numbers(_)), "{name} {precision:?}");
+                assert!(
+                    matches!(error, Error::Numbers(_)),
+                    "{name} {device} {precision:?}"
+                );
             }
         }
     }
