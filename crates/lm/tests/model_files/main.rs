@@ -11,6 +11,7 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde_json::Value;
 
+mod configurations;
 mod gguf;
 mod rope;
 mod shards;
