@@ -98,7 +98,9 @@ fn drawn(shape: &str, precision: Precision) -> Result<Decoder, Box<dyn std::erro
         rope_theta: 10_000.0,
         max_position_embeddings: 4096,
         tie_word_embeddings: true,
+        rope_scaling: lm::RopeScaling::None,
         attention_bias: false,
+        qk_norm: false,
         bos_token_id: None,
         eos_token_ids: vec![0],
     };

@@ -1,11 +1,10 @@
 //! A model: configuration, tokenizer and weights, opened lazily from files or from memory, and written whole.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::bytes::Bytes;
@@ -17,9 +16,11 @@ use crate::safetensors::Files;
 use crate::sha256;
 use crate::tensor::{Entry, Tensor, Weight};
 use crate::tokenizer::{self, Tokenizer};
-use names::{CONFIG, GENERATION, INDEX, TOKENIZER, WEIGHTS};
+use folder::{Texts, beside, config_beside, name, weights_in, whole};
+use names::{CONFIG, TOKENIZER, WEIGHTS};
 pub use save::save;
 
+mod folder;
 mod names;
 mod save;
 
@@ -78,7 +79,7 @@ pub struct Summary {
 
 impl Checkpoint {
     /// Opens a `.gguf` file, a `.safetensors` file with `config.json` and `tokenizer.json` beside it, or a folder with
-    /// those (the weights may be in shards).
+    /// those. The weights may be in shards, of which any stands for all.
     ///
     /// Afterwards every tensor of the configuration is known to be there, of the right shape and of a known kind.
     ///
@@ -94,13 +95,12 @@ impl Checkpoint {
                 mend,
             )));
         }
-        let path = if path.is_dir() {
-            weights_in(path)?
-        } else {
-            path.to_owned()
+        let path = match path.is_dir() {
+            true => weights_in(path)?,
+            false => whole(path),
         };
         match path.extension().and_then(|e| e.to_str()) {
-            Some("gguf") => Self::gguf(&path, Bytes::map(&path)?),
+            Some("gguf") => Self::gguf(Gguf::open(&path)?),
             Some("safetensors" | "json") => {
                 let mut texts = Texts::default();
                 let config = config_beside(&path, &mut texts)?;
@@ -134,12 +134,11 @@ impl Checkpoint {
         }
     }
 
-    fn gguf(path: &Path, bytes: Bytes) -> Result<Self, Error> {
-        let gguf = Gguf::new(path, bytes)?;
+    fn gguf(gguf: Gguf) -> Result<Self, Error> {
         Self {
             config: gguf.config()?,
             tokenizer: gguf.tokenizer()?,
-            path: path.to_owned(),
+            path: gguf.path().to_owned(),
             source: Source::Gguf(gguf),
             sums: BTreeMap::new(),
         }
@@ -151,7 +150,7 @@ impl Checkpoint {
     /// # Errors
     /// As [`Self::open`].
     pub fn from_gguf(name: &str, bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self, Error> {
-        Self::gguf(Path::new(name), Bytes::Memory(bytes.into()))
+        Self::gguf(Gguf::new(Path::new(name), Bytes::Memory(bytes.into()))?)
     }
 
     /// Reads the whole files `config.json`, `tokenizer.json` and `model.safetensors` in memory; `name` stands for
@@ -210,14 +209,34 @@ impl Checkpoint {
 
     fn checked(mut self) -> Result<Self, Error> {
         self.config.add_ends(self.tokenizer.ends());
-        let Config {
-            vocab_size,
-            eos_token_ids,
-            ..
-        } = &self.config;
-        tokenizer::matches(&self.path, &self.tokenizer, *vocab_size, eos_token_ids)?;
+        // A tokenizer may have more tokens than the model has rows; those are never drawn.
+        let rows = self.config.vocab_size;
+        self.config.eos_token_ids.retain(|&id| (id as usize) < rows);
+        tokenizer::check_ends(&self.path, &self.tokenizer, &self.config.eos_token_ids)?;
         self.weights()?;
+        self.nothing_else()?;
         Ok(self)
+    }
+
+    /// Refuses tensors that the decoder does not use: the model would be another with them.
+    fn nothing_else(&self) -> Result<(), Error> {
+        let all = Llama::shapes(&self.config).into_iter();
+        let used: HashSet<String> = all.map(|(name, _)| name).collect();
+        let used = |name: &str| used.contains(name);
+        let stray = match &self.source {
+            Source::Gguf(gguf) => gguf.stray(used),
+            Source::Safetensors(files) => files.stray(used),
+            Source::Memory(tensors) => tensors.keys().map(String::as_str).find(|name| !used(name)),
+        };
+        let Some(name) = stray else {
+            return Ok(());
+        };
+        Err(Error::Unsupported(Fault::new(
+            &self.path,
+            format!("tensor {name}"),
+            "is none that is computed with here, and the model is another without it",
+            "choose a plain Llama, Qwen2 or Qwen3 model",
+        )))
     }
 
     /// All weights, to be read one by one.
@@ -253,7 +272,7 @@ impl Checkpoint {
     /// `Error::Tensor` for a name that is not there.
     pub fn tensor(&self, name: &str) -> Result<Tensor, Error> {
         let tensor = match &self.source {
-            Source::Gguf(gguf) => gguf.tensor(name, &self.config),
+            Source::Gguf(gguf) => gguf.tensor(name, &self.config)?,
             Source::Safetensors(files) => files.tensor(name)?,
             Source::Memory(tensors) => tensors.get(name).cloned(),
         };
@@ -265,19 +284,27 @@ impl Checkpoint {
         self.entries().into_iter().map(|entry| entry.name).collect()
     }
 
-    /// The model's identity: of a GGUF file its SHA-256 in hexadecimal. A model of several files has their sums, each
+    /// The model's identity: of one GGUF file its SHA-256 in hexadecimal. A model of several files has their sums, each
     /// followed by a line's end, in the order of the files' names (`sha256sum FILE... | cut -d' ' -f1 | sha256sum`):
     /// `config.json`, `tokenizer.json`, the files with weights, and `generation_config.json` and the index of shards
-    /// where there are such. A model in memory has the sum of the folder that [`save`] would write.
+    /// where there are such; of a split GGUF model its shards. A model in memory has the sum of the folder that [`save`] would write.
     pub fn sha256(&self) -> String {
         let mut sums = self.sums.clone();
+        let mut add = |(path, bytes): (&Path, &[u8])| {
+            sums.insert(name(path), sha256::of(bytes));
+        };
         match &self.source {
-            Source::Gguf(gguf) => return sha256::of(gguf.bytes()),
-            Source::Safetensors(files) => {
-                for (path, bytes) in files.files() {
-                    sums.insert(name(path), sha256::of(bytes));
+            Source::Gguf(gguf) => {
+                let mut files = gguf.files();
+                if files.len() == 1 {
+                    return files
+                        .next()
+                        .map(|(_, bytes)| sha256::of(bytes))
+                        .unwrap_or_default();
                 }
+                files.for_each(add);
             }
+            Source::Safetensors(files) => files.files().for_each(&mut add),
             Source::Memory(tensors) => {
                 let mut sum = Sha256::new_with_prefix(save::layout(&self.config).0);
                 for (name, _) in Llama::shapes(&self.config) {
@@ -356,106 +383,9 @@ impl Tokenizer {
     /// As `from_json`, and `Error::Io`.
     pub fn open(file: &Path) -> Result<Self, Error> {
         if file.extension().is_some_and(|e| e == "gguf") {
-            return Gguf::new(file, Bytes::map(file)?)?.tokenizer();
+            return Gguf::open(file)?.tokenizer();
         }
         let text = fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
         Self::from_json(file, &text)
     }
-}
-
-/// Files read as text, of which the sums are kept.
-#[derive(Default)]
-struct Texts {
-    sums: BTreeMap<String, String>,
-}
-
-impl Texts {
-    fn read(&mut self, file: &Path) -> Result<String, Error> {
-        let text = fs::read_to_string(file).map_err(|e| Error::io(file, "read", e))?;
-        self.note(&name(file), &text);
-        Ok(text)
-    }
-
-    fn note(&mut self, name: &str, text: &str) {
-        self.sums
-            .insert(name.to_owned(), sha256::of(text.as_bytes()));
-    }
-}
-
-/// A file's name without its folder.
-fn name(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned()
-}
-
-/// The file in a folder that has the weights.
-fn weights_in(folder: &Path) -> Result<PathBuf, Error> {
-    for name in [WEIGHTS, INDEX] {
-        let path = folder.join(name);
-        if path.exists() {
-            return Ok(path);
-        }
-    }
-    let listing = fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))?;
-    let mut found: Vec<PathBuf> = listing
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|p| p.extension().is_some_and(|e| e == "gguf"))
-        .collect();
-    match (found.pop(), found.is_empty()) {
-        (Some(one), true) => Ok(one),
-        (None, _) => {
-            let mend = format!("it must have {WEIGHTS}, {INDEX} or a .gguf file");
-            Err(Error::Missing(Fault::new(
-                folder,
-                "the folder",
-                "has no weights",
-                mend,
-            )))
-        }
-        (Some(_), false) => {
-            let mend = "give the path of one of them";
-            Err(Error::Missing(Fault::new(
-                folder,
-                "the folder",
-                "has several .gguf files",
-                mend,
-            )))
-        }
-    }
-}
-
-/// A file in the same folder.
-fn beside(path: &Path, name: &str) -> Result<PathBuf, Error> {
-    let file = path.with_file_name(name);
-    if file.exists() {
-        return Ok(file);
-    }
-    let mend = format!("put the model's {name} beside {}", path.display());
-    Err(Error::Missing(Fault::new(
-        &file,
-        "the file",
-        "does not exist",
-        mend,
-    )))
-}
-
-fn config_beside(weights: &Path, texts: &mut Texts) -> Result<Config, Error> {
-    let file = beside(weights, CONFIG)?;
-    let mut config = Config::from_json(&file, &texts.read(&file)?)?;
-    // Chat models name further ends of a text here only.
-    if let Ok(file) = beside(weights, GENERATION) {
-        let value: Value = serde_json::from_str(&texts.read(&file)?)
-            .map_err(|e| Error::damaged(&file, "the file", format!("is not JSON: {e}")))?;
-        let ends = match value.get("eos_token_id") {
-            Some(Value::Array(ends)) => ends.as_slice(),
-            Some(end) => std::slice::from_ref(end),
-            None => &[],
-        };
-        let ids = ends.iter().filter_map(Value::as_u64);
-        config.add_ends(ids.filter_map(|end| u32::try_from(end).ok()));
-    }
-    Ok(config)
 }

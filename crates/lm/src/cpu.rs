@@ -20,4 +20,4 @@ mod vectors;
 pub use cache::Cache;
 pub use decoder::Decoder;
 pub use linear::Precision;
-pub(crate) use math::{total, weigh};
+pub(crate) use math::{finite, total, weigh};

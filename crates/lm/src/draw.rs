@@ -2,7 +2,7 @@
 
 use rand::{Rng, RngExt};
 
-use crate::cpu::{total, weigh};
+use crate::cpu::{finite, total, weigh};
 
 /// How tokens are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +18,10 @@ const BLOCK: usize = 256;
 /// After so many refusals, among the likely or then among all, the whole vocabulary is asked for at once.
 const PATIENCE: usize = 64;
 
+/// Logits of which some are infinite or no numbers: they are no distribution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotFinite;
+
 /// Draws a token that `admits` takes: as drawing from the distribution with all others left out, since what is
 /// refused is put aside and the draw repeated. `None` if there is no such token.
 pub fn draw(
@@ -25,10 +29,23 @@ pub fn draw(
     sampling: Sampling,
     rng: &mut impl Rng,
     admits: impl Fn(u32) -> bool,
-) -> Option<u32> {
-    if sampling.temperature <= 0.0 {
-        return likeliest(logits, admits);
+) -> Result<Option<u32>, NotFinite> {
+    if !finite(logits) {
+        return Err(NotFinite);
     }
+    // So small a temperature that nothing can be divided by it is none.
+    if sampling.temperature <= 0.0 || !(1.0 / sampling.temperature).is_finite() {
+        return Ok(likeliest(logits, admits));
+    }
+    Ok(weighted(logits, sampling, rng, admits))
+}
+
+fn weighted(
+    logits: &mut [f32],
+    sampling: Sampling,
+    rng: &mut impl Rng,
+    admits: impl Fn(u32) -> bool,
+) -> Option<u32> {
     weigh(logits, sampling.temperature);
     for least in [sampling.min_p, 0.0] {
         let mut urn = Urn::new(logits, least);
@@ -46,7 +63,7 @@ pub fn draw(
         }
     }
     for (token, weight) in logits.iter_mut().enumerate() {
-        let possible = *weight > 0.0 && admits(token as u32); // what is no number is not
+        let possible = *weight > 0.0 && admits(token as u32);
         if !possible {
             *weight = 0.0;
         }
@@ -171,7 +188,9 @@ mod tests {
             min_p,
         };
         for _ in 0..20_000 {
-            let token = draw(&mut logits.clone(), sampling, &mut rng, &admits).unwrap();
+            let token = draw(&mut logits.clone(), sampling, &mut rng, &admits)
+                .unwrap()
+                .unwrap();
             counts[token as usize] += 1.0 / 20_000.0;
         }
         counts
@@ -200,11 +219,14 @@ mod tests {
                 temperature,
                 min_p: 0.0,
             };
-            assert_eq!(draw(&mut [1.0, 2.0], sampling, &mut rng, |_| false), None);
+            assert_eq!(
+                draw(&mut [1.0, 2.0], sampling, &mut rng, |_| false),
+                Ok(None)
+            );
             let mut logits: Vec<f32> = (0..300).map(|i| i as f32 / 100.0).collect();
             assert_eq!(
                 draw(&mut logits, sampling, &mut rng, |token| token == 7),
-                Some(7)
+                Ok(Some(7))
             );
         }
     }
@@ -224,14 +246,9 @@ mod tests {
             let admits = |token: u32| token == 150 || token >= 200;
             assert_eq!(
                 draw(&mut logits.clone(), sampling, &mut rng, admits),
-                Some(150)
+                Ok(Some(150))
             );
         }
-        let mut broken = vec![f32::NAN; 300];
-        assert_eq!(
-            draw(&mut broken, sampling, &mut rng, |token| token == 7),
-            None
-        );
     }
 
     #[test]
@@ -243,7 +260,38 @@ mod tests {
         };
         assert_eq!(
             draw(&mut [1.0, 3.0, 2.0, 3.0], sampling, &mut rng, |_| true),
-            Some(1)
+            Ok(Some(1))
         );
+    }
+
+    #[test]
+    fn what_is_no_distribution_is_refused() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for temperature in [0.0, 1.0] {
+            for min_p in [0.0, 0.5] {
+                for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    for at in [0, 150, 299] {
+                        let mut logits = vec![0.5; 300];
+                        logits[at] = bad;
+                        let sampling = Sampling { temperature, min_p };
+                        let drawn = draw(&mut logits, sampling, &mut rng, |_| true);
+                        assert_eq!(drawn, Err(NotFinite), "{bad} at {at}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_least_temperatures_are_none() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for temperature in [1e-45, 1e-40, 1e-30, f32::NAN] {
+            let sampling = Sampling {
+                temperature,
+                min_p: 0.0,
+            };
+            let drawn = draw(&mut [1.0, 3.0, 2.0], sampling, &mut rng, |_| true);
+            assert_eq!(drawn, Ok(Some(1)), "{temperature}");
+        }
     }
 }

@@ -30,6 +30,9 @@ pub enum Error {
     /// The tokenizer lacks tokens that generation needs.
     #[error("{0}")]
     Tokenizer(Fault),
+    /// Weights, or what is computed with them, are no finite numbers.
+    #[error("{0}")]
+    Numbers(Fault),
     /// A number of the configuration cannot be.
     #[error("{0}")]
     Config(Fault),
@@ -100,6 +103,14 @@ impl Fault {
 pub(crate) const FETCH_AGAIN: &str = "delete it, then fetch or write it again";
 
 impl Error {
+    /// The same, of a file that was not known where it arose.
+    pub(crate) fn of(mut self, file: &Path) -> Self {
+        if let Self::Numbers(fault) | Self::Tokenizer(fault) = &mut self {
+            fault.file = file.display().to_string();
+        }
+        self
+    }
+
     pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
         Self::Io {
             path: path.to_owned(),

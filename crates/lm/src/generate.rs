@@ -12,11 +12,13 @@ use edit::guide::Guide;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::config::Config;
-use crate::draw::{Sampling, draw};
+use crate::draw::Sampling;
 use crate::engine::{Engine, Feed};
 use crate::error::{Error, Fault};
 use crate::tokenizer::Tokenizer;
+use row::{Row, known};
+
+mod row;
 
 /// A text to write.
 pub struct Task<G> {
@@ -92,126 +94,6 @@ const CHUNK: usize = 256;
 /// A shorter common beginning is read again.
 const WORTH_A_COPY: usize = 16;
 
-/// A text being written.
-struct Row<G, C> {
-    index: usize,
-    task: Task<G>,
-    beginning: Arc<C>,
-    own: C,
-    /// Tokens not yet read.
-    pending: Vec<u32>,
-    text: Vec<u8>,
-    /// Tokens of the lead.
-    led: usize,
-    read: usize,
-    drawn: usize,
-    forced: usize,
-}
-
-impl<G: Guide, C> Row<G, C> {
-    /// Why nothing more is written, if that is so.
-    fn over(&self, config: &Config) -> Option<End> {
-        let written = self.drawn + self.forced;
-        if self.task.guide.must_end() {
-            Some(End::Done)
-        } else if written >= self.task.most
-            || self.task.seen + self.led + written >= config.max_position_embeddings
-        {
-            Some(End::Length)
-        } else {
-            None
-        }
-    }
-
-    /// Draws the next token and takes whatever must follow it; says why the text ends, if it does.
-    fn step(
-        &mut self,
-        logits: &mut [f32],
-        sampling: Sampling,
-        tokenizer: &Tokenizer,
-        config: &Config,
-    ) -> Option<End> {
-        self.pending.clear();
-        let guide = &self.task.guide;
-        let ends = |token: u32| config.eos_token_ids.contains(&token);
-        let may_end = guide.may_end();
-        let token = draw(logits, sampling, &mut self.task.rng, |token| {
-            let bytes = tokenizer.bytes(token);
-            if ends(token) {
-                may_end
-            } else {
-                !bytes.is_empty() && guide.admits(bytes)
-            }
-        });
-        let Some(token) = token else {
-            return Some(End::Stuck);
-        };
-        if ends(token) {
-            return Some(End::Done);
-        }
-        self.drawn += 1;
-        self.pending.push(token);
-        self.take(tokenizer.bytes(token));
-        self.force(tokenizer, &[]);
-        self.over(config)
-    }
-
-    fn take(&mut self, bytes: &[u8]) {
-        self.task.guide.advance(bytes);
-        self.text.extend_from_slice(bytes);
-    }
-
-    /// Takes what must come next, after `lead`. A last space is left to be drawn with the word after it, as
-    /// tokenizers have it.
-    fn force(&mut self, tokenizer: &Tokenizer, lead: &[u8]) {
-        let mut forced = self.task.guide.forced();
-        if forced.last() == Some(&b' ') {
-            forced.pop();
-        }
-        let whole = [lead, &forced].concat();
-        // What ends within a character is left to be drawn from there.
-        let text = match std::str::from_utf8(&whole) {
-            Ok(text) => text,
-            Err(e) => std::str::from_utf8(&whole[..e.valid_up_to()]).unwrap_or_default(),
-        };
-        forced.truncate(text.len().saturating_sub(lead.len()));
-        let tokens = tokenizer.encode_within(text);
-        let mut end = 0;
-        let of_lead = |token: &&u32| {
-            end += tokenizer.bytes(**token).len();
-            end <= lead.len()
-        };
-        let led = tokens.iter().take_while(of_lead).count();
-        self.led += led;
-        self.forced += tokens.len() - led;
-        self.pending.extend(tokens);
-        self.take(&forced);
-    }
-
-    fn end(self, end: End) -> (usize, Written<G>) {
-        let Self {
-            index,
-            task,
-            text,
-            read,
-            drawn,
-            forced,
-            ..
-        } = self;
-        (
-            index,
-            Written {
-                guide: task.guide,
-                text,
-                end,
-                read,
-                drawn,
-                forced,
-            },
-        )
-    }
-}
-
 impl<E: Engine> Generator<E> {
     /// A writer with `engine`.
     pub fn new(engine: E, tokenizer: Arc<Tokenizer>, limits: Limits) -> Self {
@@ -254,32 +136,39 @@ impl<E: Engine> Generator<E> {
 
     /// Writes all texts; the results in the tasks' order. Each is a function of its task alone. `stopped` is asked
     /// before every step.
+    ///
+    /// # Errors
+    /// As [`Generator::write_each`].
     pub fn write<G: Guide>(
         &mut self,
         tasks: Vec<Task<G>>,
         sampling: Sampling,
         stopped: &dyn Fn() -> bool,
-    ) -> Vec<Written<G>> {
+    ) -> Result<Vec<Written<G>>, Error> {
         let mut results: Vec<Option<Written<G>>> = tasks.iter().map(|_| None).collect();
         self.write_each(tasks, sampling, stopped, &mut |index, written| {
             results[index] = Some(written);
             None
-        });
-        results
-            .into_iter()
+        })?;
+        let results = results.into_iter();
+        Ok(results
             .map(|written| written.expect("every task ends"))
-            .collect()
+            .collect())
     }
 
     /// As [`Generator::write`], but hands each text, with its task's number, to `done` as soon as it ends; what `done`
     /// gives back is written in its place, under the same number.
+    ///
+    /// # Errors
+    /// `Error::Numbers` where the model computes logits that are infinite or no numbers, `Error::Tokenizer` where a task
+    /// has a token that the model has no row for. Texts that are not done are lost.
     pub fn write_each<G: Guide>(
         &mut self,
         tasks: Vec<Task<G>>,
         sampling: Sampling,
         stopped: &dyn Fn() -> bool,
         done: &mut dyn FnMut(usize, Written<G>) -> Option<Task<G>>,
-    ) {
+    ) -> Result<(), Error> {
         let mut waiting: VecDeque<(usize, Task<G>)> = tasks.into_iter().enumerate().collect();
         let mut rows: Vec<Row<G, E::Cache>> = Vec::new();
         let mut finish = |row: Row<G, E::Cache>, end: End, waiting: &mut VecDeque<_>| {
@@ -293,14 +182,14 @@ impl<E: Engine> Generator<E> {
                 let Some((index, task)) = waiting.pop_front() else {
                     break;
                 };
-                let row = self.begin(index, task, stopped);
+                let row = self.begin(index, task, stopped)?;
                 match row.over(self.engine.config()) {
                     Some(end) => finish(row, end, &mut waiting),
                     None => rows.push(row),
                 }
             }
             if rows.is_empty() {
-                break;
+                return Ok(());
             }
             if stopped() {
                 for row in rows.drain(..) {
@@ -319,19 +208,21 @@ impl<E: Engine> Generator<E> {
                 .collect();
             let logits = self.engine.forward(&mut feeds);
             let (tokenizer, config) = (&*self.tokenizer, self.engine.config());
-            let ends: Vec<Option<End>> = rows
+            let ends: Vec<Result<Option<End>, Error>> = rows
                 .par_iter_mut()
                 .zip(logits)
                 .map(|(row, mut logits)| row.step(&mut logits, sampling, tokenizer, config))
                 .collect();
-            let mut ends = ends.into_iter();
-            let (over, going) = rows
-                .drain(..)
-                .map(|row| (row, ends.next().flatten()))
-                .partition::<Vec<_>, _>(|(_, end)| end.is_some());
-            rows.extend(going.into_iter().map(|(row, _)| row));
-            for (row, end) in over {
-                finish(row, end.expect("partitioned by it"), &mut waiting);
+            let mut failed = None;
+            for (row, end) in std::mem::take(&mut rows).into_iter().zip(ends) {
+                match end {
+                    Ok(None) => rows.push(row),
+                    Ok(Some(end)) => finish(row, end, &mut waiting),
+                    Err(error) => failed = failed.or(Some(error)),
+                }
+            }
+            if let Some(error) = failed {
+                return Err(error);
             }
         }
     }
@@ -341,7 +232,8 @@ impl<E: Engine> Generator<E> {
         index: usize,
         task: Task<G>,
         stopped: &dyn Fn() -> bool,
-    ) -> Row<G, E::Cache> {
+    ) -> Result<Row<G, E::Cache>, Error> {
+        known(&task.beginning, &self.tokenizer, self.engine.config())?;
         let (beginning, read) = self.read(&task.beginning, stopped);
         let mut row = Row {
             index,
@@ -356,8 +248,8 @@ impl<E: Engine> Generator<E> {
             task,
         };
         let lead = std::mem::take(&mut row.task.lead);
-        row.force(&self.tokenizer, &lead);
-        row
+        row.force(&self.tokenizer, self.engine.config(), &lead)?;
+        Ok(row)
     }
 
     /// A beginning's cache, and how many tokens had to be read for it.

@@ -1,12 +1,13 @@
 //! Models in GGUF files.
 
-pub(crate) use file::Gguf;
+pub(crate) use file::{Gguf, Shard};
 
 mod file;
 mod model;
 mod quant;
 mod read;
 mod vocab;
+mod words;
 
 #[cfg(test)]
 mod tests {
@@ -27,7 +28,7 @@ mod tests {
         let mut found = Vec::new();
         for (name, place) in &gguf.tensors {
             assert_eq!(*name, format!("{:?}", place.kind));
-            let tensor = gguf.read(name).unwrap();
+            let tensor = gguf.read(name).unwrap().unwrap();
             assert_eq!(tensor.shape[0], 3);
             assert_eq!(tensor.data.len(), tensor.shape.iter().product::<usize>());
             let start = found.len();

@@ -7,11 +7,11 @@
 //! depend on the sequences beside it, since the device's kernels differ by size.
 
 use std::panic::catch_unwind;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
 
 use burn::Tensor;
 use burn::tensor::activation::{silu, softmax};
-use burn::tensor::{Device, IndexingUpdateOp, Int, TensorData};
+use burn::tensor::{Device, Int, TensorData};
 
 use crate::checkpoint::Checkpoint;
 use crate::config::Config;
@@ -19,9 +19,10 @@ use crate::engine::{Engine, Feed};
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::{Weight, joined};
+pub use pool::Cache;
+use pool::Pool;
 
-/// Rows that the pool has at first.
-const ROWS: usize = 1024;
+mod pool;
 
 /// What hides a token from attention: its weight becomes 0.
 const UNSEEN: f32 = -1e9;
@@ -45,74 +46,13 @@ struct Layer {
     /// Queries, keys and values in one matrix.
     qkv: Tensor<2>,
     qkv_bias: Option<Tensor<2>>,
+    /// Of queries and of keys.
+    head_norms: Option<[Tensor<2>; 2]>,
     output: Tensor<2>,
     mlp_norm: Tensor<2>,
     /// Gate and up in one matrix.
     gate_up: Tensor<2>,
     down: Tensor<2>,
-}
-
-/// Keys and values by layer, `[rows, kv_heads * head_dim]`.
-struct Pool {
-    layers: Vec<(Tensor<2>, Tensor<2>)>,
-    rows: usize,
-    free: Arc<Mutex<Vec<u32>>>,
-}
-
-/// The rows of the pool that hold a sequence's keys and values, in order; they are free again when it is dropped.
-pub struct Cache {
-    rows: Vec<u32>,
-    free: Arc<Mutex<Vec<u32>>>,
-}
-
-impl Drop for Cache {
-    fn drop(&mut self) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        free.append(&mut self.rows);
-    }
-}
-
-impl Pool {
-    fn new(config: &Config, device: &Device) -> Self {
-        let width = config.num_key_value_heads * config.head_dim;
-        let layer = |_| {
-            let zeros = || Tensor::zeros([ROWS, width], device);
-            (zeros(), zeros())
-        };
-        Self {
-            layers: (0..config.num_hidden_layers).map(layer).collect(),
-            rows: ROWS,
-            free: Arc::new(Mutex::new((0..ROWS as u32).rev().collect())),
-        }
-    }
-
-    /// Adds `count` rows to a cache.
-    fn extend(&mut self, cache: &mut Cache, count: usize) {
-        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        if free.len() < count {
-            let more = (count - free.len()).max(self.rows / 2);
-            for (keys, values) in &mut self.layers {
-                for half in [keys, values] {
-                    let zeros = Tensor::zeros([more, half.dims()[1]], &half.device());
-                    half.inplace(|held| Tensor::cat(vec![held, zeros], 0));
-                }
-            }
-            free.extend((self.rows as u32..(self.rows + more) as u32).rev());
-            self.rows += more;
-        }
-        let start = free.len() - count;
-        cache.rows.extend(free.drain(start..).rev());
-    }
-
-    /// Writes a layer's keys and values of new tokens.
-    fn write(&mut self, layer: usize, rows: &Tensor<1, Int>, keys: Tensor<2>, values: Tensor<2>) {
-        let assign = |held: Tensor<2>, new| {
-            held.select_assign(0, rows.clone(), new, IndexingUpdateOp::Assign)
-        };
-        let layer = &mut self.layers[layer];
-        layer.0.inplace(|held| assign(held, keys));
-        layer.1.inplace(|held| assign(held, values));
-    }
 }
 
 /// Where the tokens of a step lie: `n` of them in a row, for attention as `[sequences, longest]`.
@@ -205,7 +145,12 @@ impl Decoder {
     /// # Errors
     /// As [`Self::new`].
     pub fn load(checkpoint: &Checkpoint, device: crate::Device) -> Result<Self, Error> {
-        Self::new(&checkpoint.config, &checkpoint.weights()?, device)
+        Self::read_from(
+            &checkpoint.config,
+            &checkpoint.weights()?,
+            device,
+            checkpoint.path(),
+        )
     }
 
     /// Takes weights from wherever they lie into the memory of a device other than [`crate::Device::Cpu`], which
@@ -213,14 +158,24 @@ impl Decoder {
     ///
     /// # Errors
     /// `Error::Device` for a device that this build or the machine lacks, `Error::Tensor` for weights of another
-    /// configuration.
+    /// configuration, `Error::Numbers` for weights that are infinite or no numbers.
     pub fn new<W: Weight>(
         config: &Config,
         weights: &Llama<W>,
         device: crate::Device,
     ) -> Result<Self, Error> {
+        Self::read_from(config, weights, device, Path::new("the weights"))
+    }
+
+    /// As `new`, with the file that the errors name.
+    pub(crate) fn read_from<W: Weight>(
+        config: &Config,
+        weights: &Llama<W>,
+        device: crate::Device,
+        file: &Path,
+    ) -> Result<Self, Error> {
         device.check()?;
-        weights.check(config)?;
+        let weights = &weights.checked(config, file)?;
         // Without a driver or a card Burn panics at the first use.
         let opened = catch_unwind(|| {
             let device = open(device)?;
@@ -271,6 +226,10 @@ impl Decoder {
                     [Some(q), Some(k), Some(v)] => Some(transposed(&[q, k, v])?),
                     _ => None,
                 },
+                head_norms: match [&layer.query_norm, &layer.key_norm] {
+                    [Some(query), Some(key)] => Some([transposed(&[query])?, transposed(&[key])?]),
+                    _ => None,
+                },
                 output: transposed(&[&layer.output])?,
                 mlp_norm: transposed(&[&layer.mlp_norm])?,
                 gate_up: transposed(&[&layer.gate, &layer.up])?,
@@ -298,6 +257,14 @@ impl Decoder {
     fn normed(&self, x: &Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
         let mean = x.clone().square().mean_dim(1);
         x.clone() / (mean + self.config.rms_norm_eps).sqrt() * weight.clone()
+    }
+
+    /// RMSNorm of each head by itself, heads side by side in each row.
+    fn heads_normed(&self, x: Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
+        let [tokens, width] = x.dims();
+        let dim = self.config.head_dim;
+        let heads = x.reshape([tokens * width / dim, dim]);
+        self.normed(&heads, weight).reshape([tokens, width])
     }
 
     /// Rotary positions (Su et al. 2021), the halves of each head as pairs.
@@ -353,14 +320,12 @@ impl Decoder {
 /// Cosine and sine tables, `[positions, head_dim / 2]`.
 fn rope(config: &Config, device: &Device) -> (Tensor<2>, Tensor<2>) {
     let (positions, half) = (config.max_position_embeddings, config.head_dim / 2);
+    let frequencies = config.rope_frequencies();
     let table = |f: fn(f64) -> f64| {
         let mut values = Vec::with_capacity(positions * half);
         for position in 0..positions {
-            for pair in 0..half {
-                let exponent = -2.0 * pair as f64 / config.head_dim as f64;
-                let angle = position as f64 * libm::pow(config.rope_theta, exponent);
-                values.push(f(angle) as f32);
-            }
+            let angles = frequencies.iter().map(|f| position as f64 * f);
+            values.extend(angles.map(|angle| f(angle) as f32));
         }
         Tensor::from_data(TensorData::new(values, [positions, half]), device)
     };
@@ -405,7 +370,12 @@ impl Engine for Decoder {
             if let Some(bias) = &layer.qkv_bias {
                 qkv = qkv + bias.clone();
             }
-            let turned = qkv.clone().narrow(1, 0, heads + keys);
+            let mut turned = qkv.clone().narrow(1, 0, heads + keys);
+            if let Some([query, key]) = &layer.head_norms {
+                let queries = self.heads_normed(turned.clone().narrow(1, 0, heads), query);
+                let keys = self.heads_normed(turned.narrow(1, heads, keys), key);
+                turned = Tensor::cat(vec![queries, keys], 1);
+            }
             let turned = self.turned(turned, &batch.positions);
             let values = qkv.narrow(1, heads + keys, keys);
             let new = turned.clone().narrow(1, heads, keys);

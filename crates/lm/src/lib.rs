@@ -2,7 +2,7 @@
 //! side by side, and drawing held to a [`Guide`](edit::guide::Guide).
 
 pub use checkpoint::{Checkpoint, save};
-pub use config::Config;
+pub use config::{Config, RopeScaling};
 pub use device::Device;
 pub use draw::Sampling;
 pub use error::Error;

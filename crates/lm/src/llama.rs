@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::config::Config;
 use crate::error::{Error, Fault};
-use crate::tensor::Weight;
+use crate::tensor::{Finite, Weight};
 
 /// Something for every tensor of a model: weights, gradients, shapes, names.
 #[derive(Debug, Clone, PartialEq)]
@@ -33,6 +33,10 @@ pub struct Layer<T> {
     pub value: Projection<T>,
     /// `[hidden_size, num_attention_heads * head_dim]`.
     pub output: T,
+    /// In Qwen3, of each query head before it is turned, `[head_dim]`.
+    pub query_norm: Option<T>,
+    /// In Qwen3, of each key head before it is turned, `[head_dim]`.
+    pub key_norm: Option<T>,
     /// Before the feed-forward part, `[hidden_size]`.
     pub mlp_norm: T,
     /// `[intermediate_size, hidden_size]`.
@@ -63,12 +67,15 @@ impl Llama<Vec<usize>> {
             weight: vec![out, hidden],
             bias: config.attention_bias.then(|| vec![out]),
         };
+        let head_norm = || config.qk_norm.then(|| vec![config.head_dim]);
         let layer = Layer {
             attention_norm: vec![hidden],
             query: projection(queries),
             key: projection(keys),
             value: projection(keys),
             output: vec![hidden, queries],
+            query_norm: head_norm(),
+            key_norm: head_norm(),
             mlp_norm: vec![hidden],
             gate: vec![inner, hidden],
             up: vec![inner, hidden],
@@ -118,6 +125,12 @@ impl<T> Layer<T> {
             key: self.key.try_map("self_attn.k_proj", &mut f)?,
             value: self.value.try_map("self_attn.v_proj", &mut f)?,
             output: f("self_attn.o_proj.weight", self.output)?,
+            query_norm: (self.query_norm)
+                .map(|t| f("self_attn.q_norm.weight", t))
+                .transpose()?,
+            key_norm: (self.key_norm)
+                .map(|t| f("self_attn.k_norm.weight", t))
+                .transpose()?,
             mlp_norm: f("post_attention_layernorm.weight", self.mlp_norm)?,
             gate: f("mlp.gate_proj.weight", self.gate)?,
             up: f("mlp.up_proj.weight", self.up)?,
@@ -166,6 +179,8 @@ macro_rules! view {
                     key: self.key.$view(),
                     value: self.value.$view(),
                     output: &$($mut)? self.output,
+                    query_norm: self.query_norm.$view(),
+                    key_norm: self.key_norm.$view(),
                     mlp_norm: &$($mut)? self.mlp_norm,
                     gate: &$($mut)? self.gate,
                     up: &$($mut)? self.up,
@@ -206,6 +221,20 @@ impl<W: Weight> Llama<W> {
     /// `Error::Tensor`, naming the first that is missing, of another shape, or none of the configuration's.
     pub fn check(&self, config: &Config) -> Result<(), Error> {
         self.check_in(config, Path::new("the weights"))
+    }
+
+    /// After `check_in`, the same weights, which are found out when they are read if they are no finite numbers.
+    pub(crate) fn checked<'a>(
+        &'a self,
+        config: &Config,
+        file: &'a Path,
+    ) -> Result<Llama<Finite<'a, W>>, Error> {
+        self.check_in(config, file)?;
+        Ok(self.as_ref().map(|name, weight| Finite {
+            weight,
+            name: name.to_owned(),
+            file,
+        }))
     }
 
     /// As `check`, with the file that the errors name.

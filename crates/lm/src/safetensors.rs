@@ -1,6 +1,6 @@
 //! Tensors of `.safetensors` files, memory-mapped; a sharded model is several of them with an index.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use safetensors::tensor::{Dtype, TensorInfo};
@@ -32,25 +32,39 @@ impl Files {
             files: Vec::new(),
             tensors: BTreeMap::new(),
         };
-        files.add(path, bytes)?;
+        files.add(path, bytes, |_| true)?;
         Ok(files)
     }
 
-    /// All shards that `model.safetensors.index.json` names.
+    /// All shards that `model.safetensors.index.json` names. Of a tensor that is in several files, that one counts which
+    /// the index names for it.
     pub(crate) fn open_index(index: &Path) -> Result<Self, Error> {
         let mut files = Self {
             files: Vec::new(),
             tensors: BTreeMap::new(),
         };
-        for shard in shards(index)? {
+        let map = weight_map(index)?;
+        for shard in each_once(&map) {
             let path = index.with_file_name(shard);
+            if !path.exists() {
+                let problem = format!("does not exist; {} names it", index.display());
+                let mend = "put it beside the others";
+                return Err(Error::Missing(Fault::new(&path, "the file", problem, mend)));
+            }
             let bytes = Bytes::map(&path)?;
-            files.add(&path, bytes)?;
+            files.add(&path, bytes, |name| {
+                map.get(name).is_none_or(|named| named == shard)
+            })?;
         }
         Ok(files)
     }
 
-    fn add(&mut self, path: &Path, bytes: Bytes) -> Result<(), Error> {
+    fn add(
+        &mut self,
+        path: &Path,
+        bytes: Bytes,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<(), Error> {
         let (header, metadata) = safetensors::SafeTensors::read_metadata(&bytes).map_err(|e| {
             Error::damaged(
                 path,
@@ -60,6 +74,9 @@ impl Files {
         })?;
         let start = 8 + header;
         for (name, info) in metadata.tensors() {
+            if !wanted(&name) {
+                continue;
+            }
             let TensorInfo {
                 dtype,
                 shape,
@@ -72,10 +89,34 @@ impl Files {
                 shape: shape.clone(),
                 dtype: *dtype,
             };
+            if let Some(other) = self.tensors.get(&name) {
+                // The same again is no harm.
+                let held = self.files[other.file].1.get(other.begin..other.end);
+                if held.is_none() || held != bytes.get(place.begin..place.end) {
+                    let field = format!("tensor {name}");
+                    return Err(Error::damaged(
+                        path,
+                        field,
+                        "is another one in another file",
+                    ));
+                }
+                continue;
+            }
             self.tensors.insert(name, place);
         }
         self.files.push((path.to_owned(), bytes));
         Ok(())
+    }
+
+    /// A tensor that is none of the configuration's, and no harm to leave out.
+    pub(crate) fn stray(&self, used: impl Fn(&str) -> bool) -> Option<&str> {
+        // What follows from the configuration, but once was stored; and a head that is said to be the embedding.
+        let harmless = [".inv_freq", ".cos_cached", ".sin_cached", ".masked_bias"];
+        let known = |name: &str| {
+            used(name) || name == "lm_head.weight" || harmless.iter().any(|end| name.ends_with(end))
+        };
+        let mut names = self.tensors.keys().map(String::as_str);
+        names.find(|name| !known(name))
     }
 
     /// The files' paths and bytes.
@@ -117,7 +158,7 @@ impl Files {
         };
         let place = &self.tensors[name];
         let (path, file) = &self.files[place.file];
-        let Some(bytes) = file.get(place.begin..place.end) else {
+        let Some(bytes) = file.whole(path)?.get(place.begin..place.end) else {
             return Err(Error::damaged(
                 path,
                 name,
@@ -147,11 +188,11 @@ fn pairs(bytes: &[u8]) -> impl Iterator<Item = [u8; 2]> {
     bytes.as_chunks::<2>().0.iter().copied()
 }
 
-/// The files that an index names, each once, in order.
+/// The file of each tensor, as an index has it.
 ///
 /// # Errors
 /// `Error::Damaged` for what is no index, or names files elsewhere than beside it.
-pub(crate) fn shards(index: &Path) -> Result<Vec<String>, Error> {
+fn weight_map(index: &Path) -> Result<BTreeMap<String, String>, Error> {
     let text = std::fs::read_to_string(index).map_err(|e| Error::io(index, "read", e))?;
     let bad = |problem: &str| Error::Damaged(Fault::new(index, "weight_map", problem, FETCH_AGAIN));
     let value: Value = serde_json::from_str(&text).map_err(|_| bad("is not JSON"))?;
@@ -159,14 +200,28 @@ pub(crate) fn shards(index: &Path) -> Result<Vec<String>, Error> {
         .get("weight_map")
         .and_then(Value::as_object)
         .ok_or_else(|| bad("is missing"))?;
-    let mut names: Vec<String> = map
-        .values()
-        .map(|v| v.as_str().filter(|n| plain(n)).map(str::to_owned))
+    map.iter()
+        .map(|(tensor, file)| {
+            let file = file.as_str().filter(|name| plain(name))?;
+            Some((tensor.clone(), file.to_owned()))
+        })
         .collect::<Option<_>>()
-        .ok_or_else(|| bad("names something that is not a file beside it"))?;
-    names.sort();
-    names.dedup();
-    Ok(names)
+        .ok_or_else(|| bad("names something that is not a file beside it"))
+}
+
+/// The files that an index names, each once, in order.
+///
+/// # Errors
+/// As [`weight_map`].
+pub(crate) fn shards(index: &Path) -> Result<Vec<String>, Error> {
+    Ok(each_once(&weight_map(index)?)
+        .into_iter()
+        .cloned()
+        .collect())
+}
+
+fn each_once(map: &BTreeMap<String, String>) -> BTreeSet<&String> {
+    map.values().collect()
 }
 
 /// Whether a name is that of a file in the same folder.

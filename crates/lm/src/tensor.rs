@@ -1,8 +1,10 @@
 //! Values in rows.
 
 use std::borrow::Cow;
+use std::path::Path;
 
-use crate::error::Error;
+use crate::cpu::finite;
+use crate::error::{Error, Fault};
 
 /// Values in row-major order.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,6 +44,33 @@ impl<W: Weight> Weight for &W {
 
     fn values(&self) -> Result<Cow<'_, [f32]>, Error> {
         (*self).values()
+    }
+}
+
+/// A weight whose values must be finite numbers.
+pub(crate) struct Finite<'a, W> {
+    pub(crate) weight: &'a W,
+    pub(crate) name: String,
+    /// For messages.
+    pub(crate) file: &'a Path,
+}
+
+impl<W: Weight> Weight for Finite<'_, W> {
+    fn shape(&self) -> &[usize] {
+        self.weight.shape()
+    }
+
+    fn values(&self) -> Result<Cow<'_, [f32]>, Error> {
+        let values = self.weight.values()?;
+        if finite(&values) {
+            return Ok(values);
+        }
+        Err(Error::Numbers(Fault::new(
+            self.file,
+            format!("tensor {}", self.name),
+            "has values that are infinite or no numbers",
+            "fetch or convert the model again, or choose another",
+        )))
     }
 }
 

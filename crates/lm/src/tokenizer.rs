@@ -5,14 +5,14 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::error::{Error, FETCH_AGAIN, Fault};
+use crate::error::{Error, Fault};
 
 /// A byte-pair tokenizer that can write any text.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
     /// The same without the space that SentencePiece puts before a text, where it does.
     within: Option<Box<tokenizers::Tokenizer>>,
-    start: Option<u32>,
+    start: Vec<u32>,
     /// By token.
     bytes: Vec<Box<[u8]>>,
     special: BTreeMap<String, u32>,
@@ -78,10 +78,7 @@ impl Tokenizer {
             true => Some(Box::new(read(&bare.to_string())?)),
             false => None,
         };
-        let start = inner
-            .encode_fast("", true)
-            .ok()
-            .and_then(|e| e.get_ids().first().copied());
+        let start = start(&inner);
         let vocabulary = inner.get_vocab(true);
         let length = vocabulary
             .values()
@@ -139,9 +136,10 @@ impl Tokenizer {
         ids(self.within.as_deref().unwrap_or(&self.inner), text)
     }
 
-    /// The token that the model was trained to see before a text, where there is one.
-    pub fn start(&self) -> Option<u32> {
-        self.start
+    /// The tokens that the model was trained to see before a text: mostly one or none. What it was trained to see after
+    /// a text, such as an end, is none of them, since a text here goes on.
+    pub fn start(&self) -> &[u32] {
+        &self.start
     }
 
     /// As `encode`, but special tokens in the text, such as `<|im_start|>`, become their one token.
@@ -229,6 +227,24 @@ fn ids(tokenizer: &tokenizers::Tokenizer, text: &str) -> Vec<u32> {
         .encode_fast(text, false)
         .map(|e| e.get_ids().to_vec())
         .unwrap_or_default()
+}
+
+/// What a tokenizer's template puts before a text.
+fn start(tokenizer: &tokenizers::Tokenizer) -> Vec<u32> {
+    let Ok(encoded) = tokenizer.encode("x", true) else {
+        return Vec::new();
+    };
+    let tokens = encoded
+        .get_ids()
+        .iter()
+        .zip(encoded.get_special_tokens_mask());
+    let before = tokens.take_while(|(_, special)| **special != 0);
+    let before: Vec<u32> = before.map(|(id, _)| *id).collect();
+    // A template without a place for the text has no beginning either.
+    match before.len() == encoded.len() {
+        true => Vec::new(),
+        false => before,
+    }
 }
 
 /// Names the field that makes a tokenizer one whose tokens are more than parts of the text.
@@ -331,30 +347,21 @@ impl Spelling {
     }
 }
 
-/// Refuses a tokenizer and a configuration that do not go together.
-pub(crate) fn matches(
-    file: &Path,
-    tokenizer: &Tokenizer,
-    vocab_size: usize,
-    ends: &[u32],
-) -> Result<(), Error> {
-    let fault =
-        |field, problem, mend| Err(Error::Tokenizer(Fault::new(file, field, problem, mend)));
-    let size = tokenizer.vocab_size();
-    if size > vocab_size {
-        let problem = format!("has {size} tokens, the model {vocab_size} rows");
-        return fault("vocab", problem, FETCH_AGAIN);
-    }
+/// Refuses tokens that end a text where there are none, or none of a tokenizer's.
+pub(crate) fn check_ends(file: &Path, tokenizer: &Tokenizer, ends: &[u32]) -> Result<(), Error> {
+    let fault = |problem, mend| {
+        let field = "eos_token_id";
+        Err(Error::Tokenizer(Fault::new(file, field, problem, mend)))
+    };
     if ends.is_empty() {
         let mend = "name the token that ends a text as eos_token_id in config.json (tokenizer.ggml.eos_token_id)";
-        return fault("eos_token_id", "is missing".to_owned(), mend);
+        return fault("is missing".to_owned(), mend);
     }
-    match ends.iter().find(|&&id| id as usize >= size) {
-        Some(id) => fault(
-            "eos_token_id",
-            format!("{id} is no token"),
-            "name a token of the tokenizer",
-        ),
+    match ends
+        .iter()
+        .find(|&&id| id as usize >= tokenizer.vocab_size())
+    {
+        Some(id) => fault(format!("{id} is no token"), "name a token of the tokenizer"),
         None => Ok(()),
     }
 }

@@ -1,5 +1,6 @@
 //! A model ready to write, wherever it computes.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use edit::guide::Guide;
@@ -21,6 +22,8 @@ use crate::tokenizer::Tokenizer;
 /// A model that writes on a device, with threads of its own.
 pub struct Writer {
     generator: AnyGenerator,
+    /// The model's, for messages.
+    path: PathBuf,
     device: Device,
     precision: Precision,
     threads: rayon::ThreadPool,
@@ -58,6 +61,7 @@ impl Writer {
         threads: usize,
     ) -> Result<Self, Error> {
         device.check()?;
+        let path = checkpoint.path().to_owned();
         let threads = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|index| format!("model {index}"))
@@ -78,6 +82,7 @@ impl Writer {
         };
         Ok(Self {
             generator,
+            path,
             device,
             precision,
             threads,
@@ -90,7 +95,10 @@ impl Writer {
     /// # Errors
     /// `Error::Config` for another configuration, and as [`Self::load`]; the old weights stay then.
     pub fn swap(&mut self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.swap_for(&checkpoint.config, &checkpoint.weights()?)
+        let path = checkpoint.path();
+        self.swap_for(&checkpoint.config, &checkpoint.weights()?, path)?;
+        self.path = path.to_owned();
+        Ok(())
     }
 
     /// As [`Self::swap`], with weights from wherever they lie, of the configuration in use.
@@ -98,51 +106,64 @@ impl Writer {
     /// # Errors
     /// `Error::Tensor` for weights of another configuration; the old ones stay then.
     pub fn swap_weights<W: Weight + Sync>(&mut self, weights: &Llama<W>) -> Result<(), Error> {
-        self.swap_for(&self.config().clone(), weights)
+        let path = Path::new("the new weights");
+        self.swap_for(&self.config().clone(), weights, path)?;
+        self.path = path.to_owned();
+        Ok(())
     }
 
     fn swap_for<W: Weight + Sync>(
         &mut self,
         config: &Config,
         weights: &Llama<W>,
+        path: &Path,
     ) -> Result<(), Error> {
         match &mut self.generator {
             AnyGenerator::Cpu(generator) => {
-                let load = || cpu::Decoder::new(config, weights, self.precision);
+                let load = || cpu::Decoder::read_from(config, weights, self.precision, path);
                 generator.swap(self.threads.install(load)?)
             }
             #[cfg(feature = "gpu")]
             AnyGenerator::Gpu(generator) => {
-                generator.swap(gpu::Decoder::new(config, weights, self.device)?)
+                generator.swap(gpu::Decoder::read_from(config, weights, self.device, path)?)
             }
         }
     }
 
     /// Writes all texts, as [`Generator::write`]. A thread of another pool that waits here may take up other work of
     /// that pool meanwhile.
+    ///
+    /// # Errors
+    /// As [`Generator::write_each`].
     pub fn write<G: Guide>(
         &mut self,
         tasks: Vec<Task<G>>,
         sampling: Sampling,
         stopped: &(dyn Fn() -> bool + Sync),
-    ) -> Vec<Written<G>> {
+    ) -> Result<Vec<Written<G>>, Error> {
         let generator = &mut self.generator;
         self.threads
             .install(|| any!(generator, generator => generator.write(tasks, sampling, stopped)))
+            .map_err(|error| error.of(&self.path))
     }
 
     /// Writes all texts and hands each to `done` as soon as it ends, as [`Generator::write_each`].
+    ///
+    /// # Errors
+    /// As [`Generator::write_each`].
     pub fn write_each<G: Guide>(
         &mut self,
         tasks: Vec<Task<G>>,
         sampling: Sampling,
         stopped: &(dyn Fn() -> bool + Sync),
         done: &mut (dyn FnMut(usize, Written<G>) -> Option<Task<G>> + Send),
-    ) {
+    ) -> Result<(), Error> {
         let generator = &mut self.generator;
-        self.threads.install(
-            || any!(generator, generator => generator.write_each(tasks, sampling, stopped, done)),
-        );
+        self.threads
+            .install(
+                || any!(generator, generator => generator.write_each(tasks, sampling, stopped, done)),
+            )
+            .map_err(|error| error.of(&self.path))
     }
 
     /// The tokenizer.

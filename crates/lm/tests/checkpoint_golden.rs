@@ -41,43 +41,22 @@ fn compare(tokenizer: &Tokenizer, name: &str) {
 }
 
 #[test]
-fn splits_texts_like_gpt2() {
-    compare(
-        &Tokenizer::open(&golden("words-gpt-2.gguf")).unwrap(),
-        "words-gpt-2.json",
-    );
-}
-
-#[test]
-fn splits_texts_like_smollm() {
-    compare(
-        &Tokenizer::open(&golden("words-smollm.gguf")).unwrap(),
-        "words-smollm.json",
-    );
-}
-
-#[test]
-fn splits_texts_like_qwen2() {
-    compare(
-        &Tokenizer::open(&golden("words-qwen2.gguf")).unwrap(),
-        "words-qwen2.json",
-    );
-}
-
-#[test]
-fn splits_texts_like_llama3() {
-    compare(
-        &Tokenizer::open(&golden("words-llama-bpe.gguf")).unwrap(),
-        "words-llama-bpe.json",
-    );
-}
-
-#[test]
-fn splits_texts_like_sentence_piece() {
-    compare(
-        &Tokenizer::open(&golden("words-llama.gguf")).unwrap(),
-        "words-llama.json",
-    );
+fn splits_texts_like_llama_cpp() {
+    for kind in [
+        "gpt-2",
+        "smollm",
+        "qwen2",
+        "llama-bpe",
+        "tekken",
+        "deepseek-llm",
+        "deepseek-coder",
+        "deepseek-v3",
+        "default",
+        "llama", // SentencePiece
+    ] {
+        let tokenizer = Tokenizer::open(&golden(&format!("words-{kind}.gguf"))).unwrap();
+        compare(&tokenizer, &format!("words-{kind}.json"));
+    }
 }
 
 #[test]
@@ -93,7 +72,10 @@ fn a_text_that_goes_on_gets_no_space_and_a_text_its_start() {
             let ids = tokenizer.encode_within(text);
             assert_eq!(tokenizer.decode(&ids), text, "{file}");
         }
-        let named = start.map(|name| tokenizer.special(name).unwrap());
+        let named: Vec<u32> = start
+            .map(|name| tokenizer.special(name).unwrap())
+            .into_iter()
+            .collect();
         assert_eq!(tokenizer.start(), named, "{file}");
         let written = Tokenizer::from_json(&golden(file), &tokenizer.to_json()).unwrap();
         assert_eq!(written.start(), named, "{file}, written and read");

@@ -221,7 +221,11 @@ fn unknown_kinds() {
     let (_folder, file) = edited(&norm(0), &norm(16));
     let error = refused(
         &file,
-        &["output_norm.weight", "quantisation number 16", "Q4_K"],
+        &[
+            "output_norm.weight",
+            "quantisation number 16 (IQ2_XXS)",
+            "Q4_K",
+        ],
     );
     assert!(matches!(error, Error::Unsupported(_)));
 
@@ -258,81 +262,6 @@ fn tensors_that_do_not_fit() {
         &["layers.0.mlp.gate_proj", "[96, 64]", "[97, 64]"],
     );
     assert!(matches!(error, Error::Tensor(_)));
-}
-
-#[test]
-fn configurations_that_cannot_be() {
-    let folder = copy();
-    let config = folder.path().join("config.json");
-    let text = fs::read_to_string(&config).unwrap();
-    for (from, to, word) in [
-        ("\"hidden_size\": 64", "\"hidden_size\": -64", "hidden_size"),
-        (
-            "\"hidden_size\": 64",
-            "\"hidden_size\": 1e300",
-            "hidden_size",
-        ),
-        (
-            "\"num_attention_heads\": 4",
-            "\"num_attention_heads\": 0",
-            "num_attention_heads",
-        ),
-        (
-            "\"num_key_value_heads\": 2",
-            "\"num_key_value_heads\": 3",
-            "num_key_value_heads",
-        ),
-        (
-            "\"num_hidden_layers\": 2",
-            "\"num_hidden_layers\": 4000000000",
-            "num_hidden_layers",
-        ),
-        (
-            "\"vocab_size\": 512",
-            "\"vocab_size\": 18446744073709551615",
-            "vocab_size",
-        ),
-        ("\"vocab_size\": 512", "\"vocab_size\": 500", "rows"),
-        (
-            "\"rms_norm_eps\": 1e-05",
-            "\"rms_norm_eps\": \"small\"",
-            "rms_norm_eps",
-        ),
-        (
-            "\"eos_token_id\": 0",
-            "\"eos_token_id\": 512",
-            "eos_token_id",
-        ),
-        (
-            "\"model_type\": \"llama\"",
-            "\"model_type\": \"mamba\"",
-            "mamba",
-        ),
-        (
-            "\"hidden_act\": \"silu\"",
-            "\"hidden_act\": \"gelu\"",
-            "hidden_act",
-        ),
-        (
-            "\"eos_token_id\"",
-            "\"rope_scaling\": {\"rope_type\": \"llama3\"}, \"eos_token_id\"",
-            "rope_scaling",
-        ),
-        (
-            "\"vocab_size\": 512",
-            "\"vocab_size\": 512, \"mlp_bias\": true",
-            "mlp_bias",
-        ),
-        (
-            "\"vocab_size\": 512",
-            "\"vocab_size\": 512, \"attention_bias\": true",
-            "attention_bias",
-        ),
-    ] {
-        assert!(text.contains(from), "{from}");
-        fs::write(&config, text.replace(from, to)).unwrap();
-        refused(folder.path(), &[word]);
-    }
 }
 
 #[test]

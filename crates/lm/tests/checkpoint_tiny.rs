@@ -1,8 +1,9 @@
 //! The tiny models of `tests/tiny`, written by other programs: what is read must be what they wrote.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use lm::{Checkpoint, Config, save};
+use lm::{Checkpoint, Config, RopeScaling, save};
 
 fn tiny(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -26,9 +27,11 @@ fn configurations() {
         head_dim: 16,
         rms_norm_eps: 1e-5,
         rope_theta: 1e4,
+        rope_scaling: RopeScaling::None,
         max_position_embeddings: 256,
         tie_word_embeddings: true,
         attention_bias: false,
+        qk_norm: false,
         bos_token_id: None,
         // What the file says, and what is known by its name to end a text too.
         eos_token_ids: vec![0, 2],
@@ -40,7 +43,26 @@ fn configurations() {
         attention_bias: true,
         ..llama.clone()
     };
+    let llama3 = Config {
+        rope_scaling: RopeScaling::Llama3 {
+            factor: 4.0,
+            low_freq_factor: 1.0,
+            high_freq_factor: 4.0,
+            original_max_position_embeddings: 64,
+        },
+        ..llama.clone()
+    };
+    let qwen3 = Config {
+        head_dim: 32,
+        rms_norm_eps: 1e-6,
+        rope_theta: 1e6,
+        qk_norm: true,
+        ..llama.clone()
+    };
     for (name, expected) in [
+        ("llama3", llama3),
+        ("qwen3", qwen3.clone()),
+        ("qwen3-q8_0.gguf", qwen3),
         ("llama", llama.clone()),
         ("llama/model.safetensors", llama.clone()),
         ("llama-bf16.gguf", llama.clone()),
@@ -57,6 +79,24 @@ fn configurations() {
         );
     }
     assert_eq!(open("llama").config.parameters(), 94_528);
+}
+
+/// A GGUF file has the factors that follow from what a `config.json` says.
+#[test]
+fn rope_factors_of_gguf_are_the_scaling_of_safetensors() {
+    let (plain, gguf) = (open("llama3").config, open("llama3-q8_0.gguf").config);
+    assert!(matches!(&gguf.rope_scaling, RopeScaling::Factors(factors) if factors.len() == 8));
+    for (a, b) in plain.rope_frequencies().iter().zip(gguf.rope_frequencies()) {
+        assert!((a - b).abs() < 1e-6 * a, "{a} {b}");
+    }
+    assert_ne!(
+        plain.rope_frequencies(),
+        open("llama").config.rope_frequencies()
+    );
+    assert_eq!(
+        serde_json::from_str::<Config>(&gguf.to_json()).unwrap(),
+        gguf
+    );
 }
 
 /// BF16 has the very numbers; rows of queries and keys lie elsewhere in the file.
@@ -77,7 +117,8 @@ fn gguf_has_the_weights_of_safetensors() {
 /// Eight bits keep each value within half a step of its block, a little more as the step is an f16.
 #[test]
 fn quantised_weights_are_close() {
-    for (plain, quantised) in [("llama", "llama-q8_0.gguf"), ("qwen2", "qwen2-q8_0.gguf")] {
+    for plain in ["llama", "qwen2", "llama3", "qwen3"] {
+        let quantised = &format!("{plain}-q8_0.gguf");
         let (plain, quantised) = (open(plain), open(quantised));
         for (name, _) in plain.config.tensors() {
             let (a, b) = (
@@ -161,7 +202,7 @@ fn every_byte_has_a_token() {
 fn a_saved_model_is_the_same_model() {
     let folder = tempfile::tempdir().unwrap();
     let out = folder.path().join("new/model");
-    for name in ["qwen2-q8_0.gguf", "llama"] {
+    for name in ["qwen2-q8_0.gguf", "llama3-q8_0.gguf", "qwen3", "llama"] {
         let model = open(name);
         let tensors = || {
             let mut names = model.config.tensors();
@@ -205,6 +246,67 @@ fn a_saved_model_is_the_same_model() {
         );
         assert_eq!(std::fs::read_dir(&out).unwrap().count(), 3);
     }
+}
+
+fn tensors(model: &Checkpoint) -> impl Iterator<Item = (String, Vec<usize>, Vec<f32>)> {
+    model.config.tensors().into_iter().map(|(name, shape)| {
+        let data = model.tensor(&name).unwrap().data;
+        (name, shape, data)
+    })
+}
+
+/// All files of a folder, with their contents.
+fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .map(|path| {
+            (
+                path.display().to_string(),
+                fs::read(path).unwrap_or_default(),
+            )
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+/// What stands in the way of one file must not leave the new ones of others beside it.
+#[test]
+fn a_save_is_whole_or_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("model");
+    let (old, new) = (open("llama"), open("qwen2"));
+    for (file, junk) in [
+        ("config.json", false),
+        ("tokenizer.json", false),
+        ("notes.txt", true),
+    ] {
+        save(&out, &old.config, &old.tokenizer, tensors(&old)).unwrap();
+        let _ = fs::remove_file(out.join(file));
+        fs::create_dir(out.join(file)).unwrap();
+        let before = contents(&out);
+        let saved = save(&out, &new.config, &new.tokenizer, tensors(&new));
+        if junk {
+            let error = saved.unwrap_err().to_string();
+            assert!(
+                error.contains(file) && error.contains("would be lost"),
+                "{error}"
+            );
+            assert!(contents(&out) == before);
+            fs::remove_dir_all(&out).unwrap();
+        } else {
+            saved.unwrap();
+            assert_eq!(Checkpoint::open(&out).unwrap().config, new.config);
+        }
+    }
+    // What a save that was cut off has left goes with the next, and nothing is left beside the folder.
+    fs::create_dir(folder.path().join(".model.part")).unwrap();
+    fs::write(folder.path().join(".model.part/old"), "x").unwrap();
+    fs::create_dir(folder.path().join(".model.old")).unwrap();
+    save(&out, &new.config, &new.tokenizer, tensors(&new)).unwrap();
+    assert_eq!(contents(&out).len(), 3);
+    assert_eq!(contents(folder.path()).len(), 1);
 }
 
 #[test]

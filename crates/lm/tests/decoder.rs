@@ -8,7 +8,7 @@ use lm::Checkpoint;
 use lm::cpu::{Decoder, Precision};
 use lm::engine::{Engine, Feed};
 
-const MODELS: [&str; 2] = ["llama", "qwen2"];
+const MODELS: [&str; 4] = ["llama", "qwen2", "llama3", "qwen3"];
 
 fn tiny(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -236,6 +236,8 @@ fn neighbours_and_threads_do_not_show() {
         ("llama", Precision::Int8),
         ("qwen2", Precision::F32),
         ("qwen2", Precision::Int8),
+        ("qwen3", Precision::F32),
+        ("qwen3", Precision::Int8),
     ] {
         let mut engine = cpu(name, precision);
         let mut first = None;

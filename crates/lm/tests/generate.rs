@@ -114,7 +114,7 @@ fn check_lines<E: Engine>(mut writer: Generator<E>) {
     let mut done = 0;
     for (first, written) in firsts
         .into_iter()
-        .zip(writer.write(tasks, LIKELY, &|| false))
+        .zip(writer.write(tasks, LIKELY, &|| false).unwrap())
     {
         // The last token may reach over the end of the line, into blanks.
         let text = written.guide.text();
@@ -170,7 +170,7 @@ fn diffs_apply() {
     let mut writer = writer(Precision::Int8, 4, 1 << 30);
     let tasks = diffs(&writer, 24);
     let mut complete = 0;
-    for written in writer.write(tasks, LIKELY, &|| false) {
+    for written in writer.write(tasks, LIKELY, &|| false).unwrap() {
         assert!(
             written
                 .text
@@ -201,7 +201,7 @@ fn a_text_is_a_function_of_its_task_alone() {
             lines(writer).into_iter().map(|(_, task)| task).collect()
         };
         let tasks = all(&writer_);
-        let right = outcome(writer_.write(tasks, LIKELY, &|| false));
+        let right = outcome(writer_.write(tasks, LIKELY, &|| false).unwrap());
         for (batch, threads) in [(1, 1), (4, 2), (7, 3)] {
             let mut writer = writer(precision, batch, 0);
             let pool = rayon::ThreadPoolBuilder::new()
@@ -210,12 +210,12 @@ fn a_text_is_a_function_of_its_task_alone() {
                 .unwrap();
             let mut tasks = all(&writer);
             tasks.reverse();
-            let mut got = outcome(pool.install(|| writer.write(tasks, LIKELY, &|| false)));
+            let mut got = outcome(pool.install(|| writer.write(tasks, LIKELY, &|| false).unwrap()));
             got.reverse();
             assert_eq!(got, right, "{precision:?} {batch} {threads}");
         }
         let few: Vec<_> = all(&writer_).into_iter().step_by(4).collect();
-        let got = outcome(writer_.write(few, LIKELY, &|| false));
+        let got = outcome(writer_.write(few, LIKELY, &|| false).unwrap());
         let right: Vec<_> = right.into_iter().step_by(4).collect();
         assert_eq!(got, right);
     }
@@ -230,7 +230,7 @@ fn beginnings_are_read_once_while_there_is_room() {
                 ..task(writer, text, text.len() - seed as usize, "", Free, seed)
             })
             .collect();
-        let written = writer.write(tasks, LIKELY, &|| false);
+        let written = writer.write(tasks, LIKELY, &|| false).unwrap();
         written.iter().map(|written| written.read).collect()
     };
     let (one, two) = (PROGRAM, &PROGRAM[30..70]);
@@ -260,7 +260,7 @@ fn what_beginnings_have_in_common_is_read_once() {
                     ..task(writer, text, text.len() - 3 * seed as usize, "", Free, seed)
                 })
                 .collect();
-            let written = writer.write(tasks, LIKELY, &|| false);
+            let written = writer.write(tasks, LIKELY, &|| false).unwrap();
             let read: usize = written.iter().map(|written| written.read).sum();
             let texts: Vec<_> = written.into_iter().map(|written| written.text).collect();
             (read, texts)
@@ -315,7 +315,7 @@ fn a_stop_ends_every_text() {
         // Asked once for the beginning's only chunk, where it is not read yet, and then before every step.
         let left = Cell::new(steps);
         let stopped = || left.replace(left.get().saturating_sub(1)) == 0;
-        let written = writer.write(tasks, LIKELY, &stopped);
+        let written = writer.write(tasks, LIKELY, &stopped).unwrap();
         assert_eq!(written.len(), 5);
         for (index, written) in written.iter().enumerate() {
             assert_eq!(written.end, End::Stopped);
@@ -339,7 +339,10 @@ fn a_text_ends_with_what_the_model_can_read() {
             most,
             rng: ChaCha8Rng::seed_from_u64(1),
         };
-        let written = writer.write(vec![task], LIKELY, &|| false).remove(0);
+        let written = writer
+            .write(vec![task], LIKELY, &|| false)
+            .unwrap()
+            .remove(0);
         assert_eq!(written.end, End::Length);
         (written.drawn, written.forced)
     };
@@ -366,7 +369,7 @@ fn a_likely_end_is_taken_where_the_guide_allows() {
         temperature: 50.0,
         min_p: 0.0,
     };
-    let written = writer.write(tasks, hot, &|| false);
+    let written = writer.write(tasks, hot, &|| false).unwrap();
     // Two tokens of 512 end the text, all are about as likely, and up to 60 are drawn: about 8 of 40 end so.
     let done = written.iter().filter(|w| w.end == End::Done).count();
     assert!((1..15).contains(&done), "{done}");
@@ -391,7 +394,7 @@ fn a_lead_is_read_and_does_not_count_as_written() {
     };
     for lead in ["", lead] {
         let tasks = tasks(&writer, lead);
-        let written = writer.write(tasks, LIKELY, &|| false);
+        let written = writer.write(tasks, LIKELY, &|| false).unwrap();
         assert!(written.iter().any(|text| text.end == End::Length));
         for text in written {
             assert_eq!(text.forced, 0);
@@ -434,7 +437,10 @@ impl Guide for One {
 fn what_must_come_is_read_up_to_a_cut_character() {
     let mut writer = writer(Precision::F32, 1, 1 << 30);
     let task = task(&writer, PROGRAM, PROGRAM.len(), "", One(Vec::new()), 1);
-    let written = writer.write(vec![task], LIKELY, &|| false).remove(0);
+    let written = writer
+        .write(vec![task], LIKELY, &|| false)
+        .unwrap()
+        .remove(0);
     assert!(written.forced > 0, "its beginning was no choice");
     assert!(One::TEXT.starts_with(&written.text) && written.text.starts_with(b"ab"));
 }

@@ -210,7 +210,7 @@ const LIKELY: Sampling = Sampling {
 /// What is written, with how much of the beginnings was read for it.
 fn write(writer: &mut Writer) -> Vec<(Vec<u8>, usize)> {
     let tasks = tasks(writer.tokenizer());
-    let written = writer.write(tasks, LIKELY, &|| false);
+    let written = writer.write(tasks, LIKELY, &|| false).unwrap();
     written.into_iter().map(|w| (w.text, w.read)).collect()
 }
 
@@ -254,6 +254,7 @@ fn a_writer_writes_what_its_generator_writes() {
     let tasks = tasks(generator.tokenizer());
     let right: Vec<_> = generator
         .write(tasks, LIKELY, &|| false)
+        .unwrap()
         .into_iter()
         .map(|w| (w.text, w.read))
         .collect();

@@ -297,7 +297,6 @@ impl Operator for Diff {
             plans,
         };
         let draws = self.settings.draws();
-        self.writer.write(children, &call, &draws, tray, stop);
-        Ok(())
+        self.writer.write(children, &call, &draws, tray, stop)
     }
 }

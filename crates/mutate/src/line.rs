@@ -290,8 +290,7 @@ impl Operator for Line {
             parents,
         };
         let draws = self.settings.draws();
-        self.writer.write(children, &call, &draws, tray, stop);
-        Ok(())
+        self.writer.write(children, &call, &draws, tray, stop)
     }
 }
 

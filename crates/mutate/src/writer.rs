@@ -83,10 +83,7 @@ impl Writer {
     /// It is too long; a reason with the code `prompt-too-long`.
     pub(crate) fn read(&self, text: &str, more: usize) -> Result<Beginning, Reason> {
         let start = self.tokenizer.start();
-        let tokens: Vec<u32> = start
-            .into_iter()
-            .chain(self.tokenizer.encode_within(text))
-            .collect();
+        let tokens = [start, &self.tokenizer.encode_within(text)].concat();
         if tokens.is_empty() || tokens.len() + more > self.context {
             return Err(Reason::new(
                 &PROMPT_TOO_LONG,
@@ -97,9 +94,9 @@ impl Writer {
                 ),
             ));
         }
-        let mut ends = Vec::with_capacity(tokens.len());
+        let mut ends = vec![0; start.len()];
         let mut end = 0;
-        for token in &tokens {
+        for token in &tokens[start.len()..] {
             end += self.tokenizer.bytes(*token).len();
             ends.push(end);
         }
@@ -133,6 +130,9 @@ impl Writer {
 
     /// Writes a call's children and hands each over as soon as it is there. A child that comes to nothing is drawn
     /// again, up to `draws.tries` times in all.
+    ///
+    /// # Errors
+    /// The model computes what is no distribution, or has no row for a token of a prompt; the error names its file.
     pub(crate) fn write<W: Writing>(
         &self,
         mut children: Vec<Child>,
@@ -140,7 +140,7 @@ impl Writer {
         draws: &Draws,
         tray: &mut dyn Tray,
         stop: &AtomicBool,
-    ) {
+    ) -> Result<(), Error> {
         let mut open: Vec<Open> = children.iter().map(|_| Open::default()).collect();
         // Counted once a call, whether or not an earlier one had it read: a resumed run counts the same.
         let mut seen = HashSet::new();
@@ -208,7 +208,9 @@ impl Writer {
             None
         };
         let stopped = || stop.load(Relaxed);
-        writer.write_each(tasks, draws.sampling(), &stopped, &mut done);
+        writer
+            .write_each(tasks, draws.sampling(), &stopped, &mut done)
+            .map_err(|e| Error::Model(e.to_string()))
     }
 }
 

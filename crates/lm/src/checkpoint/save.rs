@@ -2,25 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{Seek, SeekFrom, Write};
-use std::path::Path;
+use std::io::{ErrorKind, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::names::{CONFIG, GENERATION, TOKENIZER, WEIGHTS};
+use super::names::{CONFIG, GENERATION, INDEX, TOKENIZER, WEIGHTS};
 use crate::config::Config;
 use crate::error::{Error, Fault};
 use crate::llama::Llama;
 use crate::tokenizer::{self, Tokenizer};
 
-/// Writes a model as `model.safetensors` (F32), `config.json` and `tokenizer.json` into a folder, which is made where
-/// it does not exist.
+/// Writes a model as `model.safetensors` (F32), `config.json` and `tokenizer.json` into a folder of its own.
 ///
 /// The tensors must be those of the configuration, in any order; they are written as they come, so that only one need
-/// be in memory. Files that were there are replaced only when all new ones are complete.
+/// be in memory. All is written to a folder `.NAME.part` beside it, which is then renamed: whatever happens, the folder
+/// never has files of two models. One that is there is replaced whole. (It is `.NAME.old` for the moment until the new one
+/// has its name, and stays so if the machine stops just then.)
 ///
 /// # Errors
-/// `Error::Config`, `Error::Tokenizer` or `Error::Tensor` for parts that do not go together, `Error::Io`.
+/// `Error::Config`, `Error::Tokenizer` or `Error::Tensor` for parts that do not go together, `Error::Unsupported` for a
+/// folder with other files than a model's, which would be lost, `Error::Io`. What was there is as it was.
 pub fn save(
     folder: &Path,
     config: &Config,
@@ -28,42 +30,94 @@ pub fn save(
     tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>,
 ) -> Result<(), Error> {
     config.check()?;
-    tokenizer::matches(folder, tokenizer, config.vocab_size, &config.eos_token_ids)?;
-    fs::create_dir_all(folder).map_err(|e| Error::io(folder, "made", e))?;
-    let part = |name: &str| folder.join(format!(".{name}.part"));
-    write(&part(WEIGHTS), |file| {
-        write_tensors(&part(WEIGHTS), file, config, tensors)
+    tokenizer::check_ends(folder, tokenizer, &config.eos_token_ids)?;
+    let folder = &place(folder)?;
+    let beside = |ending: &str| {
+        let name = folder.file_name().unwrap_or_default().to_string_lossy();
+        folder.with_file_name(format!(".{name}.{ending}"))
+    };
+    let (part, old) = (beside("part"), beside("old"));
+    // Of a save that was cut off.
+    removed(&part)?;
+    fs::create_dir(&part).map_err(|e| Error::io(&part, "made", e))?;
+    let done = fill(&part, config, tokenizer, tensors).and_then(|()| exchange(&part, folder, &old));
+    if done.is_err() {
+        let _ = fs::remove_dir_all(&part);
+    }
+    done
+}
+
+/// The folder with its whole path, so that it has a name and a parent, which is made where it does not exist.
+fn place(folder: &Path) -> Result<PathBuf, Error> {
+    let made = |e| Error::io(folder, "made", e);
+    if !folder.exists() {
+        let parent = folder.parent().filter(|p| !p.as_os_str().is_empty());
+        let parent = parent.unwrap_or(Path::new("."));
+        fs::create_dir_all(parent).map_err(made)?;
+        let name = folder.file_name().unwrap_or_default();
+        return Ok(parent.canonicalize().map_err(made)?.join(name));
+    }
+    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))? {
+        let name = entry.map_err(|e| Error::io(folder, "read", e))?.file_name();
+        let name = name.to_string_lossy();
+        let models = [CONFIG, GENERATION, TOKENIZER, INDEX].contains(&&*name);
+        if !(models || name.ends_with(".safetensors") || name.ends_with(".part")) {
+            let problem = "is none of the files of a model, and would be lost";
+            let mend = "give a folder that is new, empty or a saved model's";
+            return Err(Error::Unsupported(Fault::new(folder, name, problem, mend)));
+        }
+    }
+    folder.canonicalize().map_err(made)
+}
+
+/// Writes all files into an empty folder.
+fn fill(
+    folder: &Path,
+    config: &Config,
+    tokenizer: &Tokenizer,
+    tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>,
+) -> Result<(), Error> {
+    let weights = folder.join(WEIGHTS);
+    write(&weights, |file| {
+        write_tensors(&weights, file, config, tensors)
     })?;
     for (name, text) in [(CONFIG, config.to_json()), (TOKENIZER, tokenizer.to_json())] {
-        let path = part(name);
+        let path = folder.join(name);
         write(&path, |file| {
             file.write_all(text.as_bytes())
                 .map_err(|e| Error::io(&path, "written", e))
         })?;
     }
-    for name in [WEIGHTS, CONFIG, TOKENIZER] {
-        let to = folder.join(name);
-        fs::rename(part(name), &to).map_err(|e| Error::io(&to, "written", e))?;
-    }
-    // Another model's, whose ends of a text it would add.
-    match fs::remove_file(folder.join(GENERATION)) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io(&folder.join(GENERATION), "removed", e));
-        }
-        _ => {}
-    }
     Ok(())
 }
 
-/// Writes a file through to the disk, or leaves none.
+/// Gives a new folder the name of one that may be there.
+fn exchange(new: &Path, folder: &Path, old: &Path) -> Result<(), Error> {
+    let failed = |e| Error::io(folder, "replaced", e);
+    if folder.exists() {
+        removed(old)?;
+        fs::rename(folder, old).map_err(failed)?;
+    }
+    if let Err(error) = fs::rename(new, folder) {
+        let _ = fs::rename(old, folder);
+        return Err(failed(error));
+    }
+    removed(old)
+}
+
+/// Removes a folder if it is there.
+fn removed(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io(folder, "removed", e)),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a file through to the disk.
 fn write(path: &Path, fill: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
     let mut file = File::create(path).map_err(|e| Error::io(path, "written", e))?;
-    let done =
-        fill(&mut file).and_then(|()| file.sync_all().map_err(|e| Error::io(path, "written", e)));
-    if done.is_err() {
-        let _ = fs::remove_file(path);
-    }
-    done
+    fill(&mut file)?;
+    file.sync_all().map_err(|e| Error::io(path, "written", e))
 }
 
 fn write_tensors(

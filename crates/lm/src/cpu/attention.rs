@@ -61,7 +61,7 @@ fn chunks<'a>(spans: &'a [Span<'a>]) -> Vec<Vec<Piece<'a>>> {
     chunks.into_iter().map(|(.., pieces)| pieces).collect()
 }
 
-/// Attention of one layer. `queries` has a row of `stride` values per token that begins with its heads; `out` gets a
+/// Attention of one layer. Spans lie one after another in the batch. `queries` has a row of `stride` values per token that begins with its heads; `out` gets a
 /// row of all heads per token.
 pub fn attend(
     shape: &Shape,
@@ -72,6 +72,8 @@ pub fn attend(
     out: &mut [f32],
 ) {
     let width = shape.heads * shape.head_dim;
+    let after = |pair: &[Span<'_>]| pair[0].first + pair[0].tokens <= pair[1].first;
+    assert!(spans.windows(2).all(after), "each token has a span");
     let columns = Columns::new(out.chunks_exact_mut(width), width);
     let chunks = chunks(spans);
     let tasks = chunks.len() * shape.kv_heads;
@@ -192,7 +194,8 @@ impl Head<'_> {
         for piece in chunk {
             for token in piece.from..piece.to {
                 let heads = sums.next().expect("a row per token");
-                out.put(piece.span.first + token, head * group * dim, heads);
+                // SAFETY: a token is in one piece of one span, and this task alone has this head of it.
+                unsafe { out.put(piece.span.first + token, head * group * dim, heads) };
             }
         }
     }

@@ -10,7 +10,7 @@ pub struct Columns<'a> {
     _borrow: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: what is shared is only written, and the writers agree on disjoint places.
+// SAFETY: what is shared is only written, through `put` and `place`, whose callers answer for disjoint places.
 unsafe impl Sync for Columns<'_> {}
 
 impl<'a> Columns<'a> {
@@ -41,18 +41,22 @@ impl<'a> Columns<'a> {
         self.rows.len()
     }
 
-    /// The place of `count` values of a row, to be written only. No two threads may write the same.
+    /// The place of `count` values of a row, to be written only; while one thread writes there, no other may.
     #[inline(always)]
     pub fn place(&self, row: usize, column: usize, count: usize) -> *mut f32 {
-        assert!(column + count <= self.width);
+        assert!(column <= self.width && count <= self.width - column);
         // SAFETY: in bounds as just checked.
         unsafe { self.rows[row].add(column) }
     }
 
-    /// Writes part of a row. No two threads may write the same place.
-    pub fn put(&self, row: usize, column: usize, values: &[f32]) {
+    /// Writes part of a row.
+    ///
+    /// # Safety
+    /// No other thread writes the same place meanwhile.
+    pub unsafe fn put(&self, row: usize, column: usize, values: &[f32]) {
         let place = self.place(row, column, values.len());
-        // SAFETY: there is room for the values; the place is the calling thread's alone.
+        // SAFETY: there is room for the values, which lie elsewhere, as rows are borrowed for writing; the place is the
+        // calling thread's alone, as the caller promises.
         unsafe { std::ptr::copy_nonoverlapping(values.as_ptr(), place, values.len()) }
     }
 }

@@ -10,7 +10,7 @@ use super::columns::Columns;
 use super::float::{PANEL, Rows};
 use super::int8::Activations;
 use super::linear::{Linear, Precision};
-use super::math::{Rope, add, gate, rms_norm};
+use super::math::{Rope, add, gate, norm_heads, rms_norm};
 use super::memory::Memory;
 use super::pool::{Pool, room};
 use super::shape::Shape;
@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::engine::{Engine, Feed};
 use crate::error::{Error, Fault};
 use crate::llama::Llama;
-use crate::tensor::{Weight, joined};
+use crate::tensor::{Finite, Weight, joined};
 
 /// A model ready to decode.
 pub struct Decoder {
@@ -50,6 +50,8 @@ struct Layer {
     /// Queries, keys and values in one matrix.
     qkv: Linear,
     qkv_bias: Option<Vec<f32>>,
+    /// Of queries and of keys.
+    head_norms: Option<[Vec<f32>; 2]>,
     output: Linear,
     mlp_norm: Vec<f32>,
     /// Gate and up in one matrix.
@@ -64,28 +66,43 @@ impl Decoder {
     /// As [`Self::new`].
     pub fn load(checkpoint: &Checkpoint, precision: Precision) -> Result<Self, Error> {
         fits(&checkpoint.config, checkpoint.path())?;
-        Self::new(&checkpoint.config, &checkpoint.weights()?, precision)
+        Self::read_from(
+            &checkpoint.config,
+            &checkpoint.weights()?,
+            precision,
+            checkpoint.path(),
+        )
     }
 
     /// Takes weights from wherever they lie.
     ///
     /// # Errors
     /// `Error::Unsupported` for widths that the kernels cannot do, `Error::Tensor` for weights of another
-    /// configuration.
+    /// configuration, `Error::Numbers` for weights that are infinite or no numbers.
     pub fn new<W: Weight>(
         config: &Config,
         weights: &Llama<W>,
         precision: Precision,
     ) -> Result<Self, Error> {
-        fits(config, Path::new("config.json"))?;
-        weights.check(config)?;
+        Self::read_from(config, weights, precision, Path::new("the weights"))
+    }
+
+    /// As `new`, with the file that the errors name.
+    pub(crate) fn read_from<W: Weight>(
+        config: &Config,
+        weights: &Llama<W>,
+        precision: Precision,
+        file: &Path,
+    ) -> Result<Self, Error> {
+        fits(config, file)?;
+        let weights = &weights.checked(config, file)?;
         let memory = Memory::default();
-        let vector = |weight: &W| Ok::<_, Error>(weight.values()?.into_owned());
-        let matrix = |weight: &W| {
+        let vector = |weight: &Finite<'_, W>| Ok::<_, Error>(weight.values()?.into_owned());
+        let matrix = |weight: &Finite<'_, W>| {
             let outputs = weight.shape()[0];
             Ok::<_, Error>(Linear::new(&weight.values()?, outputs, precision, &memory))
         };
-        let stacked = |weights: &[&W]| {
+        let stacked = |weights: &[&Finite<'_, W>]| {
             let outputs = weights.iter().map(|weight| weight.shape()[0]).sum();
             Ok::<_, Error>(Linear::new(&joined(weights)?, outputs, precision, &memory))
         };
@@ -97,6 +114,10 @@ impl Decoder {
                 qkv: stacked(&qkv.map(|projection| &projection.weight))?,
                 qkv_bias: match biases {
                     [Some(q), Some(k), Some(v)] => Some(joined(&[q, k, v])?),
+                    _ => None,
+                },
+                head_norms: match [&layer.query_norm, &layer.key_norm] {
+                    [Some(query), Some(key)] => Some([vector(query)?, vector(key)?]),
                     _ => None,
                 },
                 output: matrix(&layer.output)?,
@@ -113,7 +134,7 @@ impl Decoder {
                 head_dim,
                 scale: 1.0 / (head_dim as f32).sqrt(),
             },
-            rope: Rope::new(head_dim, config.rope_theta),
+            rope: Rope::new(config.rope_frequencies()),
             embedding: matrix(&weights.embedding)?,
             layers: layers.collect::<Result<_, Error>>()?,
             norm: vector(&weights.norm)?,
@@ -262,8 +283,8 @@ impl Decoder {
             self.norm(&wanted, &self.norm, normed);
             let rows = logits.iter_mut().map(Vec::spare_capacity_mut);
             let rows = rows.map(|row| &mut row[..width]);
-            let rows = Columns::new_empty(rows, width);
-            head.apply(normed, &mut scratch.rounded, &rows);
+            let mut rows = Columns::new_empty(rows, width);
+            head.apply(normed, &mut scratch.rounded, &mut rows);
         });
         for logits in &mut logits {
             // SAFETY: all `width` values were written, which are no fewer.
@@ -301,14 +322,21 @@ impl Decoder {
         layer.qkv.apply(
             normed,
             rounded,
-            &Columns::new(qkv.chunks_exact_mut(width), width),
+            &mut Columns::new(qkv.chunks_exact_mut(width), width),
         );
         let turned = self.shape.q_width() + self.shape.kv_width();
         for (row, position) in qkv.chunks_exact_mut(width).zip(positions) {
             if let Some(bias) = &layer.qkv_bias {
                 add(row, bias);
             }
-            self.rope.turn(&mut row[..turned], *position);
+            let row = &mut row[..turned];
+            if let Some([query, key]) = &layer.head_norms {
+                let epsilon = self.config.rms_norm_eps as f32;
+                let (queries, keys) = row.split_at_mut(self.shape.q_width());
+                norm_heads(queries, query, epsilon);
+                norm_heads(keys, key, epsilon);
+            }
+            self.rope.turn(row, *position);
         }
     }
 
@@ -327,7 +355,7 @@ impl Decoder {
         layer.output.apply(
             attended,
             rounded,
-            &Columns::new(change.chunks_exact_mut(dim), dim),
+            &mut Columns::new(change.chunks_exact_mut(dim), dim),
         );
         add(x, change);
         let normed = room(normed, x.len());
@@ -337,7 +365,7 @@ impl Decoder {
         layer.gate_up.apply(
             normed,
             rounded,
-            &Columns::new(gate_up.chunks_exact_mut(width), width),
+            &mut Columns::new(gate_up.chunks_exact_mut(width), width),
         );
         let middle = room(middle, rows * inner);
         for (row, middle) in gate_up
@@ -349,7 +377,7 @@ impl Decoder {
         layer.down.apply(
             middle,
             rounded,
-            &Columns::new(change.chunks_exact_mut(dim), dim),
+            &mut Columns::new(change.chunks_exact_mut(dim), dim),
         );
         add(x, change);
     }
@@ -389,65 +417,4 @@ impl Engine for Decoder {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::vectors::test::with_each;
-    use super::*;
-    use crate::tensor::Tensor;
-
-    /// Sizes that fill no tile, block or part evenly; a prompt, then texts of several lengths after it.
-    #[test]
-    fn the_vectors_of_the_machine_do_not_show() {
-        let config = Config {
-            vocab_size: 77,
-            hidden_size: 80,
-            intermediate_size: 50,
-            num_hidden_layers: 2,
-            num_attention_heads: 6,
-            num_key_value_heads: 2,
-            head_dim: 16,
-            attention_bias: true,
-            ..Config::preset("0.1m").expect("a preset")
-        };
-        let weights = |name: &str, shape: &[usize]| -> Vec<f32> {
-            let seed = name.bytes().map(usize::from).sum::<usize>();
-            let value = |i: usize| ((i * 7919 + seed * 31) % 2003) as f32 / 1001.0 - 1.0;
-            (0..shape.iter().product()).map(value).collect()
-        };
-        for precision in [Precision::Int8, Precision::F32] {
-            let weights = Llama::shapes(&config).map(|name, shape| Tensor {
-                data: weights(name, &shape),
-                shape,
-            });
-            let mut decoder = Decoder::new(&config, &weights, precision).unwrap();
-            let all = with_each(|| {
-                let prompt: Vec<u32> = (0..75).map(|i| i * 5 % 77).collect();
-                let mut shared = decoder.cache();
-                let mut logits = decoder.forward(&mut [Feed {
-                    tokens: &prompt,
-                    shared: None,
-                    own: &mut shared,
-                    logits: 3,
-                }]);
-                let mut own: Vec<Cache> = (0..37).map(|_| decoder.cache()).collect();
-                for step in 0..3 {
-                    let mut feeds = Vec::new();
-                    for (row, own) in own.iter_mut().enumerate() {
-                        feeds.push(Feed {
-                            tokens: &prompt[row..][..1 + (row + step) % 3],
-                            shared: (row % 5 > 0).then_some((&shared, 75 - row)),
-                            own,
-                            logits: 1,
-                        });
-                    }
-                    logits.extend(decoder.forward(&mut feeds));
-                }
-                let bits = logits.iter().flatten().map(|x| x.to_bits());
-                bits.collect::<Vec<_>>()
-            });
-            assert!(f32::from_bits(all[0].1[0]).is_finite());
-            for (kind, bits) in &all {
-                assert!(*bits == all[0].1, "{precision:?} {kind:?}");
-            }
-        }
-    }
-}
+mod tests;

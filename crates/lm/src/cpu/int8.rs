@@ -5,7 +5,11 @@ use std::ops::Range;
 
 use super::columns::Columns;
 use super::memory::{Memory, Piece};
-use super::vectors::{Vectors, fast, vectors};
+use super::vectors::{Vectors, vectors};
+pub use activations::Activations;
+use activations::quantise;
+
+mod activations;
 
 /// Values that share a scale.
 pub const BLOCK: usize = 32;
@@ -27,79 +31,6 @@ pub struct Weights {
     data: Piece<i8>,
     scales: Piece<f32>,
     blocks: usize,
-}
-
-/// Rows of activations.
-#[derive(Default)]
-pub struct Activations {
-    /// None is -128.
-    data: Vec<i8>,
-    scales: Vec<f32>,
-    /// Of each block the sum of its values, times -128: what is too much where 128 was added to the weights.
-    excess: Vec<i32>,
-    blocks: usize,
-}
-
-/// Rounds a block to 8 bits and returns its scale.
-#[inline(always)]
-fn quantise(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> f32 {
-    let larger = |a: f32, b: f32| if a > b { a } else { b };
-    let mut tops = [0.0f32; 8];
-    for part in block.as_chunks::<8>().0 {
-        for (top, x) in tops.iter_mut().zip(part) {
-            *top = larger(x.abs(), *top);
-        }
-    }
-    let top = tops.into_iter().fold(0.0, larger);
-    let inverse = if top > 0.0 { 127.0 / top } else { 0.0 };
-    for (out, x) in out.iter_mut().zip(block) {
-        *out = super::math::round(x * inverse);
-    }
-    top / 127.0
-}
-
-/// As [`quantise`]; returns the sum of the rounded values too.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn quantise512(block: &[f32; BLOCK], out: &mut [i8; BLOCK]) -> (f32, i32) {
-    use std::arch::x86_64::*;
-    // SAFETY: a block is two vectors of floats.
-    let x = unsafe {
-        [
-            _mm512_loadu_ps(block.as_ptr()),
-            _mm512_loadu_ps(block.as_ptr().add(BLOCK / 2)),
-        ]
-    };
-    // Of a number and none (NaN), the instruction takes its second operand.
-    let tops = _mm512_max_ps(_mm512_abs_ps(x[0]), _mm512_setzero_ps());
-    let tops = _mm512_max_ps(_mm512_abs_ps(x[1]), tops);
-    let tops = _mm256_max_ps(
-        _mm512_extractf32x8_ps(tops, 1),
-        _mm512_castps512_ps256(tops),
-    );
-    let tops = _mm_max_ps(_mm256_extractf128_ps(tops, 1), _mm256_castps256_ps128(tops));
-    let tops = _mm_max_ps(_mm_movehl_ps(tops, tops), tops);
-    let top = _mm_cvtss_f32(_mm_max_ss(_mm_movehdup_ps(tops), tops));
-    let inverse = _mm512_set1_ps(if top > 0.0 { 127.0 / top } else { 0.0 });
-    let rounded = x.map(|x| {
-        let x = _mm512_add_ps(
-            _mm512_mul_ps(x, inverse),
-            _mm512_set1_ps(super::math::ROUND),
-        );
-        _mm512_cvtepi32_epi8(_mm512_castps_si512(x))
-    });
-    let rounded = _mm256_set_m128i(rounded[1], rounded[0]);
-    // SAFETY: a block is one vector of bytes.
-    unsafe { _mm256_storeu_si256(out.as_mut_ptr().cast(), rounded) };
-    // The instruction sums unsigned bytes: each 128 more.
-    let bytes = _mm256_xor_si256(rounded, _mm256_set1_epi8(-128));
-    let sums = _mm256_sad_epu8(bytes, _mm256_setzero_si256());
-    let sums = _mm_add_epi64(
-        _mm256_castsi256_si128(sums),
-        _mm256_extracti128_si256(sums, 1),
-    );
-    let sum = _mm_cvtsi128_si32(sums) + _mm_extract_epi32(sums, 2);
-    (top / 127.0, sum - 128 * BLOCK as i32)
 }
 
 impl Weights {
@@ -153,7 +84,10 @@ impl Weights {
     }
 
     /// Computes some panels of `x w^T`, for all rows of `x`.
-    pub fn product(&self, x: &Activations, panels: Range<usize>, out: &Columns<'_>) {
+    ///
+    /// # Safety
+    /// No other thread writes these panels of `out` meanwhile.
+    pub unsafe fn product(&self, x: &Activations, panels: Range<usize>, out: &Columns<'_>) {
         assert_eq!(x.blocks, self.blocks);
         let kind = vectors();
         let tiles = out.rows().div_ceil(TILE);
@@ -173,80 +107,13 @@ impl Weights {
                 let places = std::array::from_fn(|r| {
                     out.place(row + r.min(tile.rows - 1), panel * PANEL, count * PANEL)
                 });
-                // SAFETY: the vectors are the machine's; the places have room and are this call's alone.
+                // SAFETY: the vectors are the machine's; the places have room and are this call's alone, as the caller
+                // promises.
                 unsafe { tile.compute(kind, places) };
             }
             panel += count;
         }
     }
-}
-
-impl Activations {
-    /// Rounds rows of `inputs` values each, in place of what was held.
-    pub fn fill(&mut self, x: &[f32], inputs: usize) {
-        let blocks = inputs.div_ceil(BLOCK);
-        let rows = x.len() / inputs;
-        self.blocks = blocks;
-        self.data.resize(rows * blocks * BLOCK, 0);
-        self.scales.resize(rows * blocks, 0.0);
-        self.excess.resize(rows * blocks, 0);
-        for (row, x) in x.chunks_exact(inputs).enumerate() {
-            let row = Row {
-                data: &mut self.data[row * blocks * BLOCK..][..blocks * BLOCK],
-                scales: &mut self.scales[row * blocks..][..blocks],
-                excess: &mut self.excess[row * blocks..][..blocks],
-            };
-            round(x, row);
-        }
-    }
-}
-
-/// Rounds a row, filled up with zeros to whole blocks.
-fn round(x: &[f32], row: Row<'_>) {
-    #[cfg(target_arch = "x86_64")]
-    if vectors() == Vectors::Avx512 {
-        // SAFETY: the machine has what the function is compiled for.
-        return unsafe { round512(x, row) };
-    }
-    round_plain(x, row);
-}
-
-/// A row of [`Activations`].
-struct Row<'a> {
-    data: &'a mut [i8],
-    scales: &'a mut [f32],
-    excess: &'a mut [i32],
-}
-
-impl Row<'_> {
-    /// Fills the row with what `quantise` makes of every block, its scale and its sum.
-    #[inline(always)]
-    fn fill(self, x: &[f32], quantise: impl Fn(&[f32; BLOCK], &mut [i8; BLOCK]) -> (f32, i32)) {
-        let (whole, rest) = x.as_chunks();
-        let mut last = [0.0; BLOCK];
-        last[..rest.len()].copy_from_slice(rest);
-        let blocks = whole.iter().chain([&last]);
-        let results = self.scales.iter_mut().zip(self.excess);
-        for ((x, out), (scale, excess)) in blocks.zip(self.data.as_chunks_mut().0).zip(results) {
-            let (size, sum) = quantise(x, out);
-            (*scale, *excess) = (size, -128 * sum);
-        }
-    }
-}
-
-fast! {
-    fn round_plain(x: &[f32], row: Row<'_>) {
-        row.fill(x, |x, out| {
-            let scale = quantise(x, out);
-            (scale, out.iter().map(|x| i32::from(*x)).sum())
-        });
-    }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl")]
-fn round512(x: &[f32], row: Row<'_>) {
-    row.fill(x, |x, out| quantise512(x, out));
 }
 
 /// Some rows of some successive panels.
@@ -482,138 +349,4 @@ impl<'a> Tile<'a> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::vectors::test::with_each;
-    use super::*;
-
-    fn value(i: usize) -> f32 {
-        ((i * 7919 % 2003) as f32 - 1001.0) / 137.0
-    }
-
-    fn activations(x: &[f32], inputs: usize) -> Activations {
-        let mut activations = Activations::default();
-        activations.fill(x, inputs);
-        activations
-    }
-
-    fn product(weights: &Weights, x: &Activations, panels: usize) -> Vec<f32> {
-        let width = panels * PANEL;
-        let mut data = vec![f32::NAN; x.data.len() / (x.blocks * BLOCK) * width];
-        let out = Columns::new(data.chunks_exact_mut(width), width);
-        weights.product(x, 0..panels, &out);
-        data
-    }
-
-    #[test]
-    fn the_product_is_near_and_the_same_in_every_tile_and_kernel() {
-        for (rows, outputs, inputs) in [
-            (9, 40, 96),
-            (1, 16, 32),
-            (5, 7, 50),
-            (1, 33, 1),
-            (2, 64, 31),
-            (3, 80, 33),
-            (7, 32, 576),
-            (4, 1, 64),
-        ] {
-            let w: Vec<f32> = (0..outputs * inputs).map(value).collect();
-            let x: Vec<f32> = (0..rows * inputs).map(|i| value(i + 77)).collect();
-            let panels = outputs.div_ceil(PANEL);
-            let all = with_each(|| {
-                let weights = Weights::new(&w, outputs, inputs, &Memory::default());
-                let all = product(&weights, &activations(&x, inputs), panels);
-                for (x, all) in x.chunks(inputs).zip(all.chunks(panels * PANEL)) {
-                    assert_eq!(product(&weights, &activations(x, inputs), panels), all);
-                }
-                all
-            });
-            for (kind, other) in &all {
-                assert!(*other == all[0].1, "{rows} {outputs} {inputs} {kind:?}");
-            }
-            let all = &all[0].1;
-            for row in 0..rows {
-                let x = &x[row * inputs..][..inputs];
-                for output in 0..outputs {
-                    let w = &w[output * inputs..][..inputs];
-                    let right: f32 = x.iter().zip(w).map(|(x, w)| x * w).sum();
-                    let size: f32 = x.iter().zip(w).map(|(x, w)| (x * w).abs()).sum();
-                    assert!((all[row * panels * PANEL + output] - right).abs() < 0.01 * size);
-                }
-            }
-        }
-    }
-
-    /// The largest sums there can be, of either sign, with scales from none to huge.
-    #[test]
-    fn extremes_do_not_overflow_and_the_kernels_agree() {
-        let (outputs, inputs, rows) = (3 * PANEL, 256, TILE + 1);
-        let sign = |i: usize, n: usize| if i.is_multiple_of(n) { -1.0 } else { 1.0 };
-        for (w_every, x_every) in [(3, 5), (1, 1), (1, usize::MAX), (usize::MAX, usize::MAX)] {
-            for (w_size, x_size) in [(1.0, 9.0), (1e-30, 1e30), (0.0, 1.0), (1e20, 1e25)] {
-                let w: Vec<f32> = (0..outputs * inputs)
-                    .map(|i| w_size * sign(i + 1, w_every))
-                    .collect();
-                let x: Vec<f32> = (0..rows * inputs)
-                    .map(|i| x_size * sign(i + 1, x_every))
-                    .collect();
-                let all = with_each(|| {
-                    let weights = Weights::new(&w, outputs, inputs, &Memory::default());
-                    product(&weights, &activations(&x, inputs), outputs / PANEL)
-                });
-                let right: f64 = (w.iter().zip(&x).take(inputs))
-                    .map(|(w, x)| f64::from(*w) * f64::from(*x))
-                    .sum();
-                let got = all[0].1[0];
-                let off = (f64::from(got) - right).abs();
-                assert!(
-                    off <= 1e-3 * right.abs() || got.is_infinite(),
-                    "{got} {right}"
-                );
-                let bits = |all: &[f32]| all.iter().map(|x| x.to_bits()).collect::<Vec<_>>();
-                for (kind, other) in &all {
-                    assert!(
-                        bits(other) == bits(&all[0].1),
-                        "{w_every} {x_every} {kind:?}"
-                    );
-                }
-            }
-        }
-    }
-
-    /// Values and scales as no rounding may have made them, since each is in range.
-    #[test]
-    fn the_kernels_agree_on_any_values() {
-        let mut state = 1u64;
-        let mut next = || {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1);
-            (state >> 33) as i32
-        };
-        for (rows, panels, blocks) in [(4, 2, 1), (3, 1, 7), (2, 2, 3), (1, 2, 18), (1, 1, 2)] {
-            let mut values =
-                |count| -> Vec<i8> { (0..count).map(|_| (next() % 255 - 127) as i8).collect() };
-            let data = values(panels * blocks * BLOCK_BYTES);
-            let x = values(rows * blocks * BLOCK);
-            let mut scales =
-                |count| -> Vec<f32> { (0..count).map(|_| next() as f32 * 1e-9).collect() };
-            let memory = Memory::default();
-            let weights = Weights {
-                data: memory.keep(&data),
-                scales: memory.keep(&scales(panels * blocks * PANEL)),
-                blocks,
-            };
-            let sum = |block: &[i8]| block.iter().map(|x| i32::from(*x)).sum::<i32>();
-            let x = Activations {
-                excess: x.chunks_exact(BLOCK).map(|x| -128 * sum(x)).collect(),
-                data: x,
-                scales: scales(rows * blocks),
-                blocks,
-            };
-            let all = with_each(|| product(&weights, &x, panels));
-            for (kind, other) in &all {
-                assert!(*other == all[0].1, "{rows} {panels} {blocks} {kind:?}");
-            }
-        }
-    }
-}
+mod tests;

@@ -91,7 +91,9 @@ impl Linear {
     }
 
     /// `x w^T` for rows of `inputs` values; each of the rows `out` gets all its [`Linear::width`] values.
-    pub fn apply(&self, x: &[f32], rounded: &mut Activations, columns: &Columns<'_>) {
+    pub fn apply(&self, x: &[f32], rounded: &mut Activations, columns: &mut Columns<'_>) {
+        // Nobody else writes there meanwhile; the chunks below have panels of their own.
+        let columns = &*columns;
         let rows = columns.rows();
         assert_eq!(x.len(), rows * self.inputs);
         if rows == 0 {
@@ -104,7 +106,10 @@ impl Linear {
         match &self.form {
             Form::Int8(weights) => {
                 rounded.fill(x, self.inputs);
-                chunks.for_each(|index| weights.product(rounded, chunk(index), columns));
+                chunks.for_each(|index| {
+                    // SAFETY: the columns are borrowed for writing here alone, and no panel is in two chunks.
+                    unsafe { weights.product(rounded, chunk(index), columns) }
+                });
             }
             Form::Float(packed) => chunks.for_each_init(
                 || vec![0.0; rows * STRIP * PANEL],
@@ -123,7 +128,9 @@ impl Linear {
                         let size = (rows, self.inputs, panels);
                         product(x, weights, tile, STRIP * PANEL, size, false);
                         for (row, values) in tile.chunks_exact(STRIP * PANEL).enumerate() {
-                            columns.put(row, first * PANEL, &values[..panels * PANEL]);
+                            let values = &values[..panels * PANEL];
+                            // SAFETY: the columns are borrowed for writing here alone, and no panel is in two chunks.
+                            unsafe { columns.put(row, first * PANEL, values) };
                         }
                     }
                 },

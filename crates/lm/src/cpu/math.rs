@@ -91,6 +91,27 @@ fast! {
 }
 
 fast! {
+    /// RMSNorm of each head by itself, heads side by side.
+    pub fn norm_heads(heads: &mut [f32], weight: &[f32], epsilon: f32) {
+        for head in heads.chunks_exact_mut(weight.len()) {
+            let mean = sum(head, |v| v * v) / head.len() as f32;
+            let scale = 1.0 / (mean + epsilon).sqrt();
+            for (x, weight) in head.iter_mut().zip(weight) {
+                *x = *x * scale * weight;
+            }
+        }
+    }
+}
+
+fast! {
+    /// Whether all are finite numbers.
+    pub fn finite(x: &[f32]) -> bool {
+        // What is not gives NaN, which no sum loses.
+        sum(x, |v| v * 0.0) == 0.0
+    }
+}
+
+fast! {
     /// SwiGLU's middle: `out = silu(gate) * up`.
     pub fn gate(gate: &[f32], up: &[f32], out: &mut [f32]) {
         for ((out, gate), up) in out.iter_mut().zip(gate).zip(up) {
@@ -153,11 +174,10 @@ pub struct Rope {
 }
 
 impl Rope {
-    /// For heads of this width.
-    pub fn new(head_dim: usize, theta: f64) -> Self {
-        let frequency = |pair| libm::pow(theta, -2.0 * pair as f64 / head_dim as f64);
+    /// With the angle by which each pair turns from one position to the next.
+    pub fn new(frequencies: Vec<f64>) -> Self {
         Self {
-            frequencies: (0..head_dim / 2).map(frequency).collect(),
+            frequencies,
             table: Vec::new(),
         }
     }
@@ -213,6 +233,22 @@ mod tests {
         ] {
             assert_eq!(round(x), right);
         }
+    }
+
+    #[test]
+    fn what_is_no_finite_number_is_found_wherever_it_stands() {
+        for len in [1, 16, 17, 63] {
+            let mut x: Vec<f32> = (0..len).map(|i| i as f32 * -1e36).collect();
+            assert!(finite(&x));
+            for at in 0..len {
+                for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+                    let was = std::mem::replace(&mut x[at], bad);
+                    assert!(!finite(&x), "{len} {at} {bad}");
+                    x[at] = was;
+                }
+            }
+        }
+        assert!(finite(&[f32::MAX, f32::MIN, 1e-45, -0.0]));
     }
 
     #[test]

@@ -9,10 +9,12 @@ use crate::bytes::Bytes;
 use crate::error::{Error, FETCH_AGAIN, Fault};
 use crate::tensor::Tensor;
 
-/// An open file.
+/// An open model: one file, or several shards of one.
 pub(crate) struct Gguf {
+    /// The first file.
     pub(super) path: PathBuf,
-    bytes: Bytes,
+    files: Vec<(PathBuf, Bytes)>,
+    /// The first file's.
     pub(super) metadata: BTreeMap<String, Value>,
     /// By the file's own names.
     pub(super) tensors: BTreeMap<String, Place>,
@@ -23,13 +25,84 @@ pub(super) struct Place {
     pub(super) kind: Kind,
     /// Row-major, the longest stride first (files store it the other way round).
     pub(super) shape: Vec<usize>,
+    file: usize,
     begin: usize,
     pub(super) bytes: usize,
 }
 
 impl Gguf {
-    /// Reads the header; every tensor lies within the file afterwards.
+    /// Maps a file, and where it is a shard all others of its model, which lie beside it.
+    pub(crate) fn open(path: &Path) -> Result<Self, Error> {
+        let gguf = Self::header(path, Bytes::map(path)?)?;
+        let Some(count) = gguf.int("split.count").filter(|n| *n > 1) else {
+            return Ok(gguf);
+        };
+        let name = path.file_name().and_then(|name| name.to_str());
+        let Some(shard) = name.and_then(Shard::of).filter(|s| s.count as i64 == count) else {
+            let problem = format!("is {count}, which the file's name does not say");
+            let mend = format!("name the files NAME-00001-of-{count:05}.gguf and so on");
+            return Err(Error::Missing(gguf.fault("split.count", problem, &mend)));
+        };
+        drop(gguf);
+        let mut whole: Option<Self> = None;
+        for number in 1..=shard.count {
+            let path = path.with_file_name(shard.name(number));
+            if !path.exists() {
+                let problem = format!("does not exist; the model is in {count} files");
+                let mend = "put it beside the others";
+                return Err(Error::Missing(Fault::new(&path, "the file", problem, mend)));
+            }
+            let part = Self::header(&path, Bytes::map(&path)?)?;
+            for (field, right) in [("split.count", count), ("split.no", number as i64 - 1)] {
+                if part.int(field) != Some(right) {
+                    let problem = format!("is not {right}, as the file's name says");
+                    return Err(Error::damaged(&path, field, problem));
+                }
+            }
+            match &mut whole {
+                None => whole = Some(part),
+                Some(whole) => whole.add(part)?,
+            }
+        }
+        let whole = whole.expect("a shard at least");
+        let told = whole.int("split.tensors.count");
+        if told.is_some_and(|told| told != whole.tensors.len() as i64) {
+            let problem = format!("does not say {}, as all files have", whole.tensors.len());
+            return Err(Error::damaged(path, "split.tensors.count", problem));
+        }
+        Ok(whole)
+    }
+
+    /// Reads a file that is a whole model.
     pub(crate) fn new(path: &Path, bytes: Bytes) -> Result<Self, Error> {
+        let gguf = Self::header(path, bytes)?;
+        if gguf.int("split.count").is_some_and(|n| n > 1) {
+            let problem = "says that this is one of several files of a model";
+            let mend = "open the first of them by its path";
+            return Err(Error::Unsupported(gguf.fault("split.count", problem, mend)));
+        }
+        Ok(gguf)
+    }
+
+    /// Adds another shard's tensors.
+    fn add(&mut self, part: Self) -> Result<(), Error> {
+        for (name, place) in part.tensors {
+            let file = self.files.len();
+            if self
+                .tensors
+                .insert(name.clone(), Place { file, ..place })
+                .is_some()
+            {
+                let field = format!("tensor {name}");
+                return Err(Error::damaged(&part.path, field, "is in another file too"));
+            }
+        }
+        self.files.extend(part.files);
+        Ok(())
+    }
+
+    /// Reads a file's header; every tensor lies within the file afterwards.
+    fn header(path: &Path, bytes: Bytes) -> Result<Self, Error> {
         let mut cursor = Cursor {
             file: path,
             bytes: &bytes,
@@ -63,7 +136,9 @@ impl Gguf {
             cursor.field = format!("metadata field {i}");
             let key = cursor.text()?;
             cursor.field.clone_from(&key);
-            metadata.insert(key, cursor.value()?);
+            if metadata.insert(key, cursor.value()?).is_some() {
+                return cursor.damaged("is there twice");
+            }
         }
         let alignment = match metadata.get("general.alignment") {
             None => 32,
@@ -82,7 +157,9 @@ impl Gguf {
             let name = cursor.text()?;
             cursor.field = format!("tensor {name}");
             let place = Place::read(&mut cursor)?;
-            tensors.insert(name, place);
+            if tensors.insert(name, place).is_some() {
+                return cursor.damaged("is there twice");
+            }
         }
         let start = cursor.at.next_multiple_of(alignment);
         for (name, place) in &mut tensors {
@@ -98,25 +175,34 @@ impl Gguf {
         }
         Ok(Self {
             path: path.to_owned(),
-            bytes,
+            files: vec![(path.to_owned(), bytes)],
             metadata,
             tensors,
         })
     }
 
-    /// The whole file.
-    pub(crate) fn bytes(&self) -> &[u8] {
-        &self.bytes
+    /// The first file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files' paths and bytes.
+    pub(crate) fn files(&self) -> impl ExactSizeIterator<Item = (&Path, &[u8])> {
+        (self.files.iter()).map(|(path, bytes)| (path.as_path(), &**bytes))
     }
 
     /// A tensor by the file's own name.
-    pub(super) fn read(&self, name: &str) -> Option<Tensor> {
-        let place = self.tensors.get(name)?;
-        let bytes = self.bytes.get(place.begin..place.begin + place.bytes)?;
-        Some(Tensor {
+    pub(super) fn read(&self, name: &str) -> Result<Option<Tensor>, Error> {
+        let Some(place) = self.tensors.get(name) else {
+            return Ok(None);
+        };
+        let (path, bytes) = &self.files[place.file];
+        // It lies within the file, as the header was checked to say.
+        let bytes = &bytes.whole(path)?[place.begin..place.begin + place.bytes];
+        Ok(Some(Tensor {
             shape: place.shape.clone(),
             data: place.kind.dequantise(bytes),
-        })
+        }))
     }
 
     pub(super) fn fault(&self, field: &str, problem: impl Into<String>, mend: &str) -> Fault {
@@ -171,7 +257,12 @@ impl Place {
             return Err(Error::Unsupported(Fault::new(
                 cursor.file,
                 &cursor.field,
-                format!("the quantisation number {number} is not known here"),
+                match Kind::foreign(number) {
+                    Some(name) => {
+                        format!("the quantisation number {number} ({name}) is not known here")
+                    }
+                    None => format!("the quantisation number {number} is not known here"),
+                },
                 format!("choose a file of the kinds {}", Kind::names()),
             )));
         };
@@ -194,8 +285,60 @@ impl Place {
         Ok(Self {
             kind,
             shape,
+            file: 0,
             begin,
             bytes,
         })
+    }
+}
+
+/// What a file's name says of a shard: "NAME-00002-of-00003.gguf".
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Shard {
+    stem: String,
+    count: usize,
+}
+
+impl Shard {
+    /// `None` for the name of no shard.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        let five = |text: &str| -> Option<usize> {
+            let digits = text.len() == 5 && text.bytes().all(|b| b.is_ascii_digit());
+            digits.then(|| text.parse().ok())?
+        };
+        let (rest, count) = name.strip_suffix(".gguf")?.rsplit_once("-of-")?;
+        let (stem, number) = rest.rsplit_once('-')?;
+        let (number, count) = (five(number)?, five(count)?);
+        let stem = stem.to_owned();
+        (1..=count)
+            .contains(&number)
+            .then_some(Self { stem, count })
+    }
+
+    /// The name of a shard's file, from 1.
+    fn name(&self, number: usize) -> String {
+        let Self { stem, count } = self;
+        format!("{stem}-{number:05}-of-{count:05}.gguf")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_shards() {
+        let shard = Shard::of("a-of-b-00002-of-00013.gguf").unwrap();
+        assert_eq!(shard.name(1), "a-of-b-00001-of-00013.gguf");
+        for name in [
+            "a.gguf",
+            "a-2-of-3.gguf",
+            "a-00004-of-00003.gguf",
+            "a-00000-of-00003.gguf",
+            "a-00002-of-00003.txt",
+            "00002-of-00003.gguf",
+        ] {
+            assert_eq!(Shard::of(name), None, "{name}");
+        }
     }
 }

@@ -2,22 +2,27 @@
 
 use super::file::Gguf;
 use super::read::Value;
-use crate::config::Config;
+use crate::config::{Config, RopeScaling};
 use crate::error::Error;
 use crate::tensor::{Entry, Tensor};
 
 /// GGUF's names for the parts of a layer, and Hugging Face's.
-const PARTS: [(&str, &str); 9] = [
+const PARTS: [(&str, &str); 11] = [
     ("attn_norm", "input_layernorm"),
     ("attn_q", "self_attn.q_proj"),
     ("attn_k", "self_attn.k_proj"),
     ("attn_v", "self_attn.v_proj"),
     ("attn_output", "self_attn.o_proj"),
+    ("attn_q_norm", "self_attn.q_norm"),
+    ("attn_k_norm", "self_attn.k_norm"),
     ("ffn_norm", "post_attention_layernorm"),
     ("ffn_gate", "mlp.gate_proj"),
     ("ffn_up", "mlp.up_proj"),
     ("ffn_down", "mlp.down_proj"),
 ];
+
+/// What every rotary frequency is divided by.
+const ROPE_FACTORS: &str = "rope_freqs.weight";
 
 /// And for what is no layer.
 const WHOLE: [(&str, &str); 3] = [
@@ -80,6 +85,8 @@ impl Gguf {
             );
             return Err(Error::Tensor(fault));
         };
+        // Files write a number that is no token's where there is none.
+        let token = |name: &&str| self.token(name).filter(|&id| (id as usize) < vocab_size);
         let mut config = Config {
             vocab_size,
             hidden_size,
@@ -90,29 +97,27 @@ impl Gguf {
             head_dim,
             rms_norm_eps: self.number(&key("attention.layer_norm_rms_epsilon"), None)?,
             rope_theta: self.number(&key("rope.freq_base"), Some(10_000.0))?,
+            rope_scaling: self.rope_scaling(arch)?,
             max_position_embeddings: self.size(&key("context_length"), Some(2048))?,
             tie_word_embeddings: !self.tensors.contains_key("output.weight"),
             attention_bias: self.tensors.contains_key("blk.0.attn_q.bias"),
-            bos_token_id: self.token("bos"),
+            qk_norm: arch == "qwen3",
+            bos_token_id: token(&"bos"),
             eos_token_ids: Vec::new(),
         };
-        config.add_ends(
-            ["eos", "eot", "eom"]
-                .iter()
-                .filter_map(|name| self.token(name)),
-        );
+        config.add_ends(["eos", "eot", "eom"].iter().filter_map(token));
         config.check_in(&self.path)?;
         Ok(config)
     }
 
-    /// "llama" or "qwen2", of a kind that is computed rightly here.
+    /// "llama", "qwen2" or "qwen3", of a kind that is computed rightly here.
     fn architecture(&self) -> Result<&str, Error> {
         let refuse = |field: &str, problem: String| {
-            let mend = "choose a plain Llama or Qwen2 model";
+            let mend = "choose a plain Llama, Qwen2 or Qwen3 model";
             Err(Error::Unsupported(self.fault(field, problem, mend)))
         };
         let arch = match self.text("general.architecture") {
-            Some(arch @ ("llama" | "qwen2")) => arch,
+            Some(arch @ ("llama" | "qwen2" | "qwen3")) => arch,
             Some(other) => {
                 return refuse(
                     "general.architecture",
@@ -121,26 +126,6 @@ impl Gguf {
             }
             None => return refuse("general.architecture", "is missing".to_owned()),
         };
-        let scaling = format!("{arch}.rope.scaling.type");
-        if let Some(kind) = self.text(&scaling).filter(|k| *k != "none") {
-            return refuse(
-                &scaling,
-                format!("rotary scaling {kind:?} is not known here"),
-            );
-        }
-        for field in ["rope.scaling.factor", "rope.scale_linear"] {
-            let field = format!("{arch}.{field}");
-            let factor = match self.metadata.get(&field) {
-                Some(Value::Float(factor)) => *factor,
-                _ => 1.0,
-            };
-            if !(factor == 0.0 || factor == 1.0) {
-                return refuse(
-                    &field,
-                    format!("{factor}: rotary scaling is not known here"),
-                );
-            }
-        }
         let experts = format!("{arch}.expert_count");
         if self.int(&experts).is_some_and(|n| n > 0) {
             return refuse(
@@ -148,19 +133,57 @@ impl Gguf {
                 "mixtures of experts are not known here".to_owned(),
             );
         }
-        for part in [
-            "rope_freqs.weight",
-            "blk.0.attn_output.bias",
-            "blk.0.attn_q_norm.weight",
-        ] {
-            if self.tensors.contains_key(part) {
-                return refuse(
-                    &format!("tensor {part}"),
-                    "is of a variant that is not known here".to_owned(),
-                );
-            }
+        let causal = format!("{arch}.attention.causal");
+        if self.flag(&causal) == Some(false) {
+            return refuse(&causal, "false is not known here".to_owned());
         }
         Ok(arch)
+    }
+
+    /// How the rotary frequencies are changed: for all by a factor, for each by the factors of a tensor, or by both.
+    fn rope_scaling(&self, arch: &str) -> Result<RopeScaling, Error> {
+        let refuse = |field: &str, problem: String| {
+            let mend = "choose a model without it, or with \"linear\"";
+            Err(Error::Unsupported(self.fault(field, problem, mend)))
+        };
+        let key = |field: &str| format!("{arch}.rope.{field}");
+        let number = |field: &str| self.number(&key(field), Some(1.0));
+        // 0 and, in older files, the other name's factor stand for none.
+        let factor = [number("scaling.factor")?, number("scale_linear")?];
+        let factor = factor.into_iter().find(|f| *f != 0.0 && *f != 1.0);
+        let attention = number("scaling.attn_factor")?;
+        if attention != 1.0 && attention != 0.0 {
+            let problem = format!("{attention} is not known here");
+            return refuse(&key("scaling.attn_factor"), problem);
+        }
+        match self.text(&key("scaling.type")) {
+            None | Some("none" | "linear") => {}
+            // Without a factor it changes nothing.
+            Some("yarn") if factor.is_none() => {}
+            Some(kind) => {
+                let problem = format!("rotary scaling {kind:?} is not known here");
+                return refuse(&key("scaling.type"), problem);
+            }
+        }
+        let factor = factor.filter(|_| self.text(&key("scaling.type")) != Some("none"));
+        let Some(factors) = self.read(ROPE_FACTORS)? else {
+            return Ok(factor.map_or(RopeScaling::None, RopeScaling::Linear));
+        };
+        let linear = factor.unwrap_or(1.0) as f32;
+        let factors = factors.data.iter().map(|f| f * linear);
+        Ok(RopeScaling::Factors(factors.collect()))
+    }
+
+    /// A tensor that is none of the configuration's, and no harm to leave out.
+    pub(crate) fn stray(&self, used: impl Fn(&str) -> bool) -> Option<&str> {
+        let known = |name: &str| {
+            name == ROPE_FACTORS
+                // Frequencies that follow from the configuration, in older files.
+                || name.ends_with(".attn_rot_embd.weight")
+                || hugging_face_name(name).is_some_and(|name| used(&name))
+        };
+        let mut names = self.tensors.keys().map(String::as_str);
+        names.find(|name| !known(name))
     }
 
     /// A special token's number.
@@ -204,21 +227,26 @@ impl Gguf {
     }
 
     /// A tensor in Hugging Face's name and order of rows.
-    pub(crate) fn tensor(&self, name: &str, config: &Config) -> Option<Tensor> {
-        let ours = gguf_name(name)?;
-        let tensor = self.read(&ours)?;
+    pub(crate) fn tensor(&self, name: &str, config: &Config) -> Result<Option<Tensor>, Error> {
+        let Some(ours) = gguf_name(name) else {
+            return Ok(None);
+        };
+        let Some(tensor) = self.read(&ours)? else {
+            return Ok(None);
+        };
         // Llama's rotary pairs lie side by side in this format, half a head apart in Hugging Face's.
         let heads = match ours.rsplit('.').nth(1) {
             Some("attn_q") => config.num_attention_heads,
             Some("attn_k") => config.num_key_value_heads,
-            _ => return Some(tensor),
+            _ => return Ok(Some(tensor)),
         };
         let is_llama = self.text("general.architecture") == Some("llama");
-        if is_llama && tensor.shape[0] == heads * config.head_dim {
-            Some(apart(tensor, heads))
-        } else {
-            Some(tensor)
-        }
+        Ok(Some(
+            match is_llama && tensor.shape[0] == heads * config.head_dim {
+                true => apart(tensor, heads),
+                false => tensor,
+            },
+        ))
     }
 }
 
@@ -245,14 +273,17 @@ mod tests {
 
     #[test]
     fn every_tensor_of_a_model_has_a_name_here() {
-        let config = Config {
-            attention_bias: true,
-            tie_word_embeddings: false,
-            ..Config::preset("0.1m").unwrap()
-        };
-        for (name, _) in config.tensors() {
-            let ours = gguf_name(&name).unwrap();
-            assert_eq!(hugging_face_name(&ours).unwrap(), name);
+        for qk_norm in [false, true] {
+            let config = Config {
+                attention_bias: !qk_norm,
+                qk_norm,
+                tie_word_embeddings: false,
+                ..Config::preset("0.1m").unwrap()
+            };
+            for (name, _) in config.tensors() {
+                let ours = gguf_name(&name).unwrap();
+                assert_eq!(hugging_face_name(&ours).unwrap(), name);
+            }
         }
     }
 }

