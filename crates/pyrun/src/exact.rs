@@ -42,6 +42,8 @@ pub(crate) struct Exact {
     pub(crate) edits: Edits,
     /// Functions and classes that it defines: the interpreter calls them as CPython does.
     pub(crate) callables: HashSet<String>,
+    /// Names that functions within functions read.
+    pub(crate) captured: HashSet<String>,
     /// Whether it uses numpy, whose scalars answer otherwise where Python's numbers raise.
     pub(crate) numpy: bool,
     /// Whether it uses names that nothing binds: the interpreter misses the name of a function after its arguments.
@@ -74,8 +76,14 @@ pub(crate) fn check(source: &str, body: &[Stmt], host: &Host) -> Result<Exact, F
     walk.block(body, at)?;
     walk.out.edited = !walk.out.edits.is_empty();
     walk.out.numpy = walk.facts.numpy;
+    walk.out.captured = walk.facts.captured.iter().map(|&n| n.to_owned()).collect();
     walk.out.callables = walk.facts.callables.iter().map(|&n| n.to_owned()).collect();
     Ok(walk.out)
+}
+
+/// Whether programs reach this member of a module that CPython may have itself.
+pub(crate) fn is_member(module: &str, name: &str) -> bool {
+    module != "numpy" || known::NUMPY.contains(&name)
 }
 
 /// How the names of `guard.py` begin.
@@ -326,7 +334,8 @@ impl<'a> Walk<'a> {
             Expr::Subscript(s) if !s.slice.is_slice_expr() => {
                 let at = at.inner()?;
                 self.expr(&s.value, at)?;
-                self.key(&s.slice, at)
+                let container = s.value.as_name_expr().map(|n| n.id.as_str());
+                self.key(&s.slice, container, at)
             }
             _ => Err(gap("a target of this kind")),
         }
@@ -372,7 +381,7 @@ impl<'a> Walk<'a> {
                 self.expr(&l.body, at.without_assigning())
             }
             Expr::Dict(d) => d.items.iter().try_for_each(|item| {
-                item.key.iter().try_for_each(|k| self.key(k, at))?;
+                item.key.iter().try_for_each(|k| self.key(k, None, at))?;
                 self.expr(&item.value, at)
             }),
             Expr::List(l) => l.elts.iter().try_for_each(|e| self.expr(e, at)),
@@ -382,7 +391,7 @@ impl<'a> Walk<'a> {
             Expr::DictComp(d) => match &d.key {
                 Some(key) => {
                     self.comprehension(&[&d.value], &d.generators, at)?;
-                    self.key(key, at.without_assigning())
+                    self.key(key, None, at.without_assigning())
                 }
                 None => Err(gap("a comprehension of this kind")),
             },
@@ -429,11 +438,7 @@ impl<'a> Walk<'a> {
     }
 
     /// An expression whose value a container may keep as a key.
-    fn key(&mut self, e: &'a Expr, at: At) -> Checked {
-        if number(e).is_some() || e.is_string_literal_expr() {
-            return self.expr(e, at);
-        }
-        self.needs("_pyrun_key");
+    fn key(&mut self, e: &'a Expr, container: Option<&str>, at: At) -> Checked {
         self.open(e.start(), "_pyrun_key(");
         // a tuple needs brackets of its own there
         let bare = matches!(e, Expr::Tuple(t) if !t.parenthesized);
@@ -444,7 +449,8 @@ impl<'a> Walk<'a> {
         if bare {
             self.close(e.end(), ")");
         }
-        self.close(e.end(), ")");
+        let container = container.map(|c| format!(", {c}")).unwrap_or_default();
+        self.close(e.end(), &format!("{container})"));
         Ok(())
     }
 

@@ -40,7 +40,7 @@ impl Interpreter {
         let guards = Guards::new();
         for text in [
             &bind_builtins(&setup.host.prelude),
-            &setup.host.prelude,
+            &modules.prelude,
             guards.always,
         ] {
             repl.feed_run(text, vec![], PrintWriter::Disabled)

@@ -8,15 +8,24 @@ import math as _pyrun_math
 _pyrun_small = range(-98, 99)
 
 
-def _pyrun_key(key):
-    # of equal keys CPython keeps the first; whole numbers, texts and tuples of them have no equals of another type
-    if type(key) is int or type(key) is str:
+# keys that have equals of another type stand in some dict
+_pyrun_odd = []
+
+
+def _pyrun_key(key, container=None):
+    # Of equal keys CPython keeps the first. Whole numbers, texts and tuples of them have no equals of another type.
+    plain = type(key) is int or type(key) is str
+    if type(key) is tuple:
+        plain = True
+        for part in key:
+            if type(part) is not int and type(part) is not str:
+                plain = False
+    if plain and not _pyrun_odd:
         return key
-    if type(key) is not tuple:
+    if type(container) is not dict or key in container:
         _pyrun_gap()
-    for part in key:
-        if type(part) is not int and type(part) is not str:
-            _pyrun_key(part)
+    if not plain:
+        _pyrun_odd.append(1)
     return key
 
 
@@ -26,18 +35,11 @@ def _pyrun_key(key):
 # Whole numbers stay where floats hold them exactly: beyond, CPython divides and converts otherwise.
 def _pyrun_mul(a, b):
     x = a * b
-    if type(x) is float or -9007199254740992 < x < 9007199254740992:
-        return x
-    _pyrun_gap()
+    return x if type(x) is float or -9007199254740992 < x < 9007199254740992 else _pyrun_gap()
 
 
 def _pyrun_div(a, b):
-    if type(a) is int and type(b) is int:
-        if -9007199254740992 < a < 9007199254740992 and -9007199254740992 < b < 9007199254740992:
-            return a / b
-    elif type(a) is float and (type(b) is float or type(b) is int):
-        return a / b
-    elif type(a) is int and type(b) is float:
+    if (type(a) is float or -9007199254740992 < a < 9007199254740992) and (type(b) is float or -9007199254740992 < b < 9007199254740992):
         return a / b
     _pyrun_gap()
 
@@ -47,50 +49,32 @@ def _pyrun_floordiv(a, b):
         return a // b
     if (type(a) is not float and type(a) is not int) or (type(b) is not float and type(b) is not int):
         _pyrun_gap()
-    a = float(a)
-    b = float(b)
-    if b == 0.0 or a - a != 0.0 or b - b != 0.0:
-        _pyrun_gap()
     # CPython's float_divmod
     mod = _pyrun_math.fmod(a, b)
     div = (a - mod) / b
-    if mod != 0.0 and (b < 0.0) != (mod < 0.0):
+    if mod and (b < 0.0) != (mod < 0.0):
         div = div - 1.0
-    if div - div != 0.0:
+    if div - div != 0.0 or mod - mod != 0.0:
         _pyrun_gap()
-    if div == 0.0:
+    if not div:
         return _pyrun_math.copysign(0.0, a / b)
     floor = float(_pyrun_math.floor(div))
-    if div - floor > 0.5:
-        floor = floor + 1.0
-    return floor
+    return floor + 1.0 if div - floor > 0.5 else floor
 
 
 def _pyrun_pow(a, b):
-    if type(a) is int and type(b) is int:
-        if -9007199254740992 < a < 9007199254740992 and -1100 < b < 1100:
-            if b >= 0:
-                x = a**b
-                if -9007199254740992 < x < 9007199254740992:
-                    return x
-                _pyrun_gap()
-            if a == 0:
-                return a**b
-            return _pyrun_math.pow(float(a), float(b))
+    if type(a) is int and type(b) is int and -1100 < b < 1100 and -9007199254740992 < a < 9007199254740992:
+        if b >= 0 or a == 0:
+            x = a**b
+            return x if -9007199254740992 < x < 9007199254740992 else _pyrun_gap()
+    elif (type(a) is not float and type(a) is not int) or (type(b) is not float and type(b) is not int):
         _pyrun_gap()
-    if (type(a) is not float and type(a) is not int) or (type(b) is not float and type(b) is not int):
-        _pyrun_gap()
-    a = float(a)
-    b = float(b)
-    if a - a != 0.0 or b - b != 0.0:
-        _pyrun_gap()
-    if a == 0.0 and b < 0.0:
+    if a == 0 and b < 0:
         return a**b
-    if a < 0.0 and b % 1.0 != 0.0:
+    if a < 0 and b % 1 != 0:
         _pyrun_gap()
-    return _pyrun_math.pow(a, b)
-
-
+    x = _pyrun_math.pow(a, b)
+    return x if x - x == 0.0 else _pyrun_gap()
 
 
 def _pyrun_pow_numpy(a, b):

@@ -30,6 +30,8 @@ pub(crate) struct Modules {
     host: exact::Host,
     /// The lines of the prelude where a stand-in for a module of others is written.
     stand_ins: Vec<(u32, u32)>,
+    /// The prelude without what no program of the first tier reaches: every program pays for its size.
+    pub(crate) prelude: String,
 }
 
 impl Modules {
@@ -44,19 +46,29 @@ impl Modules {
         };
         let mut known = Vec::new();
         let mut stand_ins = Vec::new();
+        let mut unreached = Edits::new();
         for (name, target) in &host.modules {
             let class = class(target);
             let names = class.map(class_names).unwrap_or_default();
             if modules::is_allowed(name) {
                 stand_ins.extend(class.map(|c| lines(&host.prelude, c.range())));
+                let members = class.map(|c| c.body.as_slice()).unwrap_or_default();
+                for stmt in members {
+                    if let Some(member) = bound_name(stmt)
+                        && !exact::is_member(name, member)
+                    {
+                        let lines = host.prelude[stmt.range()].matches('\n').count();
+                        unreached.push((stmt.range(), "\n".repeat(lines)));
+                    }
+                }
             }
             known.push((name.clone(), target.clone(), names));
         }
-        let host = offered(&prelude.body, &known);
         Ok(Modules {
+            host: offered(&prelude.body, &known),
             known,
-            host,
             stand_ins,
+            prelude: apply(&host.prelude, unreached),
         })
     }
 
@@ -69,6 +81,15 @@ impl Modules {
         self.stand_ins
             .iter()
             .any(|&(from, to)| from <= line && line <= to)
+    }
+}
+
+/// The one name that a statement binds.
+fn bound_name(stmt: &Stmt) -> Option<&str> {
+    match stmt {
+        Stmt::FunctionDef(f) => Some(&f.name),
+        Stmt::Assign(a) if a.targets.len() == 1 => simple_name(&a.targets[0]),
+        _ => None,
     }
 }
 

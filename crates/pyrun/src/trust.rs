@@ -48,7 +48,10 @@ pub(crate) fn explain(
     let of_guard = error.traceback().last().is_some_and(guarded)
         || (program.edited && message.contains("' not supported between instances of '"));
     let divides = matches!(error.exc_type(), ExcType::ZeroDivisionError);
-    let misses = matches!(error.exc_type(), ExcType::NameError);
+    let misses = matches!(
+        error.exc_type(),
+        ExcType::NameError | ExcType::UnboundLocalError
+    );
     let believed = (!of_guard || divides) && (!program.unbound || misses);
     if of_prelude || (believed && is_own(error.exc_type(), message, program)) {
         return Failure::Exception {
@@ -80,6 +83,10 @@ fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
     };
     match kind {
         // a name that CPython has was refused before
+        ExcType::UnboundLocalError => {
+            let name = message.split('\'').nth(1).unwrap_or_default();
+            !program.captured.contains(name)
+        }
         ExcType::NameError => !message.contains("_pyrun"),
         ExcType::KeyError => true,
         ExcType::IndexError => message.ends_with("index out of range"),

@@ -22,6 +22,10 @@ pub(super) struct Facts<'a> {
     pub(super) callables: HashSet<&'a str>,
     pub(super) classes: HashSet<&'a str>,
     pub(super) numpy: bool,
+    /// Read in functions within functions, and in comprehensions: where they are missing CPython says so otherwise.
+    pub(super) captured: HashSet<&'a str>,
+    /// How deep in functions a place is.
+    depth: u32,
     /// Annotations are texts.
     pub(super) postponed: bool,
     refused: Option<Failure>,
@@ -159,7 +163,10 @@ impl<'a> Visitor<'a> for Facts<'a> {
             }
             _ => {}
         }
+        let inner = u32::from(stmt.is_function_def_stmt());
+        self.depth += inner;
         walk_stmt(self, stmt);
+        self.depth -= inner;
     }
 
     fn visit_expr(&mut self, expr: &'a Expr) {
@@ -170,13 +177,22 @@ impl<'a> Visitor<'a> for Facts<'a> {
             Expr::Name(n) => {
                 let alias = self.host.and_then(|h| h.aliases.get(n.id.as_str()));
                 self.numpy |= alias.is_some_and(|m| m == "numpy");
+                if self.depth > 1 {
+                    self.captured.insert(&n.id);
+                }
             }
             Expr::Attribute(a) if a.ctx == ExprContext::Store => {
                 self.attributes.insert(&a.attr);
             }
             _ => {}
         }
+        let inner = u32::from(matches!(
+            expr,
+            Expr::Lambda(_) | Expr::ListComp(_) | Expr::DictComp(_) | Expr::Generator(_)
+        ));
+        self.depth += inner;
         walk_expr(self, expr);
+        self.depth -= inner;
     }
 
     fn visit_parameter(&mut self, parameter: &'a Parameter) {
