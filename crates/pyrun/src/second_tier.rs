@@ -153,6 +153,8 @@ pub(crate) fn become_zygote(args: impl Iterator<Item = OsString>) -> ! {
         .envs([
             ("PYTHONHASHSEED", "0"),
             ("PYTHON_JIT", "0"),
+            // a module that lacks a name makes 3.13 ask for the working folder, which a child may not
+            ("PYTHONSAFEPATH", "1"),
             ("OPENBLAS_NUM_THREADS", "1"),
             ("OMP_NUM_THREADS", "1"),
             ("MKL_NUM_THREADS", "1"),

@@ -259,10 +259,9 @@ def make_seal(bpf):
     import ctypes
 
     class Filter(ctypes.Structure):
-        _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_void_p)]
+        _fields_ = [("len", ctypes.c_ushort), ("filter", ctypes.c_char_p)]
 
-    code = ctypes.create_string_buffer(bpf, len(bpf))
-    program = Filter(len(bpf) // 8, ctypes.addressof(code))
+    program = Filter(len(bpf) // 8, bpf)  # which keeps `bpf` alive
     libc = ctypes.CDLL(None, use_errno=True)
 
     def seal():
