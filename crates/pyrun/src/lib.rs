@@ -35,7 +35,7 @@ mod worker;
 pub use failure::Failure;
 pub use meter::Metered;
 pub use python::versions;
-pub use runner::Runner;
+pub use runner::{Runner, caged};
 pub use value::Value;
 pub use worker::worker_main;
 

@@ -16,7 +16,7 @@ def usable():
     for name in ("ctypes", "resource", "select"):
         try:
             __import__(name)
-        except Exception:
+        except BaseException:
             tell("missing", name)
     tell("executable", os.path.abspath(sys.executable) if sys.executable else "")
     # what the zygote's environment must have as well: it has nothing else
@@ -38,7 +38,7 @@ def usable():
         import importlib.metadata
 
         tell("numpy", importlib.metadata.version("numpy"))
-    except Exception:
+    except BaseException:
         pass
 
 

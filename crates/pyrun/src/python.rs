@@ -93,7 +93,12 @@ pub(crate) fn find(python: Option<&Path>) -> Result<Python, Failure> {
 
 /// Runs the interpreter with the probe; what it printed, on either output.
 fn ask(path: &Path) -> Result<(Vec<u8>, Vec<u8>), Failure> {
-    let mut child = Command::new(path)
+    let mut command = Command::new(path);
+    // scripts that look for Python fail in a folder that is gone
+    if std::env::current_dir().is_err() {
+        command.current_dir("/");
+    }
+    let mut child = command
         .args(["-B", "-c", PROBE])
         .process_group(0)
         .stdin(Stdio::null())

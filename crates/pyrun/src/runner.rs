@@ -25,7 +25,7 @@ impl Runner {
     /// # Errors
     /// The system has no cage and [`Config::cage`] asks for one; the worker does not start; the prelude does not run.
     pub fn new(config: Config) -> Result<Runner, Error> {
-        caged(config.cage, cage::missing())?;
+        caged(config.cage)?;
         let setup = Setup {
             host: config.host.clone(),
             limits: config.limits.clone(),
@@ -166,8 +166,15 @@ impl Runner {
     }
 }
 
-/// Whether programs may run: in a cage, or without one where that was asked for.
-fn caged(must: bool, missing: Option<String>) -> Result<(), Error> {
+/// Whether programs may run here: in a cage, or without a whole one where that is wanted (not `must`).
+///
+/// # Errors
+/// [`Error::NoCage`].
+pub fn caged(must: bool) -> Result<(), Error> {
+    decide(must, cage::missing())
+}
+
+fn decide(must: bool, missing: Option<String>) -> Result<(), Error> {
     match missing {
         Some(missing) if must => Err(Error::NoCage { missing }),
         _ => Ok(()),
@@ -215,7 +222,7 @@ mod tests {
     #[test]
     fn without_a_cage_nothing_runs_unless_told() {
         let lacks = || Some("macos has no seccomp filters".to_owned());
-        let error = caged(true, lacks()).unwrap_err().to_string();
+        let error = decide(true, lacks()).unwrap_err().to_string();
         assert!(
             error.starts_with("macos has no seccomp filters, so nothing would cage"),
             "{error}"
@@ -224,7 +231,7 @@ mod tests {
             error.contains("--no-cage") && error.contains("delete"),
             "{error}"
         );
-        assert!(caged(false, lacks()).is_ok());
-        assert!(caged(true, None).is_ok());
+        assert!(decide(false, lacks()).is_ok());
+        assert!(decide(true, None).is_ok());
     }
 }
