@@ -217,7 +217,9 @@ def run(text):
     seed_from(source)
     try:
         exec(code, namespace)
-        result = eval(name + "()", namespace)
+        if name not in namespace:
+            raise NameError("name %r is not defined" % name)
+        result = namespace[name]()
         return encode(result, limits["output_bytes"], setup["max_depth"])
     except Refused as e:
         return failure(e.args[0])

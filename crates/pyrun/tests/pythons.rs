@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::*;
-use pyrun::{Config, Failure, Limits, Runner, Tier, Value};
+use pyrun::{Config, Failure, Runner, Tier, Value};
 
 /// Programs that need what Python loads late, with CPython's own answers to compare with.
 const LATE: &[&str] = &[
@@ -223,4 +223,104 @@ fn numpy_of_every_version_works_in_the_cage() {
         let hidden = "import numpy as np\ndef make_walker(): return [np.ctypeslib.ctypes is None]";
         assert_eq!(runner.run(hidden), Ok(Value::List(vec![Value::Bool(true)])));
     }
+}
+
+/// What editors leave in a file, and names that are bound in every way: as CPython reads them, in either tier.
+#[test]
+fn programs_are_read_as_files_are() {
+    let text = Ok(Value::Str("a\nb\nc".into()));
+    for tier in [Tier::Monty, Tier::CPython, Tier::Auto] {
+        let mut runner = runner(tier);
+        for end in ["\n", "\r\n", "\r"] {
+            let source =
+                format!("\u{feff}def make_walker():{end}  return '''a{end}b{end}c'''{end}");
+            assert_eq!(runner.run(&source), text, "{tier:?} {end:?}");
+        }
+        for refused in [
+            "def make_walker(): return 1\0",
+            "# coding: latin-1\ndef make_walker(): return 'ä'",
+        ] {
+            let failure = runner.run(refused);
+            assert!(
+                matches!(failure, Err(Failure::Syntax { .. })),
+                "{tier:?} {failure:?}"
+            );
+        }
+    }
+    let guard = "made = [1]\nif __name__ == '__main__':\n  made.append(2)\n  while True: pass\ndef make_walker(): return made";
+    let mut auto = runner(Tier::Auto);
+    assert_eq!(auto.run(guard), Ok(Value::List(vec![Value::Int(1)])));
+    let name = "import random\ndef make_walker(): return __name__";
+    assert_eq!(auto.run(name), Ok(Value::Str("program".into())));
+}
+
+#[test]
+fn whatever_binds_the_entry_makes_it_one() {
+    let mut runner = runner(Tier::CPython);
+    for source in [
+        "make_walker: object = f",
+        "a, make_walker = 1, f",
+        "[a, (make_walker, *b)] = 1, (f, 2)",
+        "for make_walker in [f]: pass",
+        "import contextlib\nwith contextlib.nullcontext(f) as make_walker: pass",
+        "(make_walker := f)",
+        "[make_walker := g for g in [f]]",
+        "def g():\n  global make_walker\n  make_walker = f\ng()",
+        "def g():\n  def h():\n    global make_walker\n    def make_walker(): return 1\n  h()\ng()",
+        "class make_walker:\n  def __new__(c): return 1",
+        "from functools import partial as make_walker\nmake_walker = make_walker(f)",
+        "try: raise ValueError\nexcept ValueError: make_walker = f",
+        "if f: make_walker = f\nelse: pass",
+        "make_walker = None\nmake_walker = f",
+    ] {
+        let value = runner.run(&format!("def f(): return 1\n{source}"));
+        assert_eq!(value, Ok(Value::Int(1)), "{source}");
+    }
+    for source in [
+        "make_walker: object",
+        "def f():\n  make_walker = 1",
+        "class A:\n  make_walker = f",
+        "[make_walker for make_walker in [1]]",
+        "f.make_walker = f",
+    ] {
+        let value = runner.run(&format!("def f(): return 1\n{source}"));
+        assert_eq!(value, Err(Failure::NoEntry), "{source}");
+    }
+    // bound in the text, but not when it is called
+    let value = runner.run("def f(): return 1\nmake_walker = f\ndel make_walker");
+    assert!(
+        matches!(&value, Err(Failure::Exception { kind, .. }) if kind == "NameError"),
+        "{value:?}"
+    );
+}
+
+#[test]
+fn texts_that_are_no_unicode_are_told() {
+    let mut runner = runner(Tier::CPython);
+    let told = |failure: Result<Value, Failure>| failure.unwrap_err().to_string();
+    let raised = runner.run("def make_walker(): raise ValueError('a\\ud800b')");
+    assert_eq!(told(raised), "line 1: ValueError: a\\ud800b");
+    assert_eq!(
+        reason(&runner.run("def make_walker(): return {'\\ud800': 1}")),
+        "bad-result"
+    );
+    assert_eq!(
+        reason(&runner.run("def make_walker(): return ['\\ud800']")),
+        "bad-result"
+    );
+    let own = runner.run("def make_walker(): raise PermissionError('of its own')");
+    assert_eq!(told(own), "line 1: PermissionError: of its own");
+    let long = runner.run("def make_walker(): raise ValueError('\\ud800' * 10000)");
+    assert!(told(long).len() < 2000);
+}
+
+/// Generators that ask the system for a seed are a function of the text too.
+#[test]
+fn a_seed_of_the_systems_is_the_texts() {
+    let mut runner = runner(Tier::CPython);
+    let source = "import random\ndef make_walker():\n  random.seed()\n  return [random.Random().random(), random.SystemRandom().random(), random.random()]";
+    let value = runner.run(source);
+    assert!(value.is_ok(), "{value:?}");
+    assert_eq!(runner.run(source), value);
+    assert_ne!(runner.run(&format!("{source}\n#")), value);
 }
