@@ -51,25 +51,27 @@ mod linux {
         }
     }
 
-    /// Why the kernel takes no filter, if so. Asked with none to take: a kernel that would take one says EFAULT.
+    /// Why the kernel takes no filter, if so. Asked with none to take, in the way of either tier: a kernel that would take
+    /// one says EFAULT.
     pub(super) fn no_filter() -> Option<io::Error> {
-        // SAFETY: the null pointers are the question; nothing changes.
-        let answers = unsafe {
-            [
-                libc::syscall(
-                    libc::SYS_seccomp,
-                    libc::SECCOMP_SET_MODE_FILTER,
-                    libc::SECCOMP_FILTER_FLAG_TSYNC,
-                    0,
-                ) as libc::c_int,
-                libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, 0, 0, 0),
-            ]
-            .map(|result| (result, io::Error::last_os_error()))
+        let all_threads = || {
+            let (mode, flag) = (
+                libc::SECCOMP_SET_MODE_FILTER,
+                libc::SECCOMP_FILTER_FLAG_TSYNC,
+            );
+            // SAFETY: the null pointer is the question; nothing changes.
+            unsafe { libc::syscall(libc::SYS_seccomp, mode, flag, 0) }
         };
-        answers
-            .into_iter()
-            .find(|(result, error)| *result == 0 || error.raw_os_error() != Some(libc::EFAULT))
-            .map(|(_, error)| error)
+        let own_thread = || {
+            // SAFETY: the same.
+            unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, 0, 0, 0) }.into()
+        };
+        let questions: [&dyn Fn() -> libc::c_long; 2] = [&all_threads, &own_thread];
+        questions.into_iter().find_map(|ask| {
+            ask();
+            let error = io::Error::last_os_error();
+            (error.raw_os_error() != Some(libc::EFAULT)).then_some(error)
+        })
     }
 
     /// Sets one limit, hard and soft, but keeps what is lower already.

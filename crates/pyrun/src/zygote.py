@@ -118,20 +118,18 @@ def type_name(x):
 STORE_NAME, STORE_GLOBAL = opcode.opmap["STORE_NAME"], opcode.opmap["STORE_GLOBAL"]
 
 
-def bound_names(code, stores=(STORE_NAME, STORE_GLOBAL)):
-    """The names that a module's code binds at module level, whatever binds them: read from what Python compiled."""
-    names, argument = set(), 0
-    for op, low in zip(code.co_code[::2], code.co_code[1::2]):
-        argument = argument << 8 | low
-        if op == opcode.EXTENDED_ARG:
-            continue
-        if op in stores:
-            names.add(code.co_names[argument])
+def binds(code, name, stores=(STORE_NAME, STORE_GLOBAL)):
+    """Whether a module's code binds a name at module level, whatever binds it: read from what Python compiled."""
+    if name in code.co_names:
         argument = 0
-    for inner in code.co_consts:
-        if isinstance(inner, types.CodeType):
-            names |= bound_names(inner, (STORE_GLOBAL,))
-    return names
+        for op, low in zip(code.co_code[::2], code.co_code[1::2]):
+            argument = argument << 8 | low
+            if op == opcode.EXTENDED_ARG:
+                continue
+            if op in stores and code.co_names[argument] == name:
+                return True
+            argument = 0
+    return any(binds(c, name, (STORE_GLOBAL,)) for c in code.co_consts if isinstance(c, types.CodeType))
 
 
 def functions_of(body):
@@ -147,7 +145,7 @@ def functions_of(body):
 
 
 def entry_name(tree, code, rule):
-    if rule["exact"] in bound_names(code):
+    if binds(code, rule["exact"]):
         return rule["exact"]
     for f in reversed(list(functions_of(tree.body))):
         a = f.args
@@ -233,15 +231,18 @@ def seed_from(source):
     if numpy is not None:
         numpy.random.seed(random.getrandbits(32))
         random.seed(source)
-    # a generator of its own, so that asking for seeds leaves the others as they are
-    entropy = random.Random(source)
-    draw = lambda n: entropy.getrandbits(8 * n).to_bytes(n, "little")
-    reseed = random.Random.seed
+    reseed, own = random.Random.seed, []
+
+    def entropy(bits):
+        # a generator of its own, made when it is asked for, so that asking leaves the others as they are
+        if not own:
+            own.append(random.Random(source))
+        return own[0].getrandbits(bits)
 
     def seed(self, a=None, version=2):
-        reseed(self, entropy.getrandbits(64) if a is None else a, version)
+        reseed(self, entropy(64) if a is None else a, version)
 
-    random._urandom = draw
+    random._urandom = lambda n: entropy(8 * n).to_bytes(n, "little")
     random.Random.seed = seed
     random.seed = random._inst.seed
 
@@ -380,10 +381,10 @@ def importer(original, allowed):
 
 
 # What Python or numpy load only when it is needed, which a child cannot: `\N{BULLET}` and names that are not ASCII,
-# long integers as text (3.12), protocols and type hints, most_common, annotations and templates (3.14), numpy's parts.
+# long integers as text (3.12), protocols and type hints, annotations and templates (3.14), numpy's parts, and the
+# encodings that a program may name. Each adds to what is copied for every child, so what is rarely asked for is left out.
 LATE = (
-    "unicodedata _pylong inspect warnings linecache tracemalloc copyreg reprlib weakref annotationlib _strptime "
-    "string.templatelib collections.abc importlib.util secrets hashlib locale _locale stringprep "
+    "unicodedata _pylong inspect warnings copyreg annotationlib string.templatelib collections.abc "
     "numpy.random numpy.linalg numpy.fft numpy.polynomial numpy.ma numpy.ma.mrecords numpy.char numpy.rec "
     "numpy.strings numpy.dtypes numpy.exceptions numpy.matlib numpy.ctypeslib numpy.typing numpy.lib.recfunctions "
     "numpy.lib.scimath numpy.lib.stride_tricks numpy.lib.format numpy.core._internal numpy._core._internal "
@@ -391,9 +392,8 @@ LATE = (
 ).split()
 ENCODINGS = (
     "ascii latin_1 utf_8 utf_8_sig utf_7 utf_16 utf_16_le utf_16_be utf_32 utf_32_le utf_32_be cp1250 cp1251 cp1252 "
-    "cp437 cp850 iso8859_2 iso8859_5 iso8859_15 koi8_r mac_roman charmap idna punycode raw_unicode_escape "
-    "unicode_escape hex_codec base64_codec rot_13 quopri_codec uu_codec zlib_codec bz2_codec shift_jis gbk gb2312 "
-    "gb18030 big5 euc_jp euc_kr"
+    "cp437 cp850 iso8859_2 iso8859_15 koi8_r mac_roman charmap idna punycode raw_unicode_escape unicode_escape "
+    "hex_codec rot_13"
 ).split()
 
 
