@@ -226,18 +226,25 @@ def run(text):
 
 
 def seed_from(source):
-    """Makes all chance a function of the program's text, also where a program asks for a seed of the system's."""
+    """Makes all chance a function of the program's text."""
+    global seeds
+    seeds = source
     random.seed(source)
     if numpy is not None:
         numpy.random.seed(random.getrandbits(32))
         random.seed(source)
-    reseed, own = random.Random.seed, []
 
-    def entropy(bits):
-        # a generator of its own, made when it is asked for, so that asking leaves the others as they are
-        if not own:
-            own.append(random.Random(source))
-        return own[0].getrandbits(bits)
+
+def entropy(bits):
+    """What a program gets that asks the system for a seed: of a generator of its own, made when it is asked for."""
+    global seeds
+    if type(seeds) is str:
+        seeds = random.Random(seeds)
+    return seeds.getrandbits(bits)
+
+
+def tame_chance(reseed=random.Random.seed):
+    """Has `random` ask `entropy` wherever it would ask the system."""
 
     def seed(self, a=None, version=2):
         reseed(self, entropy(64) if a is None else a, version)
@@ -413,6 +420,7 @@ def prepare_modules():
     for name in ["numpy"] + LATE + ["encodings." + e for e in ENCODINGS]:
         if "numpy" in sys.modules or not name.startswith("numpy."):
             try_import(name)
+    tame_chance()
     random.seed("loads the hash that a seed of text needs")
     for add in (site.setquit, site.setcopyright, site.sethelper):
         add()
@@ -442,6 +450,7 @@ for number in (signal.SIGALRM, signal.SIGXCPU):
     signal.signal(number, signal.SIG_DFL)
 # not "__main__": what a file does only when it is run as a script is no part of the program
 PROGRAM = "program"
+seeds = ""
 sys.modules[PROGRAM] = types.ModuleType(PROGRAM)
 namespace = vars(sys.modules[PROGRAM])
 namespace["__builtins__"] = builtins
