@@ -1,35 +1,45 @@
 //! What the system takes away from a process before it runs a program: memory, files, processes, the network.
 //!
-//! Linux only; elsewhere these functions do nothing and the interpreter's own limits and the runner's deadline remain.
+//! Linux only. Elsewhere nothing is taken away, [`missing`] says so, and no runner is made unless it is told to do without.
 
 use std::io;
 
 #[cfg(target_os = "linux")]
 pub(crate) use linux::*;
 
+/// What the system must have for a cage, and has not, in words; `None` where programs can be caged.
+///
+/// The one thing that must be there is the filter of system calls: without it no limit holds against a program that has
+/// taken over its process. Landlock, the network's own namespace and fixed addresses are second lines round a process that
+/// runs no program's text; they are used where they are to be had.
+pub(crate) fn missing() -> Option<String> {
+    #[cfg(target_os = "linux")]
+    return linux::no_filter()
+        .map(|error| format!("this system has no seccomp filters of system calls ({error})"));
+    #[cfg(not(target_os = "linux"))]
+    return Some(format!(
+        "{} has no seccomp filters of system calls, which Linux has",
+        std::env::consts::OS
+    ));
+}
+
 #[cfg(target_os = "linux")]
 mod linux {
-    use std::collections::BTreeMap;
-
-    use seccompiler::{
-        BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
-        SeccompRule, TargetArch,
-    };
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
     use super::io;
-
-    fn check(result: libc::c_int) -> io::Result<()> {
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
-    }
+    use crate::filter;
 
     /// Asks the system to kill this process when its parent dies.
     pub(crate) fn die_with_parent() {
-        // SAFETY: no pointers.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL) };
+        let _ =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    }
+
+    /// Closes every file but the three standard ones: what the caller's parent left open is nobody's business here.
+    pub(crate) fn close_files() {
+        // SAFETY: no pointers; this process has opened nothing yet, so nobody owns what is closed.
+        unsafe { libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, 0) };
     }
 
     /// Has all threads share one heap: every further one would reserve address space of its own.
@@ -41,46 +51,67 @@ mod linux {
         }
     }
 
-    /// Sets one limit, hard and soft.
-    pub(crate) fn limit(resource: libc::__rlimit_resource_t, value: u64) -> io::Result<()> {
-        let limit = libc::rlimit {
-            rlim_cur: value,
-            rlim_max: value,
+    /// Why the kernel takes no filter, if so. Asked with none to take, in the way of either tier: a kernel that would take
+    /// one says EFAULT.
+    pub(super) fn no_filter() -> Option<io::Error> {
+        let all_threads = || {
+            let (mode, flag) = (
+                libc::SECCOMP_SET_MODE_FILTER,
+                libc::SECCOMP_FILTER_FLAG_TSYNC,
+            );
+            // SAFETY: the null pointer is the question; nothing changes.
+            unsafe { libc::syscall(libc::SYS_seccomp, mode, flag, 0) }
         };
-        // SAFETY: the pointer is to a live local.
-        check(unsafe { libc::setrlimit(resource, &limit) })
+        let own_thread = || {
+            // SAFETY: the same.
+            unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, 0, 0, 0) }.into()
+        };
+        let questions: [&dyn Fn() -> libc::c_long; 2] = [&all_threads, &own_thread];
+        questions.into_iter().find_map(|ask| {
+            ask();
+            let error = io::Error::last_os_error();
+            (error.raw_os_error() != Some(libc::EFAULT)).then_some(error)
+        })
+    }
+
+    /// Sets one limit, hard and soft, but keeps what is lower already.
+    pub(crate) fn limit(resource: Resource, value: u64) -> io::Result<()> {
+        let now = getrlimit(resource);
+        let lower = |limit: Option<u64>| Some(limit.map_or(value, |l| l.min(value)));
+        let new = Rlimit {
+            current: lower(now.current),
+            maximum: lower(now.maximum),
+        };
+        Ok(setrlimit(resource, new)?)
     }
 
     /// Address space of this process, in bytes.
     pub(crate) fn address_space() -> io::Result<u64> {
         let statm = std::fs::read_to_string("/proc/self/statm")?;
-        let pages: u64 = statm
-            .split(' ')
-            .next()
-            .and_then(|n| n.parse().ok())
-            .unwrap_or(0);
-        // SAFETY: no pointers.
-        Ok(pages * unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64)
+        let pages: Option<u64> = statm.split(' ').next().and_then(|n| n.parse().ok());
+        let pages =
+            pages.ok_or_else(|| io::Error::other("/proc/self/statm is not as it should be"))?;
+        Ok(pages * rustix::param::page_size() as u64)
     }
 
     /// Closes the cage of the first tier: `memory` bytes beyond what is in use now, no files, and no system call but
-    /// those that read and write the two pipes, manage memory, and end the process. Any other kills it (SIGSYS).
-    pub(crate) fn close(memory: u64, stack_exit: i32) -> io::Result<()> {
+    /// those of [`filter`]. Any other kills it (SIGSYS).
+    ///
+    /// # Errors
+    /// What the system refuses. Of the filter only if the cage `must` be whole.
+    pub(crate) fn close(memory: u64, stack_exit: i32, must: bool) -> io::Result<()> {
         exit_on_stack_overflow(stack_exit);
         let in_use = address_space()?;
-        limit(libc::RLIMIT_CORE, 0)?;
-        limit(libc::RLIMIT_FSIZE, 0)?;
-        limit(libc::RLIMIT_NOFILE, 3)?;
-        limit(libc::RLIMIT_AS, in_use.saturating_add(memory))?;
-        no_new_privileges()?;
-        let filter = compile(WORKER, SeccompAction::KillProcess)?;
-        seccompiler::apply_filter_all_threads(&filter).map_err(io::Error::other)
-    }
-
-    /// The process can never gain rights by running another program.
-    pub(crate) fn no_new_privileges() -> io::Result<()> {
-        // SAFETY: no pointers.
-        check(unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) })
+        limit(Resource::Core, 0)?;
+        limit(Resource::Fsize, 0)?;
+        limit(Resource::Nofile, 3)?;
+        limit(Resource::As, in_use.saturating_add(memory))?;
+        rustix::thread::set_no_new_privs(true)?;
+        let filter = filter::worker()?;
+        match seccompiler::apply_filter_all_threads(&filter) {
+            Err(error) if must => Err(io::Error::other(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Ends the process with a status of its own when a stack is used up, for the runner to tell it from other ends.
@@ -102,44 +133,9 @@ mod linux {
         }
     }
 
-    /// A system call, and the values its first argument may have (any, if none are named).
-    type Call = (libc::c_long, &'static [u64]);
-
-    /// What every process that runs a program may do: manage its memory and end.
-    const ALWAYS: &[Call] = &[
-        (libc::SYS_mmap, &[]),
-        (libc::SYS_munmap, &[]),
-        (libc::SYS_mremap, &[]),
-        (libc::SYS_mprotect, &[]),
-        (libc::SYS_madvise, &[]),
-        (libc::SYS_brk, &[]),
-        (libc::SYS_futex, &[]),
-        (libc::SYS_sched_yield, &[]),
-        (libc::SYS_clock_gettime, &[]),
-        (libc::SYS_rt_sigreturn, &[]),
-        (libc::SYS_restart_syscall, &[]),
-        (libc::SYS_exit, &[]),
-        (libc::SYS_exit_group, &[]),
-    ];
-
-    /// And the worker of the first tier: all else kills it.
-    const WORKER: &[Call] = &[
-        (libc::SYS_read, &[0]),
-        (libc::SYS_write, &[1, 2]),
-        (libc::SYS_getrandom, &[]),
-        (libc::SYS_rt_sigprocmask, &[]),
-        (libc::SYS_rt_sigaction, &[]),
-        (libc::SYS_sigaltstack, &[]),
-        (libc::SYS_getpid, &[]),
-        (libc::SYS_gettid, &[]),
-    ];
-
-    /// And the child that runs a program in CPython: all else fails with EPERM, which Python reports.
-    const CHILD: &[Call] = &[(libc::SYS_write, &[1])];
-
     /// The filter for the child, as the bytes of its instructions.
     pub(crate) fn child_filter() -> io::Result<Vec<u8>> {
-        let filter = compile(CHILD, SeccompAction::Errno(libc::EPERM as u32))?;
+        let filter = filter::child()?;
         let bytes = |i: &seccompiler::sock_filter| {
             let mut out = i.code.to_ne_bytes().to_vec();
             out.extend([i.jt, i.jf]);
@@ -149,18 +145,22 @@ mod linux {
         Ok(filter.iter().flat_map(bytes).collect())
     }
 
+    /// CPython's stack, where the limit is not lower: what the system gives by default.
+    const STACK: u64 = 8 << 20;
+
     /// Closes the cage that CPython starts in: no writing of files, no reading outside `folders` and the system's
     /// libraries (where the kernel has Landlock), no network, addresses that do not change from run to run.
     pub(crate) fn close_around_zygote(folders: &[std::ffi::OsString]) -> io::Result<()> {
-        limit(libc::RLIMIT_CORE, 0)?;
-        limit(libc::RLIMIT_FSIZE, 0)?;
-        limit(libc::RLIMIT_NOFILE, 256)?;
+        limit(Resource::Core, 0)?;
+        limit(Resource::Fsize, 0)?;
+        limit(Resource::Nofile, 256)?;
+        limit(Resource::Stack, STACK)?;
         // SAFETY: no pointers. Both are a second line: where the system refuses, the child's filter still holds.
         unsafe {
             libc::personality(libc::ADDR_NO_RANDOMIZE as libc::c_ulong);
             libc::unshare(libc::CLONE_NEWNET);
         }
-        no_new_privileges()?;
+        rustix::thread::set_no_new_privs(true)?;
         restrict_files(folders).map_err(io::Error::other)
     }
 
@@ -174,6 +174,8 @@ mod linux {
             "/lib",
             "/lib64",
             "/bin",
+            "/nix/store",
+            "/gnu/store",
             "/etc/ld.so.cache",
             "/dev/null",
             "/dev/urandom",
@@ -191,32 +193,34 @@ mod linux {
             .restrict_self()?;
         Ok(())
     }
+}
 
-    /// Compiles the filter: what is [`ALWAYS`] allowed, `allowed` besides, and `tgkill` towards the process that compiles
-    /// it. That lets `abort()` signal its own process in the first tier; children of the second tier's zygote inherit a filter
-    /// that names the zygote.
-    fn compile(allowed: &[Call], otherwise: SeccompAction) -> io::Result<BpfProgram> {
-        let first_is = |value: &u64| -> io::Result<SeccompRule> {
-            SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, *value)
-                .and_then(|condition| SeccompRule::new(vec![condition]))
-                .map_err(io::Error::other)
-        };
-        let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
-        for (call, first) in ALWAYS.iter().chain(allowed) {
-            rules.insert(
-                *call,
-                first.iter().map(first_is).collect::<io::Result<_>>()?,
-            );
-        }
-        rules.insert(
-            libc::SYS_tgkill,
-            vec![first_is(&u64::from(std::process::id()))?],
-        );
-        let arch = TargetArch::try_from(std::env::consts::ARCH).map_err(io::Error::other)?;
-        SeccompFilter::new(rules, otherwise, SeccompAction::Allow, arch)
-            .and_then(BpfProgram::try_from)
-            .map_err(io::Error::other)
-    }
+/// The limits of this session that are so low that a worker may not start, in words.
+#[cfg(unix)]
+pub(crate) fn low_limits() -> Option<String> {
+    use rustix::process::{Resource, getrlimit};
+
+    let megabytes = |n: u64| format!("{} MB", n >> 20);
+    let plain = |n: u64| n.to_string();
+    type Line = (Resource, &'static str, &'static str, u64, fn(u64) -> String);
+    let lines: [Line; 6] = [
+        (Resource::As, "address space", "-v", 2 << 30, megabytes),
+        (Resource::Data, "data", "-d", 1 << 30, megabytes),
+        (Resource::Stack, "stack", "-s", 1 << 20, |n| {
+            format!("{} kB", n >> 10)
+        }),
+        (Resource::Nofile, "open files", "-n", 64, plain),
+        (Resource::Nproc, "processes", "-u", 512, plain),
+        (Resource::Cpu, "CPU seconds", "-t", 60, plain),
+    ];
+    let low: Vec<String> = lines
+        .iter()
+        .filter_map(|(resource, name, flag, least, words)| {
+            let limit = getrlimit(*resource).current.filter(|l| l < least)?;
+            Some(format!("{name} {} (ulimit {flag})", words(limit)))
+        })
+        .collect();
+    (!low.is_empty()).then(|| low.join(", "))
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -227,8 +231,9 @@ mod elsewhere {
     use super::io;
 
     pub(crate) fn die_with_parent() {}
+    pub(crate) fn close_files() {}
     pub(crate) fn one_heap() {}
-    pub(crate) fn close(_memory: u64, _stack_exit: i32) -> io::Result<()> {
+    pub(crate) fn close(_memory: u64, _stack_exit: i32, _must: bool) -> io::Result<()> {
         Ok(())
     }
 }

@@ -95,6 +95,30 @@ impl Failure {
         }
     }
 
+    /// The failure with its texts cut at 200 characters each: what a program wrote may say anything.
+    pub(crate) fn bounded(mut self) -> Failure {
+        let texts = match &mut self {
+            Failure::Syntax { message, .. } => vec![message],
+            Failure::Exception { kind, message, .. } => vec![kind, message],
+            Failure::Forbidden { what } => vec![what],
+            Failure::Unsupported { feature } => vec![feature],
+            Failure::BadResult { why } => vec![why],
+            Failure::NoPython { mend } => vec![mend],
+            Failure::Crashed { how } => vec![how],
+            Failure::NoEntry
+            | Failure::Time
+            | Failure::Memory
+            | Failure::Recursion
+            | Failure::OutputTooLarge => vec![],
+        };
+        for text in texts {
+            if text.chars().count() > 201 {
+                *text = shorten(text);
+            }
+        }
+        self
+    }
+
     pub(crate) fn unsupported(feature: impl Into<String>) -> Failure {
         Failure::Unsupported {
             feature: feature.into(),

@@ -17,15 +17,19 @@ use serde::{Deserialize, Serialize};
 mod cage;
 mod exact;
 mod failure;
+#[cfg(target_os = "linux")]
+mod filter;
 mod first_tier;
 mod guard;
 mod meter;
 mod modules;
 mod process;
 mod program;
+mod python;
 mod runner;
 mod second_tier;
 pub mod settings;
+mod text;
 mod trust;
 mod value;
 mod wire;
@@ -33,8 +37,8 @@ mod worker;
 
 pub use failure::Failure;
 pub use meter::Metered;
-pub use runner::Runner;
-pub use second_tier::versions;
+pub use python::versions;
+pub use runner::{Runner, caged};
 pub use value::Value;
 pub use worker::worker_main;
 
@@ -127,6 +131,9 @@ pub struct Config {
     pub worker: Vec<OsString>,
     /// The CPython to use; `None` looks for `python3` on the PATH.
     pub python: Option<PathBuf>,
+    /// Whether programs run in a whole cage or not at all. Without this, what the system has of a cage is closed and the
+    /// rest is done without: for programs that can be trusted, or a machine that can be thrown away.
+    pub cage: bool,
 }
 
 impl Config {
@@ -139,6 +146,7 @@ impl Config {
             host,
             worker: vec![exe.into(), WORKER_ARG.into()],
             python: None,
+            cage: true,
         }
     }
 }
@@ -157,6 +165,16 @@ pub enum Error {
     /// The worker command is empty.
     #[error("Config::worker is empty: name the command that starts a worker")]
     NoWorker,
+    /// Programs would not be caged.
+    #[error(
+        "{missing}, so nothing would cage the programs: one that means harm could read, change and delete \
+         whatever you can, and send it away. Run samara on Linux with seccomp, or, where whatever writes the \
+         programs can be trusted or the machine can be thrown away, with --no-cage (cage = false in [python])"
+    )]
+    NoCage {
+        /// What the system lacks.
+        missing: String,
+    },
     /// The prelude does not run.
     #[error("HostModule::prelude does not run: {0}")]
     Prelude(Failure),

@@ -21,6 +21,13 @@ pub struct Settings {
     pub recursion: u32,
     pub output_kb: u64,
     pub interpreter: String,
+    #[serde(default = "whole")]
+    pub cage: bool,
+}
+
+/// A run of a version that did not know the setting.
+fn whole() -> bool {
+    true
 }
 
 impl Settings {
@@ -44,6 +51,7 @@ impl Settings {
             recursion: self.recursion,
             output_bytes: (self.output_kb as usize) << 10,
         };
+        config.cage = self.cage;
         if !self.interpreter.is_empty() {
             config.python = Some(PathBuf::from(&self.interpreter));
         }

@@ -16,6 +16,8 @@ pub(crate) const FAILURE: u8 = 1;
 pub(crate) struct Setup {
     pub(crate) host: HostModule,
     pub(crate) limits: Limits,
+    /// Whether the cage must be whole.
+    pub(crate) cage: bool,
 }
 
 pub(crate) fn write_frame(to: &mut impl Write, bytes: &[u8]) -> io::Result<()> {
@@ -56,8 +58,8 @@ pub(crate) fn decode_answer(bytes: &[u8]) -> Result<Value, Failure> {
     match bytes.split_first() {
         Some((&VALUE, rest)) => Value::decode(rest),
         Some((&FAILURE, rest)) => {
-            Err(serde_json::from_slice(rest)
-                .unwrap_or_else(|_| Failure::crashed("malformed answer")))
+            let failure = serde_json::from_slice(rest);
+            Err(failure.map_or_else(|_| Failure::crashed("malformed answer"), Failure::bounded))
         }
         _ => Err(Failure::crashed("malformed answer")),
     }

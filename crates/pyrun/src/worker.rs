@@ -10,7 +10,7 @@ use crate::{Failure, cage, meter, second_tier};
 
 /// The argument that asks for the first tier.
 pub(crate) const FIRST: &str = "first";
-/// The argument that asks for the second; the path of CPython and the folders it reads follow.
+/// The argument that asks for the second; what is known of CPython follows.
 pub(crate) const SECOND: &str = "second";
 /// Exit status of a worker whose stack is used up.
 pub(crate) const STACK_EXIT: i32 = 71;
@@ -29,11 +29,10 @@ pub fn worker_main() -> ! {
         .skip_while(|a| a != crate::WORKER_ARG)
         .skip(1);
     cage::die_with_parent();
-    match (args.next(), args.next()) {
-        (Some(tier), None) if tier == FIRST => serve(),
-        (Some(tier), Some(python)) if tier == SECOND => {
-            second_tier::become_zygote(&python, &args.collect::<Vec<_>>())
-        }
+    cage::close_files();
+    match args.next() {
+        Some(tier) if tier == FIRST => serve(),
+        Some(tier) if tier == SECOND => second_tier::become_zygote(args),
         _ => {
             eprintln!(
                 "this is a worker process of the program; it is started by the program itself"
@@ -57,20 +56,22 @@ fn serve() -> ! {
         .spawn(serve_programs);
     match thread.map(|t| t.join()) {
         Ok(Ok(Ok(()))) => exit(0),
-        _ => exit(70),
+        Ok(Ok(Err(error))) | Err(error) => eprintln!("the worker cannot go on: {error}"),
+        Ok(Err(_)) => eprintln!("the worker has panicked"),
     }
+    exit(70)
 }
 
 fn serve_programs() -> io::Result<()> {
     let mut from = io::stdin().lock();
     let mut to = RawOut;
     let setup: Setup = serde_json::from_slice(&read_frame(&mut from, MAX_SOURCE)?)?;
-    let memory = setup.limits.memory_bytes;
+    let (memory, must) = (setup.limits.memory_bytes, setup.cage);
     let interpreter = match Interpreter::new(setup) {
         Ok(interpreter) => interpreter,
         Err(failure) => return write_frame(&mut to, &encode_failure(&failure)),
     };
-    if let Err(error) = cage::close(memory, STACK_EXIT) {
+    if let Err(error) = cage::close(memory, STACK_EXIT, must) {
         let failure = Failure::crashed(format!("the cage cannot be closed: {error}"));
         return write_frame(&mut to, &encode_failure(&failure));
     }
@@ -118,13 +119,7 @@ struct RawOut;
 
 impl Write for RawOut {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // SAFETY: the pointer and length are those of a live slice.
-        let n = unsafe { libc::write(1, bytes.as_ptr().cast(), bytes.len()) };
-        if n < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(n as usize)
-        }
+        Ok(rustix::io::write(rustix::stdio::stdout(), bytes)?)
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -199,6 +199,26 @@ pub struct Common {
     /// Which Python runs the programs: monty, cpython, or auto.
     #[arg(long, value_name = "TIER")]
     pub python: Option<Tier>,
+    #[command(flatten)]
+    pub cage: CageArgs,
+}
+
+/// Whether programs run in a whole cage or not at all.
+#[derive(Args)]
+pub struct CageArgs {
+    /// Run programs also where the system cannot cage them (off Linux, or without seccomp): one that means harm could then do
+    /// whatever you can.
+    #[arg(long)]
+    pub no_cage: bool,
+}
+
+impl CageArgs {
+    /// Writes what was typed over the settings.
+    pub fn apply(&self, settings: &mut Table) {
+        if self.no_cage {
+            set(settings, "python.cage", false);
+        }
+    }
 }
 
 #[derive(Args)]
@@ -216,6 +236,8 @@ pub struct ResumeArgs {
     pub force: bool,
     #[command(flatten)]
     pub models: ModelArgs,
+    #[command(flatten)]
+    pub cage: CageArgs,
 }
 
 #[derive(Args)]
@@ -344,6 +366,7 @@ impl Common {
             let tier = Value::try_from(tier).expect("plain data");
             set(&mut settings, "python.tier", tier);
         }
+        self.cage.apply(&mut settings);
         Ok(settings)
     }
 }

@@ -21,6 +21,7 @@ pub fn evolve(args: &EvolveArgs) -> Done {
     let table = args.settings().map_err(Failure::usage)?;
     let checked = Checked::new(&table).map_err(Failure::usage)?;
     let settings = &checked.run;
+    pyrun::caged(checked.walkers.python.cage).map_err(Failure::usage)?;
     let program = walkers::program(&settings.seed).map_err(Failure::usage)?;
     let terrain = walkers::terrain(&checked.walkers.sodarace.terrain).map_err(Failure::usage)?;
     // A model that cannot be loaded or an endpoint that is down leaves no run behind.
@@ -63,7 +64,9 @@ pub fn resume(args: &ResumeArgs) -> Done {
     if let Some(threads) = args.threads {
         settings::set(&mut table, "threads", threads as i64);
     }
+    args.cage.apply(&mut table);
     let checked = Checked::new(&table).map_err(Failure::usage)?;
+    pyrun::caged(checked.walkers.python.cage).map_err(Failure::usage)?;
     let domain = Walkers::new(&checked.walkers);
     let (operators, made_with) = checked.operators.make().map_err(Failure::usage)?;
     let provenance = provenance(made_with, &domain);

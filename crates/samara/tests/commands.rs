@@ -45,6 +45,28 @@ fn the_printed_configuration_is_one() {
     );
 }
 
+/// Where there is a cage, `--no-cage` takes nothing away from it.
+#[test]
+fn no_cage_is_a_setting_of_every_command_that_runs_programs() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    assert!(ok(f, &["config"]).contains("\ncage = true\n"));
+    let caged = ok(f, &["walker", "square", "--json"]);
+    assert_eq!(ok(f, &["walker", "square", "--json", "--no-cage"]), caged);
+    fs::write(
+        f.join("reads.py"),
+        "def make_walker():\n    return open('/etc/passwd').read()\n",
+    )
+    .unwrap();
+    fails(f, &["walker", "reads.py", "--no-cage"], 1, &["forbidden"]);
+    ok(
+        f,
+        &["evolve", "--no-cage", "--evaluations", "2", "--out", "run"],
+    );
+    ok(f, &["resume", "run", "--evaluations", "3", "--no-cage"]);
+    ok(f, &["simulate", "square", "--seconds", "1", "--no-cage"]);
+}
+
 #[test]
 fn a_program_becomes_a_walker_in_either_python() {
     let folder = tempfile::tempdir().unwrap();

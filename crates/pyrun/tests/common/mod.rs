@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 use std::path::PathBuf;
+use std::process::Command;
 
 use pyrun::{Config, EntryRule, Failure, HostModule, Limits, Runner, Tier, Value, WORKER_ARG};
 
@@ -99,5 +100,58 @@ pub fn below(root: u32) -> Vec<u32> {
         at += 1;
     }
     found.remove(0);
+    found
+}
+
+/// Every python3 that can be found: on the PATH, where distributions and pyenv put them; each once, with its version.
+pub fn pythons() -> Vec<(PathBuf, (u32, u32))> {
+    let home = std::env::var_os("HOME")
+        .map(PathBuf::from)
+        .unwrap_or_default();
+    let mut folders: Vec<PathBuf> = ["/usr/bin", "/usr/local/bin", "/opt/python/bin"]
+        .map(PathBuf::from)
+        .into();
+    folders.extend(std::env::split_paths(
+        &std::env::var_os("PATH").unwrap_or_default(),
+    ));
+    for versions in [
+        home.join(".pyenv/versions"),
+        home.join(".local/share/uv/python"),
+        "/opt/python".into(),
+    ] {
+        let found = std::fs::read_dir(versions).into_iter().flatten().flatten();
+        folders.extend(found.map(|version| version.path().join("bin")));
+    }
+    let mut found: Vec<(PathBuf, (u32, u32))> = Vec::new();
+    for folder in folders {
+        for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            let rest = name.strip_prefix("python3");
+            if !rest.is_some_and(|r| {
+                r.chars()
+                    .all(|c| c == '.' || c == 't' || c.is_ascii_digit())
+            }) {
+                continue;
+            }
+            let what = "import sys; print(sys.executable, *sys.version_info[:2])";
+            let output = Command::new(entry.path()).args(["-S", "-c", what]).output();
+            let text = output
+                .map(|o| String::from_utf8_lossy(&o.stdout).into_owned())
+                .unwrap_or_default();
+            let mut words = text.split_whitespace();
+            let (Some(executable), Some(major), Some(minor)) =
+                (words.next(), words.next(), words.next())
+            else {
+                continue;
+            };
+            let Ok(real) = std::fs::canonicalize(executable) else {
+                continue;
+            };
+            if found.iter().all(|(known, _)| *known != real) {
+                found.push((real, (major.parse().unwrap(), minor.parse().unwrap())));
+            }
+        }
+    }
+    found.sort_by_key(|(_, version)| *version);
     found
 }

@@ -1,4 +1,4 @@
-# expect: unsupported|exception / crashed
+# expect: unsupported|exception / exception
 def make_walker():
     try:
         1 / 0

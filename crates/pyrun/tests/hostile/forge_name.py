@@ -1,0 +1,3 @@
+# expect: unsupported|exception|forbidden / forbidden|exception
+def make_walker():
+    exec("import os\nos.listdir('/')", {"__name__": "os"})

@@ -1,0 +1,11 @@
+# expect: unsupported|exception|forbidden / exception|forbidden
+def modules():
+    # the interpreter's own modules, without a name that is refused
+    for c in ().__class__.__base__.__subclasses__():
+        if c.__name__ == "_wrap_close":
+            return c.__init__.__globals__["sys"].modules
+    raise ValueError("not found")
+def make_walker():
+    imp = modules()["_imp"]
+    spec = modules()["importlib._bootstrap"].BuiltinImporter.find_spec("_ctypes")
+    return str(imp.create_builtin(spec))

@@ -1,0 +1,10 @@
+# expect: unsupported|exception|forbidden / crashed|exception|time|ok
+def modules():
+    # the interpreter's own modules, without a name that is refused
+    for c in ().__class__.__base__.__subclasses__():
+        if c.__name__ == "_wrap_close":
+            return c.__init__.__globals__["sys"].modules
+    raise ValueError("not found")
+def make_walker():
+    fault = modules()["importlib"].import_module("faulthandler")
+    fault._sigsegv()

@@ -1,0 +1,3 @@
+# expect: unsupported|exception|forbidden / forbidden|exception
+def make_walker():
+    help("modules")

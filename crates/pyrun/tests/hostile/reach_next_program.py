@@ -1,0 +1,15 @@
+# expect: unsupported|exception|forbidden / forbidden|exception|ok
+def modules():
+    # the interpreter's own modules, without a name that is refused
+    for c in ().__class__.__base__.__subclasses__():
+        if c.__name__ == "_wrap_close":
+            return c.__init__.__globals__["sys"].modules
+    raise ValueError("not found")
+def make_walker():
+    read = modules()["posix"].read
+    for fd in [0] + list(range(3, 300)):
+        try:
+            return read(fd, 100)
+        except OSError as e:
+            last = e
+    raise last

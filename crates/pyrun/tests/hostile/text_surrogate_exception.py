@@ -1,0 +1,3 @@
+# expect: unsupported|exception|forbidden / exception
+def make_walker():
+    raise ValueError("a\ud800b\udfff")
