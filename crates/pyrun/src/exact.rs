@@ -40,6 +40,8 @@ pub(crate) struct Host {
 #[derive(Default)]
 pub(crate) struct Exact {
     pub(crate) edits: Edits,
+    /// The function that is called.
+    pub(crate) entry: String,
     /// Functions and classes that it defines: the interpreter calls them as CPython does.
     pub(crate) callables: HashSet<String>,
     /// Names that functions within functions read.

@@ -71,7 +71,10 @@ impl Interpreter {
         let guards = self.guards.text(&program.exact.guards);
         let before = guards.lines().count() as u32;
         let explain = |e: MontyException| trust::explain(&e, before, &program.exact, &self.modules);
-        let source = format!("{guards}{}\n{RESULT} = {}()", program.source, program.entry);
+        let source = format!(
+            "{guards}{}\n{RESULT} = {}()",
+            program.source, program.exact.entry
+        );
         repl.feed_run(&source, vec![], PrintWriter::Disabled)
             .map_err(explain)?;
         let limit = self.setup.limits.output_bytes;

@@ -87,7 +87,11 @@ fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
             let name = message.split('\'').nth(1).unwrap_or_default();
             !program.captured.contains(name)
         }
-        ExcType::NameError => !message.contains("_pyrun"),
+        // the entry may be bound where nothing ever runs, which CPython knows
+        ExcType::NameError => {
+            let name = message.split('\'').nth(1).unwrap_or_default();
+            !message.contains("_pyrun") && name != program.entry
+        }
         ExcType::KeyError => true,
         ExcType::IndexError => message.ends_with("index out of range"),
         // where numpy's numbers are, there is infinity
