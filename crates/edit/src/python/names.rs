@@ -396,6 +396,16 @@ pub(super) struct Bound {
     older: Option<Arc<Bound>>,
 }
 
+/// One by one: dropped by recursion, the names of a long file would use up the stack.
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let mut next = self.older.take();
+        while let Some(mut bound) = next.and_then(Arc::into_inner) {
+            next = bound.older.take();
+        }
+    }
+}
+
 impl Bound {
     pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u16, unread_in: u32) {
         *list = Some(Arc::new(Bound {

@@ -63,6 +63,8 @@ impl Operator for Gp {
             }
             let streams = request.streams().into_iter().enumerate();
             let wanted = streams.filter(|(child, _)| request.wanted[*child]);
+            // Children of a long program take long.
+            let wanted = wanted.take_while(|_| !stop.load(Relaxed));
             let made = self.brood(request.parent, wanted, |child, made| {
                 let program = made.map(|child| child.source).map_err(barren);
                 tray.hand(index, child, program.into());

@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use ruff_python_ast::{Expr, Stmt};
+use ruff_python_parser::Parsed;
 use serde::{Deserialize, Serialize};
 
 use super::GpError;
+use crate::syntax;
 
 /// Settings of the operator. The defaults are those of `gp.toml`; unknown fields are refused.
 ///
@@ -233,11 +236,13 @@ impl Settings {
     }
 }
 
-/// Whether `text` is one Python name: it parses as an expression that is just that name.
+/// Whether `text` is one Python name: as a program it is just that name.
 fn is_name(text: &str) -> bool {
-    ruff_python_parser::parse_expression(text).is_ok_and(|parsed| {
-        matches!(parsed.expr(), ruff_python_ast::Expr::Name(name) if name.id.as_str() == text)
-    })
+    let alone = |program: &Parsed<_>| match program.suite().as_slice() {
+        [Stmt::Expr(one)] => matches!(&*one.value, Expr::Name(name) if name.id.as_str() == text),
+        _ => false,
+    };
+    syntax::with(text, alone).unwrap_or(false)
 }
 
 #[cfg(test)]
