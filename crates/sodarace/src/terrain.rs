@@ -76,11 +76,25 @@ pub enum TerrainError {
 #[serde(deny_unknown_fields)]
 struct Unchecked {
     name: String,
-    ground: Vec<[f64; 2]>,
+    ground: Vec<Corner>,
     #[serde(default)]
-    ceiling: Vec<[f64; 2]>,
+    ceiling: Vec<Corner>,
     #[serde(default)]
     start: Start,
+}
+
+/// A corner as a file has it: two numbers. The formats do not agree on what becomes of a third.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<f64>")]
+struct Corner([f64; 2]);
+
+impl TryFrom<Vec<f64>> for Corner {
+    type Error = String;
+
+    fn try_from(numbers: Vec<f64>) -> Result<Self, String> {
+        let corner = numbers.as_slice().try_into().map(Self);
+        corner.map_err(|_| format!("a corner has {} numbers; give two, x and y", numbers.len()))
+    }
 }
 
 impl TryFrom<Unchecked> for Terrain {
@@ -89,8 +103,8 @@ impl TryFrom<Unchecked> for Terrain {
     fn try_from(raw: Unchecked) -> Result<Self, TerrainError> {
         let terrain = Terrain {
             name: raw.name,
-            ground: raw.ground,
-            ceiling: raw.ceiling,
+            ground: raw.ground.into_iter().map(|corner| corner.0).collect(),
+            ceiling: raw.ceiling.into_iter().map(|corner| corner.0).collect(),
             start: raw.start,
         };
         terrain.validate()?;
