@@ -421,7 +421,11 @@ mod tests {
     }
 
     /// Two judges at work on programs of which each takes what `judge` does to it.
-    fn court(stop: &AtomicBool, programs: &[&str], judge: fn(&str) -> Verdict) -> Result<bool, Error> {
+    fn court(
+        stop: &AtomicBool,
+        programs: &[&str],
+        judge: fn(&str) -> Verdict,
+    ) -> Result<bool, Error> {
         let (jobs, todo) = crossbeam_channel::bounded(1);
         let (ready, verdicts) = crossbeam_channel::unbounded();
         std::thread::scope(|scope| {
@@ -455,7 +459,10 @@ mod tests {
         };
         assert!(court(&stop, &["a", "b", "a"], judge).unwrap());
         // The first dies alone; then both do, and nobody takes what is submitted.
-        for programs in [&["bad", "b", "c"][..], &["bad", "a", "bad ", "b", "c", "d", "e"]] {
+        for programs in [
+            &["bad", "b", "c"][..],
+            &["bad", "a", "bad ", "b", "c", "d", "e"],
+        ] {
             let judge = |program: &str| match program.trim() {
                 "bad" => panic!("of {program}"),
                 _ => Verdict::Right,

@@ -220,8 +220,11 @@ impl Store {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .map_err(fail)?;
-        let damaged = |why: String| Error::file(path, format!("damaged: {why}"), SALVAGE);
-        let settings = Settings::stored(&settings).map_err(damaged)?;
+        let unknown = |why: String| {
+            let why = format!("this samara does not understand the run's settings: {why}");
+            Error::file(path, why, "use the samara that made it, or a newer one")
+        };
+        let settings = Settings::stored(&settings).map_err(unknown)?;
         let axes = match version {
             VERSION => axes(&db).map_err(fail)?,
             _ => older_axes(&db, &settings).map_err(fail)?,

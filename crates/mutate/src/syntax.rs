@@ -30,11 +30,16 @@ pub(crate) struct Fault {
 ///
 /// # Errors
 /// It is not Python, or chains within it are longer than [`DEEPEST`].
-pub(crate) fn with<T>(source: &str, work: impl FnOnce(&Parsed<ModModule>) -> T) -> Result<T, Fault> {
+pub(crate) fn with<T>(
+    source: &str,
+    work: impl FnOnce(&Parsed<ModModule>) -> T,
+) -> Result<T, Fault> {
     // Every link takes two bytes.
     if source.len() / 2 > DEEPEST && deepest(source) > DEEPEST {
         return Err(Fault {
-            message: format!("operators, attributes, calls or subscripts are chained more than {DEEPEST} deep"),
+            message: format!(
+                "operators, attributes, calls or subscripts are chained more than {DEEPEST} deep"
+            ),
             offset: 0,
         });
     }
@@ -76,7 +81,14 @@ fn deepest(source: &str) -> usize {
                     level.here = level.here.max(inner) + 1;
                 }
             }
-            T::Plus | T::Minus | T::Star | T::Slash | T::DoubleSlash | T::Percent | T::At | T::Dot => level.here += 1,
+            T::Plus
+            | T::Minus
+            | T::Star
+            | T::Slash
+            | T::DoubleSlash
+            | T::Percent
+            | T::At
+            | T::Dot => level.here += 1,
             T::LeftShift | T::RightShift | T::Amper | T::Vbar | T::CircumFlex => level.here += 1,
             // What stands on either side of these is no part of the other.
             T::Comma | T::Semi | T::Colon | T::Equal | T::And | T::Or | T::Newline => {

@@ -13,9 +13,15 @@ fn shapes(n: usize) -> Vec<(&'static str, String)> {
         format!("def f(x):\n    return {start}{}{end}\n", part.repeat(n))
     };
     let nested = |open: &str, close: &str| {
-        format!("def f(x):\n    return {}x{}\n", open.repeat(n), close.repeat(n))
+        format!(
+            "def f(x):\n    return {}x{}\n",
+            open.repeat(n),
+            close.repeat(n)
+        )
     };
-    let blocks: String = (0..n).map(|i| format!("{}if x:\n", " ".repeat(i))).collect();
+    let blocks: String = (0..n)
+        .map(|i| format!("{}if x:\n", " ".repeat(i)))
+        .collect();
     vec![
         ("sum", expression("1", " + 1", "")),
         ("difference", expression("x", "-x", "")),
@@ -52,28 +58,77 @@ fn shapes(n: usize) -> Vec<(&'static str, String)> {
         ("chains in brackets", nested("(1 + 1 + 1 + ", " + 1 + 1).b")),
         ("walrus", nested("(y := ", ")")),
         ("star", expression("[", "*", "x]")),
-        ("targets", format!("{}1\ndef f(x): return x\n", "x = ".repeat(n))),
+        (
+            "targets",
+            format!("{}1\ndef f(x): return x\n", "x = ".repeat(n)),
+        ),
         ("augmented", format!("x = 1\nx{} += 1\n", ".b".repeat(n))),
         ("annotation", format!("x: y{} = 1\n", ".b".repeat(n))),
-        ("decorators", format!("{}def f(x): return 1\n", "@d.e\n".repeat(n))),
-        ("a decorator", format!("@d{}\ndef f(x): return 1\n", ".e()".repeat(n))),
-        ("elif", format!("if x: y = 1\n{}", "elif x.b: y = 2\n".repeat(n))),
+        (
+            "decorators",
+            format!("{}def f(x): return 1\n", "@d.e\n".repeat(n)),
+        ),
+        (
+            "a decorator",
+            format!("@d{}\ndef f(x): return 1\n", ".e()".repeat(n)),
+        ),
+        (
+            "elif",
+            format!("if x: y = 1\n{}", "elif x.b: y = 2\n".repeat(n)),
+        ),
         ("else if", blocks.clone() + &" ".repeat(n) + "y = 1\n"),
         ("blocks without an end", blocks),
-        ("functions", (0..n).map(|i| format!("{}def f():\n", " ".repeat(i))).collect::<String>() + &" ".repeat(n) + "x = 1\n"),
-        ("match", format!("match x:\n    case a{}: y = 1\n", ".b".repeat(n))),
-        ("patterns", format!("match x:\n    case {}y{}: y = 1\n", "[".repeat(n), "]".repeat(n))),
-        ("alternatives", format!("match x:\n    case 1{}: y = 1\n", " | 2".repeat(n))),
+        (
+            "functions",
+            (0..n)
+                .map(|i| format!("{}def f():\n", " ".repeat(i)))
+                .collect::<String>()
+                + &" ".repeat(n)
+                + "x = 1\n",
+        ),
+        (
+            "match",
+            format!("match x:\n    case a{}: y = 1\n", ".b".repeat(n)),
+        ),
+        (
+            "patterns",
+            format!(
+                "match x:\n    case {}y{}: y = 1\n",
+                "[".repeat(n),
+                "]".repeat(n)
+            ),
+        ),
+        (
+            "alternatives",
+            format!("match x:\n    case 1{}: y = 1\n", " | 2".repeat(n)),
+        ),
         ("with", format!("with x{}: y = 1\n", ", x.b".repeat(n))),
-        ("except", format!("try: x = 1\n{}", "except A.b: x = 2\n".repeat(n))),
+        (
+            "except",
+            format!("try: x = 1\n{}", "except A.b: x = 2\n".repeat(n)),
+        ),
         ("imports", format!("import a{}\nx = 1\n", ".b".repeat(n))),
         ("lines", "x = x + 1\n".repeat(n)),
-        ("names that lead on", (0..n).map(|i| format!("x{} = x{i} + 1\n", i + 1)).collect()),
-        ("names that lead back", (0..n).map(|i| format!("x{i} = [x{}]\n", i + 1)).collect()),
-        ("functions that lead on", (0..n).map(|i| format!("def f{}(): return f{i}()\n", i + 1)).collect()),
+        (
+            "names that lead on",
+            (0..n).map(|i| format!("x{} = x{i} + 1\n", i + 1)).collect(),
+        ),
+        (
+            "names that lead back",
+            (0..n).map(|i| format!("x{i} = [x{}]\n", i + 1)).collect(),
+        ),
+        (
+            "functions that lead on",
+            (0..n)
+                .map(|i| format!("def f{}(): return f{i}()\n", i + 1))
+                .collect(),
+        ),
         ("no Python: open", format!("x = {}", "(".repeat(n))),
         ("no Python: closed", format!("x = 1{}", ")".repeat(n))),
-        ("no Python: a chain", format!("x = x{} = = 1\n", " + x.b()".repeat(n))),
+        (
+            "no Python: a chain",
+            format!("x = x{} = = 1\n", " + x.b()".repeat(n)),
+        ),
         ("no Python: quotes", format!("x = {}", "f'{".repeat(n))),
     ]
 }
@@ -104,9 +159,22 @@ fn each(gp: &Gp, n: usize) -> Vec<&'static str> {
 }
 
 /// What is long but not deep.
-const LONG: [&str; 6] = ["elements", "pairs", "lines", "elif", "decorators", "strings"];
+const LONG: [&str; 6] = [
+    "elements",
+    "pairs",
+    "lines",
+    "elif",
+    "decorators",
+    "strings",
+];
 /// What is as deep as it is long, and still runs.
-const DEEP: [&str; 5] = ["sum", "attributes", "calls", "added strings", "names that lead on"];
+const DEEP: [&str; 5] = [
+    "sum",
+    "attributes",
+    "calls",
+    "added strings",
+    "names that lead on",
+];
 
 #[test]
 fn every_kind_of_mutation_on_every_shape() {
@@ -121,7 +189,10 @@ fn every_kind_of_mutation_on_every_shape() {
 
 /// One mutation of what asks for no kinds of values, which takes long here.
 fn quick() -> Gp {
-    let mut settings = Settings { typed: false, ..Settings::default() };
+    let mut settings = Settings {
+        typed: false,
+        ..Settings::default()
+    };
     (settings.rate, settings.statement_rate) = (0.0, 0.0);
     settings.weights = mutate::gp::Weights::none();
     (settings.weights.constant, settings.weights.operator) = (1.0, 1.0);
@@ -147,16 +218,32 @@ fn as_deep_as_is_taken_and_deeper() {
         assert!(!taken.contains(&name), "{name}: {taken:?}");
     }
     let sum = format!("x = 1{}\n", " + 1".repeat(1_000_000));
-    let error = quick().mutate(&sum, &mut ChaCha8Rng::seed_from_u64(1)).unwrap_err();
-    assert!(error.to_string().contains("more than 10000 deep"), "{error}");
+    let error = quick()
+        .mutate(&sum, &mut ChaCha8Rng::seed_from_u64(1))
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("more than 10000 deep"),
+        "{error}"
+    );
 }
 
 /// Kinds of values are asked for along a chain of names as well.
 #[test]
 fn kinds_of_names_that_lead_far() {
     let gp = Gp::new(Settings::default(), &Brief::default()).unwrap();
-    let far = |name| shapes(3_000).into_iter().find(|(known, _)| *known == name).unwrap().1;
-    for name in ["names that lead on", "names that lead back", "functions that lead on"] {
-        gp.mutate(&far(name), &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+    let far = |name| {
+        shapes(3_000)
+            .into_iter()
+            .find(|(known, _)| *known == name)
+            .unwrap()
+            .1
+    };
+    for name in [
+        "names that lead on",
+        "names that lead back",
+        "functions that lead on",
+    ] {
+        gp.mutate(&far(name), &mut ChaCha8Rng::seed_from_u64(1))
+            .unwrap();
     }
 }

@@ -373,14 +373,24 @@ fn two_variables_of_a_copy_have_two_names() {
     let found = children(&gp, "j1 = f(1)\nj2 = f(2)\ng(j1, j2)\n", 1000);
     let whole = |c: &&String| bound(c).len() == 4 && c.matches("g(").count() == 2;
     let copies: Vec<_> = found.iter().filter(whole).collect();
-    assert!(copies.iter().any(|c| c.contains("j3 = f(") && c.contains("j4 = f(")), "{copies:?}");
+    assert!(
+        copies
+            .iter()
+            .any(|c| c.contains("j3 = f(") && c.contains("j4 = f(")),
+        "{copies:?}"
+    );
     for child in copies.iter().filter(|c| c.contains("j3")) {
         assert_eq!(bound(child), ["j1", "j2", "j3", "j4"], "{child}");
-        assert!(!child.contains("g(j3, j3)") && !child.contains("g(j4, j4)"), "{child}");
+        assert!(
+            !child.contains("g(j3, j3)") && !child.contains("g(j4, j4)"),
+            "{child}"
+        );
     }
     // One that is bound twice is one variable.
     let found = children(&gp, "j = f(1)\nj = g(j, 2)\n", 1000);
-    let copies = found.iter().filter(|c| bound(c).len() == 4 && c.contains("j2"));
+    let copies = found
+        .iter()
+        .filter(|c| bound(c).len() == 4 && c.contains("j2"));
     let copies: Vec<_> = copies.collect();
     assert!(!copies.is_empty());
     for child in copies {

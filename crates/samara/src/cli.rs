@@ -35,12 +35,18 @@ impl Cli {
     pub fn of(typed: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
         let mut command = <Self as CommandFactory>::command();
         let matches = command.try_get_matches_from_mut(typed)?;
-        let typed = |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        let typed =
+            |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
         if let Some(name) = matches.subcommand_name() {
             let is_early = |arg: &&clap::Arg| arg.get_id() != "verbose" && typed(arg.get_id());
-            let early = command.get_arguments().find(is_early).map(ToString::to_string);
+            let early = command
+                .get_arguments()
+                .find(is_early)
+                .map(ToString::to_string);
             if let Some(early) = early {
-                let why = format!("{early} cannot stand before {name}: options of a command stand after it");
+                let why = format!(
+                    "{early} cannot stand before {name}: options of a command stand after it"
+                );
                 return Err(command.error(ErrorKind::ArgumentConflict, why));
             }
         }

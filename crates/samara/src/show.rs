@@ -203,7 +203,7 @@ impl Walk {
 
 /// The domain's settings of a run.
 pub(crate) fn of_run(store: &Store) -> Result<Settings, evolve::Error> {
-    let (table, _) = of_stored(store.settings())?;
+    let (table, _) = of_stored(store.settings());
     of_walkers(&table)
 }
 

@@ -76,7 +76,8 @@ pub fn pictures(store: &Store) -> anyhow::Result<Vec<PathBuf>> {
 }
 
 /// What to do about a run's folder that may not be written.
-const ELSEWHERE: &str = "no figures; where the folder may not be written, name another place with -o";
+const ELSEWHERE: &str =
+    "no figures; where the folder may not be written, name another place with -o";
 const FIGURES: &str = "figures";
 const REPORT: &str = "report.html";
 /// Walkers shown in a report, and generations of each.

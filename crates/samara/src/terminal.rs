@@ -56,7 +56,10 @@ mod tests {
     fn nothing_is_obeyed_and_nothing_lost() {
         let text = "a\u{1b}[2J\u{9b}31m\u{202e}b\u{2066}\u{7f}\r\n\t\u{e4}\u{1f600}";
         let told = shown(text);
-        assert_eq!(told, "a\\u001b[2J\\u009b31m\\u202eb\\u2066\\u007f\\r\n\t\u{e4}\u{1f600}");
+        assert_eq!(
+            told,
+            "a\\u001b[2J\\u009b31m\\u202eb\\u2066\\u007f\\r\n\t\u{e4}\u{1f600}"
+        );
         let json = serde_json::to_string(text).unwrap();
         assert!(shown(&json).chars().all(|c| !is_hidden(c)));
         assert_eq!(serde_json::from_str::<String>(&shown(&json)).unwrap(), text);

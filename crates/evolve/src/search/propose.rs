@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 use mutate::crew::guarded;
 use mutate::{Active, Lost, Proposal, Request, Tray};
 
-use super::evaluate::{Genome, Unborn};
 use super::News;
+use super::evaluate::{Genome, Unborn};
 use crate::Error;
 
 /// One replica's share of an iteration: a batch of changes of one parent.
