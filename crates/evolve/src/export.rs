@@ -158,7 +158,9 @@ pub fn export(
         Ok(())
     })?;
     if !group.is_empty() {
+        done += group.len() as u64;
         write(&mut group).map_err(table_error)?;
+        observe(done);
     }
     writer.close().map_err(table_error)?;
     lines.flush().map_err(lines_error)?;
