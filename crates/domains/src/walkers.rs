@@ -203,7 +203,10 @@ pub fn terrain(name: &str) -> Result<Terrain, Error> {
     // Some editors begin a file with a mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let parsed = if path.extension().is_some_and(|e| e == "json") {
-        serde_json::from_str(text).map_err(|e| e.to_string())
+        // JSON would also take a list of the fields' values.
+        serde_json::from_str::<serde_json::Map<_, _>>(text)
+            .and_then(|_| serde_json::from_str(text))
+            .map_err(|e| e.to_string())
     } else {
         toml::from_str(text).map_err(|e| e.to_string())
     };

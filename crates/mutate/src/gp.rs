@@ -50,6 +50,7 @@ use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::brief::Brief;
 use crate::draw::{below, chance, weighted};
 use crate::syntax::{self, Fault};
@@ -66,10 +67,12 @@ use signature::Signature;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GpError {
     /// A setting is out of its range.
-    #[error("gp setting {field}: {mend}")]
+    #[error("gp setting {field}: {why}; {mend}")]
     Setting {
         /// The field, with its path in the settings.
         field: String,
+        /// What is wrong with it.
+        why: String,
         /// What to do about it.
         mend: String,
     },
@@ -153,7 +156,8 @@ impl Gp {
         let mut host = HashMap::new();
         for text in &brief.signatures {
             let (name, signature) = Signature::parse(text).ok_or_else(|| GpError::Setting {
-                field: format!("brief.signatures ({text:?})"),
+                field: "brief.signatures".to_owned(),
+                why: format!("{text:?} is no signature"),
                 mend: "write it as in a def line, such as f(a, b=1)".to_owned(),
             })?;
             host.insert(name, signature);
@@ -248,6 +252,19 @@ impl Gp {
         Err(GpError::Exhausted {
             tries: self.settings.max_tries,
         })
+    }
+}
+
+impl From<Error> for GpError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Setting { field, why, mend } => Self::Setting { field, why, mend },
+            other => Self::Setting {
+                field: "gp".to_owned(),
+                why: other.to_string(),
+                mend: "mend it in the settings".to_owned(),
+            },
+        }
     }
 }
 

@@ -202,10 +202,6 @@ fn quick() -> Gp {
 
 #[test]
 fn as_deep_as_is_taken_and_deeper() {
-    let taken = each(&quick(), 4_990);
-    for name in LONG.iter().chain(&DEEP) {
-        assert!(taken.contains(name), "{name}: {taken:?}");
-    }
     let taken = each(&quick(), 9_990);
     for name in LONG.iter().chain(&["sum", "attributes", "calls"]) {
         assert!(taken.contains(name), "{name}: {taken:?}");

@@ -15,7 +15,10 @@ use crate::settings::{self, set};
 ///
 /// Without a command it evolves walkers with the default settings.
 #[derive(Parser)]
-#[command(version)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 bad use, 74 standard output takes nothing, 130 interrupted."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
