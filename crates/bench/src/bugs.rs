@@ -6,9 +6,10 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, SendTimeoutError, Sender};
+use mutate::crew::serve;
 use mutate::{Active, Brief, Message, Operator, Operators, Proposal, Request, choose, gather};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -114,9 +115,9 @@ pub fn run(
         let (jobs, todo) = crossbeam_channel::bounded(4 * BATCH as usize);
         let (ready, verdicts) = crossbeam_channel::unbounded();
         std::thread::scope(|scope| -> Result<(), Error> {
-            for judge in judges {
+            for mut judge in judges {
                 let (todo, ready) = (todo.clone(), ready.clone());
-                scope.spawn(move || work(judge, &todo, &ready, stop));
+                scope.spawn(move || work(|program| judge.judge(program), &todo, &ready, stop));
             }
             drop((todo, ready));
             // Its end closes the channel of jobs, which ends the threads.
@@ -125,6 +126,7 @@ pub fn run(
                 verdicts,
                 known: HashMap::new(),
                 waiting: 0,
+                stop,
             };
             for Active {
                 name, mut operator, ..
@@ -219,54 +221,80 @@ fn check(task: &Task, judge: &mut Judge) -> Result<(), Error> {
     Ok(())
 }
 
+/// A program and its verdict, or why there is none.
+type News = Result<(String, Verdict), String>;
+
 /// A judging thread.
 fn work(
-    mut judge: Judge,
+    mut judge: impl FnMut(&str) -> Verdict,
     todo: &Receiver<String>,
-    ready: &Sender<(String, Verdict)>,
+    ready: &Sender<News>,
     stop: &AtomicBool,
 ) {
-    for program in todo {
-        if stop.load(Relaxed) {
-            return;
-        }
-        let verdict = judge.judge(&program);
-        if ready.send((program, verdict)).is_err() {
-            return;
-        }
-    }
+    let judged = |mut programs: Vec<String>| {
+        let program = programs.remove(0);
+        let verdict = judge(&program);
+        Ok((program, verdict))
+    };
+    let hand = |news| ready.send(news).is_ok();
+    serve(todo, stop, |_| 1, judged, hand);
 }
 
 /// The judging threads as the measuring one sees them. Each text is judged once.
-struct Court {
+struct Court<'a> {
     jobs: Sender<String>,
-    verdicts: Receiver<(String, Verdict)>,
+    verdicts: Receiver<News>,
     /// `None` while it is being judged.
     known: HashMap<String, Option<Verdict>>,
     waiting: usize,
+    stop: &'a AtomicBool,
 }
 
-/// The judging threads are gone, since the measurement was stopped.
-struct Gone;
+/// How soon a stop is noticed.
+const WATCH: Duration = Duration::from_millis(50);
 
-impl Court {
-    /// Has a program judged, if it is new.
-    fn submit(&mut self, program: &str) -> Result<(), Gone> {
-        if !self.known.contains_key(program) {
-            self.known.insert(program.to_owned(), None);
-            self.waiting += 1;
-            self.jobs.send(program.to_owned()).map_err(|_| Gone)?;
+impl Court<'_> {
+    /// Has a program judged, if it is new. `false`: the measurement was stopped.
+    fn submit(&mut self, program: &str) -> Result<bool, Error> {
+        if self.known.contains_key(program) {
+            return Ok(true);
         }
-        Ok(())
+        self.known.insert(program.to_owned(), None);
+        self.waiting += 1;
+        let mut job = program.to_owned();
+        loop {
+            job = match self.jobs.send_timeout(job, WATCH) {
+                Ok(()) => return Ok(true),
+                Err(SendTimeoutError::Timeout(job) | SendTimeoutError::Disconnected(job)) => job,
+            };
+            if self.stop.load(Relaxed) {
+                return Ok(false);
+            }
+            while let Ok(news) = self.verdicts.try_recv() {
+                self.note(news)?;
+            }
+        }
     }
 
-    /// Waits until every program has its verdict.
-    fn settle(&mut self) -> Result<(), Gone> {
+    /// Waits until every program has its verdict. `false`: the measurement was stopped.
+    fn settle(&mut self) -> Result<bool, Error> {
         while self.waiting > 0 {
-            let (program, verdict) = self.verdicts.recv().map_err(|_| Gone)?;
-            self.known.insert(program, Some(verdict));
-            self.waiting -= 1;
+            match self.verdicts.recv_timeout(WATCH) {
+                Ok(news) => self.note(news)?,
+                Err(_) if self.stop.load(Relaxed) => return Ok(false),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    return Err(Error::Judge("its threads ended".to_owned()));
+                }
+            }
         }
+        Ok(true)
+    }
+
+    fn note(&mut self, news: News) -> Result<(), Error> {
+        let (program, verdict) = news.map_err(Error::Judge)?;
+        self.known.insert(program, Some(verdict));
+        self.waiting -= 1;
         Ok(())
     }
 }
@@ -285,7 +313,7 @@ impl Cell<'_> {
     fn measure(
         &self,
         operator: &mut dyn Operator,
-        court: &mut Court,
+        court: &mut Court<'_>,
         stop: &AtomicBool,
         step: &mut dyn FnMut(u64),
     ) -> Result<Option<Tally>, Error> {
@@ -322,7 +350,7 @@ impl Cell<'_> {
                     Err(reason) => *tally.failures.entry(reason.code).or_default() += 1,
                     Ok(program) => {
                         tally.valid += 1;
-                        if court.submit(&program).is_err() {
+                        if !court.submit(&program)? {
                             return Ok(None);
                         }
                         *children.entry(program).or_default() += 1;
@@ -332,7 +360,7 @@ impl Cell<'_> {
             tally.trials += count;
             step(tally.trials);
         }
-        if court.settle().is_err() {
+        if !court.settle()? {
             return Ok(None);
         }
         tally.distinct = children.len() as u64;
@@ -390,6 +418,64 @@ mod tests {
     fn names(operators: &[&str]) -> Vec<&'static str> {
         let operators = super::operators(&plan(operators), &TASKS[0]).unwrap();
         operators.iter().map(|active| active.name).collect()
+    }
+
+    /// Two judges at work on programs of which each takes what `judge` does to it.
+    fn court(
+        stop: &AtomicBool,
+        programs: &[&str],
+        judge: fn(&str) -> Verdict,
+    ) -> Result<bool, Error> {
+        let (jobs, todo) = crossbeam_channel::bounded(1);
+        let (ready, verdicts) = crossbeam_channel::unbounded();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                let (todo, ready) = (todo.clone(), ready.clone());
+                scope.spawn(move || work(judge, &todo, &ready, stop));
+            }
+            drop((todo, ready));
+            let mut court = Court {
+                jobs,
+                verdicts,
+                known: HashMap::new(),
+                waiting: 0,
+                stop,
+            };
+            for program in programs {
+                if !court.submit(program)? {
+                    return Ok(false);
+                }
+            }
+            court.settle()
+        })
+    }
+
+    #[test]
+    fn a_judge_that_panics_ends_the_measurement() {
+        let stop = AtomicBool::new(false);
+        let judge = |program: &str| match program {
+            "bad" => panic!("of {program}"),
+            _ => Verdict::Right,
+        };
+        assert!(court(&stop, &["a", "b", "a"], judge).unwrap());
+        // The first dies alone; then both do, and nobody takes what is submitted.
+        for programs in [
+            &["bad", "b", "c"][..],
+            &["bad", "a", "bad ", "b", "c", "d", "e"],
+        ] {
+            let judge = |program: &str| match program.trim() {
+                "bad" => panic!("of {program}"),
+                _ => Verdict::Right,
+            };
+            let error = court(&stop, programs, judge).unwrap_err().to_string();
+            assert!(error.contains("panicked: of bad"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_stop_ends_the_measurement_while_judges_wait() {
+        let stop = AtomicBool::new(true);
+        assert!(!court(&stop, &["a"], |_| Verdict::Right).unwrap());
     }
 
     #[test]

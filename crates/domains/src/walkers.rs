@@ -196,10 +196,15 @@ pub fn terrain(name: &str) -> Result<Terrain, Error> {
     }
     let mend = "see docs/terrains.md for what a terrain file holds";
     let text = std::fs::read_to_string(path).map_err(|e| Error::file(path, e, mend))?;
+    // Some editors begin a file with a mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let parsed = if path.extension().is_some_and(|e| e == "json") {
-        serde_json::from_str(&text).map_err(|e| e.to_string())
+        // JSON would also take a list of the fields' values.
+        serde_json::from_str::<serde_json::Map<_, _>>(text)
+            .and_then(|_| serde_json::from_str(text))
+            .map_err(|e| e.to_string())
     } else {
-        toml::from_str(&text).map_err(|e| e.to_string())
+        toml::from_str(text).map_err(|e| e.to_string())
     };
     parsed.map_err(|e| Error::file(path, e, mend))
 }

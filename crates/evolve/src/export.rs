@@ -16,8 +16,10 @@ use serde_json::{Map, Value, json};
 use crate::Error;
 use crate::store::{Child, Store};
 
-/// Children in one Parquet row group, and so in memory at once.
+/// Children in one Parquet row group, and so in memory at once: so many at most,
 const GROUP: usize = 20_000;
+/// and no more once their texts take so many bytes.
+const GROUP_BYTES: usize = 32 << 20;
 
 /// A column's name and how to get its value, for both formats.
 struct Column {
@@ -27,6 +29,17 @@ struct Column {
 
 /// A child and its diff.
 type Row = (Child, String);
+
+/// Bytes of a row's texts.
+fn size((child, diff): &Row) -> usize {
+    let message = child
+        .reason
+        .as_ref()
+        .map_or(0, |reason| reason.message.len());
+    let artifact = child.artifact.as_ref().map_or(0, String::len);
+    let told = child.told.as_ref().map_or(0, String::len);
+    child.program.len() + diff.len() + message + artifact + told
+}
 
 enum Get {
     Int(fn(&Child) -> Option<i64>),
@@ -113,32 +126,41 @@ pub fn export(
     let mut writer = schema(&columns)
         .and_then(|schema| SerializedFileWriter::new(table, Arc::new(schema), Arc::new(properties)))
         .map_err(table_error)?;
-    let count = store.len()?;
-    let mut from = 0;
-    while from < count {
-        let to = (from + GROUP as u64).min(count);
-        let mut rows = Vec::with_capacity((to - from) as usize);
-        store.each_child(from, to, |child| {
-            let diff = store.diff(&child)?;
-            let row = (child, diff);
-            let line: Map<String, Value> = columns
-                .iter()
-                .map(|column| (column.name.clone(), column.json(&row)))
-                .collect();
-            serde_json::to_writer(&mut lines, &line)
-                .map_err(std::io::Error::from)
-                .and_then(|()| lines.write_all(b"\n"))
-                .map_err(lines_error)?;
-            rows.push(row);
-            Ok(())
-        })?;
-        let mut group = writer.next_row_group().map_err(table_error)?;
+    let mut group = Vec::new();
+    let (mut bytes, mut done) = (0, 0);
+    let mut write = |group: &mut Vec<Row>| {
+        let mut out = writer.next_row_group()?;
         for column in &columns {
-            column.write(&mut group, &rows).map_err(table_error)?;
+            column.write(&mut out, group)?;
         }
-        group.close().map_err(table_error)?;
-        from = to;
-        observe(from);
+        group.clear();
+        out.close().map(drop)
+    };
+    store.each_child(0, store.len()?, |child| {
+        let diff = store.diff(&child)?;
+        let row = (child, diff);
+        let line: Map<String, Value> = columns
+            .iter()
+            .map(|column| (column.name.clone(), column.json(&row)))
+            .collect();
+        serde_json::to_writer(&mut lines, &line)
+            .map_err(std::io::Error::from)
+            .and_then(|()| lines.write_all(b"\n"))
+            .map_err(lines_error)?;
+        bytes += size(&row);
+        group.push(row);
+        if group.len() == GROUP || bytes >= GROUP_BYTES {
+            done += group.len() as u64;
+            write(&mut group).map_err(table_error)?;
+            bytes = 0;
+            observe(done);
+        }
+        Ok(())
+    })?;
+    if !group.is_empty() {
+        done += group.len() as u64;
+        write(&mut group).map_err(table_error)?;
+        observe(done);
     }
     writer.close().map_err(table_error)?;
     lines.flush().map_err(lines_error)?;

@@ -12,17 +12,16 @@
 //! the settings say evaluate them (`evaluate`), and the caller's thread hands out the tasks, places the children
 //! and writes them (`place`). Iterations are always asked for whole; children past the end of the run are dropped.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use qd::{Archive, GridArchive};
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
+use mutate::draw::weighted;
 use mutate::{Active, Lost, Proposal, Reason};
 
 use crate::domain::Domain;
@@ -215,19 +214,6 @@ impl Drop for OnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Relaxed);
     }
-}
-
-/// Does work that is not the search's own; a panic becomes words, since a thread that dies in silence would leave the
-/// search waiting for it.
-fn guarded<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic: Box<dyn Any + Send>| {
-        let said = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-            (Some(said), _) => said,
-            (_, Some(said)) => said.as_str(),
-            _ => "for no reason given",
-        };
-        format!("it panicked: {said}")
-    })
 }
 
 /// What one iteration has brought so far.
@@ -479,19 +465,14 @@ impl Search<'_> {
     fn commission(&mut self, iteration: u64) {
         let Settings { search, rng, .. } = &self.settings;
         let batch = u64::from(search.batch);
-        let total: f64 = self.operators.iter().map(|line| line.weight).sum();
+        let weights: Vec<f64> = self.operators.iter().map(|line| line.weight).collect();
         let mut shares: Vec<Vec<Share>> = self.operators.iter().map(|_| Vec::new()).collect();
         for replica in 0..search.replicas {
             let first = self.first_of(iteration) + u64::from(replica) * batch;
             let mut draw = stream(*rng, iteration, replica, 0);
             let (_, parent) = self.archive.ask(&mut draw).expect("the seed lives there");
             let parent = parent.genotype.clone();
-            let mut point = draw.random::<f64>() * total;
-            let chosen = self.operators.iter().position(|line| {
-                point -= line.weight;
-                point < 0.0
-            });
-            let chosen = chosen.unwrap_or(self.operators.len() - 1);
+            let chosen = weighted(&mut draw, &weights).expect("one has a weight above 0");
             let mut draw = stream(*rng, iteration, replica, 2);
             let (_, partner) = self.archive.ask(&mut draw).expect("the seed lives there");
             let partner = Some(partner.genotype.clone()).filter(|genome| genome.id != parent.id);

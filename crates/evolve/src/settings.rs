@@ -1,6 +1,6 @@
 //! The settings of a run: its own, which are read here, and the sections of operators and domains, which are not.
 
-use mutate::settings::{lay, range};
+use mutate::settings::{lay, range, take_unlike};
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
@@ -25,6 +25,9 @@ pub struct Settings {
     /// The sections of operators and of the domain, which those read themselves.
     #[serde(flatten)]
     pub sections: Table,
+    /// Of a stored run: the loop's own settings that this version does not know or that are of another kind, by name.
+    #[serde(skip)]
+    pub unread: Vec<String>,
 }
 
 /// The shape of the loop.
@@ -58,16 +61,28 @@ impl Settings {
         })
     }
 
-    /// The settings of a stored run. What this version does not know is kept and means nothing; what an older version
-    /// did not write has its default.
+    /// The settings of a stored run, perhaps of another version. What an older one did not write has its default, and so
+    /// has what this one cannot read ([`Settings::unread`]). Sections that are not the loop's are kept as they are.
     ///
     /// # Errors
     /// What makes it no settings at all.
     pub fn stored(text: &str) -> Result<Self, String> {
-        let own: Table = toml::from_str(text).map_err(|e| e.to_string())?;
+        let mut own: Table = toml::from_str(text).map_err(|e| e.to_string())?;
         let mut all: Table = toml::from_str(COMMENTED).expect("settings.toml is tested");
-        lay(&mut all, own, &mut |_, _| Ok::<_, String>(true))?;
-        Self::read(all).map_err(|e| e.to_string())
+        let mut unread = take_unlike(&mut own, &all);
+        if !own.get("seed").is_none_or(Value::is_str) {
+            own.remove("seed");
+            unread.push("seed".to_owned());
+        }
+        lay(&mut all, own, &mut |name, _| {
+            let ours = name.starts_with("search.");
+            if ours {
+                unread.push(name.to_owned());
+            }
+            Ok::<_, String>(!ours)
+        })?;
+        let read = Self::read(all).map_err(|e| e.to_string())?;
+        Ok(Self { unread, ..read })
     }
 
     /// The settings as TOML, without comments.
@@ -125,8 +140,16 @@ mod tests {
         assert_eq!(settings.rng, Settings::default().rng);
         assert!(settings.to_toml().contains("[later]"));
         assert!(Settings::stored("evaluations = [").is_err());
-        let error = Settings::stored("evaluations = 'x'").unwrap_err();
-        assert!(error.contains("evaluations"), "{error}");
+        assert_eq!(settings.unread, ["search.more"]);
+        let text = "seed = 3\nevaluations = 'x'\nthreads = 2\nsearch = 7\n";
+        let settings = Settings::stored(text).unwrap();
+        let mut unread = settings.unread.clone();
+        unread.sort();
+        assert_eq!(unread, ["evaluations", "search", "seed"]);
+        assert_eq!(settings.threads, 2);
+        assert_eq!(settings.search, Settings::default().search);
+        let error = Settings::stored("threads = -1").unwrap_err();
+        assert!(error.contains("threads"), "{error}");
     }
 
     #[test]

@@ -13,13 +13,13 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use qd::Axis;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, OpenFlags, params};
 
 use crate::Error;
 use crate::settings::Settings;
 use file::{
     APPLICATION, NOT_A_RUN, SALVAGE, VERSION, column, damaged, database_error, disguise, existing,
-    lock, migration, prepare, schema, uri_path,
+    is_for_writers, lock, migration, prepare, schema, uri_path,
 };
 use texts::{Cache, Tail, unzip};
 
@@ -199,18 +199,7 @@ impl Store {
 
     fn load(folder: &Path, path: &Path, flags: OpenFlags) -> Result<Self, Error> {
         let fail = |e| database_error(path, e);
-        let mut db = Connection::open_with_flags(path, flags).map_err(fail)?;
-        let ours = |db: &Connection| db.pragma_query_value(None, "application_id", |r| r.get(0));
-        let application: i32 = match ours(&db) {
-            // A finished run in a folder that may not be written: nobody else writes it either.
-            Err(e) if e.sqlite_error_code() == Some(ErrorCode::CannotOpen) => {
-                let uri = format!("file:{}?immutable=1", uri_path(path));
-                let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-                db = Connection::open_with_flags(uri, flags).map_err(fail)?;
-                ours(&db).map_err(fail)?
-            }
-            answer => answer.map_err(fail)?,
-        };
+        let (db, application) = open(path, flags).map_err(fail)?;
         let version: i32 = db
             .pragma_query_value(None, "user_version", |row| row.get(0))
             .map_err(fail)?;
@@ -231,8 +220,11 @@ impl Store {
                 Ok((row.get(0)?, row.get(1)?))
             })
             .map_err(fail)?;
-        let damaged = |why: String| Error::file(path, format!("damaged: {why}"), SALVAGE);
-        let settings = Settings::stored(&settings).map_err(damaged)?;
+        let unknown = |why: String| {
+            let why = format!("this samara does not understand the run's settings: {why}");
+            Error::file(path, why, "use the samara that made it, or a newer one")
+        };
+        let settings = Settings::stored(&settings).map_err(unknown)?;
         let axes = match version {
             VERSION => axes(&db).map_err(fail)?,
             _ => older_axes(&db, &settings).map_err(fail)?,
@@ -436,6 +428,30 @@ impl Store {
     fn error(&self, source: rusqlite::Error) -> Error {
         database_error(&self.folder.join(DATABASE), source)
     }
+}
+
+/// Opens a run's database and reads whose it is.
+fn open(path: &Path, flags: OpenFlags) -> rusqlite::Result<(Connection, i32)> {
+    let ours = |db: Connection| {
+        let ours = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
+        Ok((db, ours))
+    };
+    let cannot = match Connection::open_with_flags(path, flags).and_then(ours) {
+        // SQLite keeps an index of its log beside the database, which a reader who may not write there cannot make.
+        Err(e) if flags == OpenFlags::SQLITE_OPEN_READ_ONLY && is_for_writers(&e) => e,
+        answer => return answer,
+    };
+    // Nobody else writes there either, so that no locks are needed and the index may stand in memory.
+    let uri = |what| format!("file:{}?{what}", uri_path(path));
+    let flags = flags | OpenFlags::SQLITE_OPEN_URI;
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    if std::fs::metadata(log).is_ok_and(|log| log.len() > 0) {
+        let db = Connection::open_with_flags(uri("vfs=unix-none"), flags)?;
+        db.pragma_update(None, "locking_mode", "EXCLUSIVE")?;
+        return ours(db).map_err(|_| cannot);
+    }
+    ours(Connection::open_with_flags(uri("immutable=1"), flags)?)
 }
 
 fn axes(db: &Connection) -> rusqlite::Result<Vec<Axis>> {

@@ -39,18 +39,21 @@ mod types;
 mod walk_expr;
 mod walk_stmt;
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use rand::Rng;
 use ruff_python_ast::comparable::ComparableStmt;
 use ruff_python_ast::token::Tokens;
 use ruff_python_ast::{ModModule, Stmt};
-use ruff_python_parser::{Parsed, parse_module};
+use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged;
 use serde::{Deserialize, Serialize};
 
+use crate::Error;
 use crate::brief::Brief;
 use crate::draw::{below, chance, weighted};
+use crate::syntax::{self, Fault};
 use constant::Constant;
 use edit::Edits;
 use expr::{Mutator, NODE_KINDS};
@@ -64,14 +67,16 @@ use signature::Signature;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum GpError {
     /// A setting is out of its range.
-    #[error("gp setting {field}: {mend}")]
+    #[error("gp setting {field}: {why}; {mend}")]
     Setting {
         /// The field, with its path in the settings.
         field: String,
+        /// What is wrong with it.
+        why: String,
         /// What to do about it.
         mend: String,
     },
-    /// The parent is not Python.
+    /// The parent is not Python, or lies deeper than trees are walked.
     #[error("the parent program does not parse: {message} at byte {offset}; mend it or drop it")]
     Parent {
         /// What the parser says.
@@ -151,7 +156,8 @@ impl Gp {
         let mut host = HashMap::new();
         for text in &brief.signatures {
             let (name, signature) = Signature::parse(text).ok_or_else(|| GpError::Setting {
-                field: format!("brief.signatures ({text:?})"),
+                field: "brief.signatures".to_owned(),
+                why: format!("{text:?} is no signature"),
                 mend: "write it as in a def line, such as f(a, b=1)".to_owned(),
             })?;
             host.insert(name, signature);
@@ -178,9 +184,10 @@ impl Gp {
     /// # Errors
     /// As [`mutate`](Self::mutate).
     pub fn mutate_traced(&self, source: &str, rng: &mut impl Rng) -> Result<Child, GpError> {
-        let parent = parse(source)?;
-        let outline = Outline::new(source, parent.suite());
-        self.child(&parent, &outline, rng)
+        syntax::with(source, |parent| {
+            let outline = Outline::new(source, parent.suite());
+            self.child(parent, &outline, rng)
+        })?
     }
 
     /// A child for each numbered random stream, the parent parsed but once: the same as
@@ -195,11 +202,12 @@ impl Gp {
         streams: impl IntoIterator<Item = (usize, R)>,
         mut each: impl FnMut(usize, Result<Child, GpError>),
     ) -> Result<(), GpError> {
-        let parent = parse(source)?;
-        let outline = Outline::new(source, parent.suite());
-        for (number, mut rng) in streams {
-            each(number, self.child(&parent, &outline, &mut rng));
-        }
+        syntax::with(source, |parent| {
+            let outline = Outline::new(source, parent.suite());
+            for (number, mut rng) in streams {
+                each(number, self.child(parent, &outline, &mut rng));
+            }
+        })?;
         Ok(())
     }
 
@@ -226,10 +234,11 @@ impl Gp {
                 too_large += 1;
                 continue;
             }
-            match parse_module(&source) {
+            let same = |child: &_| same_tree(outline.source, parent, &source, child);
+            match syntax::with(&source, same) {
                 Err(_) => unparsable += 1,
-                Ok(child) if same_tree(outline.source, parent, &source, &child) => unchanged += 1,
-                Ok(_) => {
+                Ok(true) => unchanged += 1,
+                Ok(false) => {
                     return Ok(Child {
                         source,
                         kinds,
@@ -246,11 +255,23 @@ impl Gp {
     }
 }
 
-fn parse(source: &str) -> Result<Parsed<ModModule>, GpError> {
-    parse_module(source).map_err(|e| GpError::Parent {
-        message: e.error.to_string(),
-        offset: e.location.start().to_usize(),
-    })
+impl From<Error> for GpError {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Setting { field, why, mend } => Self::Setting { field, why, mend },
+            other => Self::Setting {
+                field: "gp".to_owned(),
+                why: other.to_string(),
+                mend: "mend it in the settings".to_owned(),
+            },
+        }
+    }
+}
+
+impl From<Fault> for GpError {
+    fn from(Fault { message, offset }: Fault) -> Self {
+        Self::Parent { message, offset }
+    }
 }
 
 fn same_tree(a_source: &str, a: &Parsed<ModModule>, b_source: &str, b: &Parsed<ModModule>) -> bool {
@@ -291,6 +312,7 @@ impl<'m, 'a> Draw<'m, 'a> {
             tokens,
             constants,
             full: outline.source.len() > gp.settings.max_source,
+            given: RefCell::default(),
         };
         let nodes = outline.nodes.iter().map(|n| mutator.node_weights(n));
         let nodes = nodes
@@ -315,6 +337,7 @@ impl<'m, 'a> Draw<'m, 'a> {
     /// Draws the mutations of one child.
     fn edits(&self, rng: &mut dyn Rng) -> (Edits, Vec<Kind>) {
         let settings = self.mutator.settings;
+        self.mutator.given.borrow_mut().clear();
         let (mut edits, mut kinds) = (Edits::default(), Vec::new());
         for (i, weights) in &self.statements {
             if chance(rng, settings.statement_rate) {

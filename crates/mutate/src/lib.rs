@@ -12,8 +12,9 @@ pub use reason::{Code, Reason};
 pub use registry::{Active, KINDS, Operators, choose, commented};
 
 pub mod brief;
+pub mod crew;
 pub mod diff;
-mod draw;
+pub mod draw;
 pub mod gp;
 mod kind;
 pub mod line;
@@ -24,6 +25,7 @@ pub mod prompt;
 pub mod reason;
 mod registry;
 pub mod settings;
+mod syntax;
 mod writer;
 
 /// What something was made with (a model's file, a device, a Python), by a short name.

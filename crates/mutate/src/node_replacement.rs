@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use rand::{Rng, RngExt};
 use ruff_python_ast::visitor::{Visitor, walk_expr};
-use ruff_python_ast::{Expr, ExprContext, Number, Pattern, Stmt};
-use ruff_python_parser::parse_module;
+use ruff_python_ast::{Expr, ExprContext, ModModule, Number, Pattern, Stmt};
+use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged;
 
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,7 @@ use crate::kind::{Kind, Recipe, Workshop};
 use crate::operator::{Operator, Request, Tray};
 use crate::reason::{NO_MUTATION, Reason};
 use crate::settings::{range, section};
+use crate::syntax;
 
 /// Its name, in the settings and in the store.
 pub const NAME: &str = "paper-gp";
@@ -93,9 +94,13 @@ impl NodeReplacement {
     /// A child of `source`.
     ///
     /// # Errors
-    /// `source` is not Python.
+    /// `source` is not Python, or lies deeper than trees are walked.
     pub fn mutate(&self, source: &str, rng: &mut impl Rng) -> Result<String, Reason> {
-        let module = parse_module(source).map_err(|e| Reason::new(&NO_MUTATION, e.to_string()))?;
+        syntax::with(source, |module| self.child(module, source, rng))
+            .map_err(|fault| Reason::new(&NO_MUTATION, fault.to_string()))
+    }
+
+    fn child(&self, module: &Parsed<ModModule>, source: &str, rng: &mut impl Rng) -> String {
         let mut roots = Roots::default();
         roots.visit_body(module.suite());
         let variables = match self.primitives.variables.is_empty() {
@@ -113,7 +118,7 @@ impl NodeReplacement {
             at = end;
         }
         child.push_str(&source[at..]);
-        Ok(child)
+        child
     }
 
     /// The text of an expression with its nodes replaced. Operations stand in brackets, so that the tree keeps its shape
@@ -263,10 +268,23 @@ impl Operator for NodeReplacement {
             if stop.load(Relaxed) {
                 break;
             }
-            for (child, mut rng) in request.streams().into_iter().enumerate() {
-                if request.wanted[child] {
-                    let program = self.mutate(request.parent, &mut rng);
-                    tray.hand(index, child, program.into());
+            let streams = request.streams().into_iter().enumerate();
+            let wanted = streams.filter(|(child, _)| request.wanted[*child]);
+            let wanted: Vec<_> = wanted.collect();
+            // The parent is parsed but once.
+            let made = syntax::with(request.parent, |module| {
+                for (child, mut rng) in wanted {
+                    if stop.load(Relaxed) {
+                        break;
+                    }
+                    let program = self.child(module, request.parent, &mut rng);
+                    tray.hand(index, child, Ok(program).into());
+                }
+            });
+            if let Err(fault) = made {
+                let reason = Reason::new(&NO_MUTATION, fault.to_string());
+                for child in (0..request.count()).filter(|child| request.wanted[*child]) {
+                    tray.hand(index, child, Err(reason.clone()).into());
                 }
             }
         }
@@ -307,7 +325,7 @@ mod tests {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
         for _ in 0..200 {
             let child = operator.mutate(source, &mut rng).unwrap();
-            parse_module(&child).unwrap_or_else(|e| panic!("{e}: {child}"));
+            syntax::with(&child, |_| ()).unwrap_or_else(|e| panic!("{e}: {child}"));
         }
         let error = operator.mutate("def", &mut rng).unwrap_err();
         assert_eq!(error.code, "no-mutation");

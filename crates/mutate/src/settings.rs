@@ -81,6 +81,35 @@ pub fn overlay(all: &mut Table, own: Table) -> Result<(), String> {
     })
 }
 
+/// Takes out of `own` what is of another kind than in `all`, and gives its names: the settings of a stored run may be those
+/// of another version.
+pub fn take_unlike(own: &mut Table, all: &Table) -> Vec<String> {
+    let mut taken = Vec::new();
+    unlike_at("", own, all, &mut taken);
+    taken
+}
+
+fn unlike_at(path: &str, own: &mut Table, all: &Table, taken: &mut Vec<String>) {
+    own.retain(|key, value| {
+        let name = match path {
+            "" => key.to_owned(),
+            path => format!("{path}.{key}"),
+        };
+        let like = match (all.get(key), value) {
+            (None, _) | (Some(Value::Float(_)), Value::Integer(_)) => true,
+            (Some(Value::Table(all)), Value::Table(own)) => {
+                unlike_at(&name, own, all, taken);
+                true
+            }
+            (Some(known), value) => known.same_type(value),
+        };
+        if !like {
+            taken.push(name);
+        }
+        like
+    });
+}
+
 /// Refuses a number outside of its range.
 ///
 /// # Errors

@@ -248,9 +248,9 @@ fn operators_keep_the_tree() {
     assert!(found.contains("x = a + (b - c)\n"), "{found:?}");
     assert!(found.contains("x = a * (b * c)\n") && found.contains("x = a - b * c\n"));
     let found = children(&gp, "x = a < b and c or d\n", 200);
-    assert!(
-        found.contains("x = a < b and (c or d)\n") || found.contains("x = (a < b or c) or d\n")
-    );
+    for child in ["(a < b and c) and d", "(a < b or c) or d"] {
+        assert!(found.contains(&format!("x = {child}\n")), "{found:?}");
+    }
     assert!(found.contains("x = a >= b and c or d\n"));
     assert_eq!(
         children(&gp, "x = a not in b\n", 20),
@@ -285,17 +285,15 @@ fn arguments_follow_signatures() {
 fn expressions_shrink_wrap_and_travel() {
     let shrink = only(|w| w.shrink = 1.0);
     let found = children(&shrink, "x = (a - 1) * 2\n", 100);
-    assert!(
-        found.contains("x = 2\n") && found.contains("x = (a) * 2\n")
-            || found.contains("x = a - 1\n")
-    );
+    // A name of which nothing is known is no number.
+    let expected = ["(1) * 2", "1", "2", "a - 1"].map(|value| format!("x = {value}\n"));
+    assert_eq!(found, expected.into());
     let wrap = only(|w| w.wrap = 1.0);
     let found = children(&wrap, "x = y[3] * 1\n", 200);
-    assert!(
-        found
-            .iter()
-            .any(|c| c.contains("[3 + ") || c.contains("[3 * "))
-    );
+    for operator in ["+", "-", "*"] {
+        let index = format!("[3 {operator} ");
+        assert!(found.iter().any(|c| c.contains(&index)), "{found:?}");
+    }
     assert!(found.iter().any(|c| c.contains("* (1 + ")), "{found:?}");
     assert!(found.iter().all(|c| !c.contains("[3 + 0.5]")));
     let graft = only(|w| w.graft = 1.0);
@@ -361,6 +359,64 @@ fn copies_bind_fresh_names() {
     let found = children(&gp, source, 300);
     let both = |c: &String| c.contains("hub2 = joint(") && c.contains("muscle(hub2, ");
     assert!(found.iter().any(both), "{found:?}");
+}
+
+/// What the lines of a child bind, in order.
+fn bound(child: &str) -> Vec<&str> {
+    let names = child.lines().filter_map(|line| line.split_once(" = "));
+    names.map(|(name, _)| name).collect()
+}
+
+#[test]
+fn two_variables_of_a_copy_have_two_names() {
+    let gp = only(|w| w.duplicate = 1.0);
+    let found = children(&gp, "j1 = f(1)\nj2 = f(2)\ng(j1, j2)\n", 1000);
+    let whole = |c: &&String| bound(c).len() == 4 && c.matches("g(").count() == 2;
+    let copies: Vec<_> = found.iter().filter(whole).collect();
+    assert!(
+        copies
+            .iter()
+            .any(|c| c.contains("j3 = f(") && c.contains("j4 = f(")),
+        "{copies:?}"
+    );
+    for child in copies.iter().filter(|c| c.contains("j3")) {
+        assert_eq!(bound(child), ["j1", "j2", "j3", "j4"], "{child}");
+        assert!(
+            !child.contains("g(j3, j3)") && !child.contains("g(j4, j4)"),
+            "{child}"
+        );
+    }
+    // One that is bound twice is one variable.
+    let found = children(&gp, "j = f(1)\nj = g(j, 2)\n", 1000);
+    let copies = found
+        .iter()
+        .filter(|c| bound(c).len() == 4 && c.contains("j2"));
+    let copies: Vec<_> = copies.collect();
+    assert!(!copies.is_empty());
+    for child in copies {
+        assert_eq!(bound(child), ["j", "j", "j2", "j2"], "{child}");
+    }
+}
+
+#[test]
+fn two_copies_in_a_child_have_two_names() {
+    let gp = gp(|s| {
+        (s.rate, s.statement_rate, s.copy_rate) = (0.0, 0.9, 0.0);
+        s.weights = Weights::none();
+        s.weights.duplicate = 1.0;
+    });
+    let found = children(&gp, "j1 = f(1)\nj2 = f(2)\n", 2000);
+    let mut both = 0;
+    for child in &found {
+        let mut fresh = bound(child);
+        fresh.retain(|name| !["j1", "j2"].contains(name));
+        let copies = fresh.len();
+        fresh.sort_unstable();
+        fresh.dedup();
+        assert_eq!(fresh.len(), copies, "{child}");
+        both += usize::from(copies > 1);
+    }
+    assert!(both > 0, "{found:?}");
 }
 
 #[test]

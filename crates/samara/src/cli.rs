@@ -1,8 +1,11 @@
 //! What the user typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use pyrun::Tier;
 use toml::{Table, Value};
 
@@ -12,16 +15,46 @@ use crate::settings::{self, set};
 ///
 /// Without a command it evolves walkers with the default settings.
 #[derive(Parser)]
-#[command(version, args_conflicts_with_subcommands = true)]
+#[command(
+    version,
+    after_help = "Exit codes: 0 done, 1 failed, 2 bad use, 74 standard output takes nothing, 130 interrupted."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// After the command: tell on standard error what happens, -v in general, -vv in detail. SAMARA_LOG says it in detail, e.g.
+    /// Tell on standard error what happens, -v in general, -vv in detail. SAMARA_LOG says it in detail, e.g.
     /// "info,mutate=debug".
     #[arg(short, long, action = clap::ArgAction::Count, global = true)]
     pub verbose: u8,
     #[command(flatten)]
     pub evolve: EvolveArgs,
+}
+
+impl Cli {
+    /// Reads what was typed. Options of a search stand after its command, if there is one; -v may stand before it.
+    ///
+    /// # Errors
+    /// What is wrong with it, or the help or the version that was asked for.
+    pub fn of(typed: impl Iterator<Item = OsString>) -> Result<Self, clap::Error> {
+        let mut command = <Self as CommandFactory>::command();
+        let matches = command.try_get_matches_from_mut(typed)?;
+        let typed =
+            |id: &clap::Id| matches.value_source(id.as_str()) == Some(ValueSource::CommandLine);
+        if let Some(name) = matches.subcommand_name() {
+            let is_early = |arg: &&clap::Arg| arg.get_id() != "verbose" && typed(arg.get_id());
+            let early = command
+                .get_arguments()
+                .find(is_early)
+                .map(ToString::to_string);
+            if let Some(early) = early {
+                let why = format!(
+                    "{early} cannot stand before {name}: options of a command stand after it"
+                );
+                return Err(command.error(ErrorKind::ArgumentConflict, why));
+            }
+        }
+        Self::from_arg_matches(&matches)
+    }
 }
 
 #[derive(Subcommand)]

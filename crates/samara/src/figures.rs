@@ -10,6 +10,7 @@ mod curves;
 mod diff;
 mod map;
 pub mod report;
+mod scale;
 mod ticks;
 
 pub use curves::{Labels, Series, curves};

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
-use clap::Parser;
 use cli::{Cli, Command};
+use terminal::complain;
+pub(crate) use terminal::say;
 
 mod bench;
 mod cli;
@@ -22,6 +23,7 @@ mod show;
 mod sql;
 mod stats;
 mod study;
+pub mod terminal;
 
 /// Does what the command line says. As a worker (see `pyrun`) it never returns.
 pub fn main() -> ExitCode {
@@ -31,7 +33,10 @@ pub fn main() -> ExitCode {
     {
         pyrun::worker_main();
     }
-    let cli = Cli::parse();
+    let cli = match Cli::of(std::env::args_os()) {
+        Ok(cli) => cli,
+        Err(told) => return usage(&told),
+    };
     log::start(cli.verbose);
     let done = match cli.command {
         None => run::evolve(&cli.evolve),
@@ -49,19 +54,36 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(what)) => bench::bench(&what),
         Some(Command::Model(what)) => model::model(&what),
     };
+    end(done)
+}
+
+/// Says why a command failed, and gives the exit code that says so.
+fn end(done: Done) -> ExitCode {
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Failure { code, error }) => {
-            eprintln!("samara: {error:#}");
+            complain(&format!("samara: {error:#}"));
             ExitCode::from(code)
         }
     }
 }
 
+/// Prints what was asked for instead of a command (the help, the version), or what is wrong with what was typed.
+fn usage(told: &clap::Error) -> ExitCode {
+    if told.use_stderr() {
+        complain(told.render().to_string().trim_end());
+        return ExitCode::from(2);
+    }
+    end(told.print().map_err(Failure::from))
+}
+
+/// The exit code for a standard output that takes nothing: EX_IOERR of sysexits.h.
+const UNWRITABLE: u8 = 74;
+
 /// Why a command failed, and the exit code that says so.
 struct Failure {
-    /// 2 for bad use, 130 for an interrupt, 1 for all else.
+    /// 2 for bad use, 74 for a standard output that takes nothing, 130 for an interrupt, 1 for all else.
     code: u8,
     /// What happened and what to do.
     error: anyhow::Error,
@@ -90,9 +112,13 @@ impl From<anyhow::Error> for Failure {
     }
 }
 
+/// Of standard output: whoever works with files says which.
 impl From<std::io::Error> for Failure {
     fn from(error: std::io::Error) -> Self {
-        anyhow::Error::from(error).into()
+        Self {
+            code: UNWRITABLE,
+            error: anyhow::Error::from(error).context("standard output cannot be written"),
+        }
     }
 }
 
@@ -138,12 +164,3 @@ fn interrupts() -> anyhow::Result<Arc<AtomicBool>> {
     .context("cannot watch for interrupts")?;
     Ok(stop)
 }
-
-/// Prints a line to standard output; a reader that went away is an error to pass up.
-macro_rules! say {
-    ($($arg:tt)*) => {{
-        use std::io::Write;
-        writeln!(std::io::stdout().lock(), $($arg)*)
-    }};
-}
-pub(crate) use say;

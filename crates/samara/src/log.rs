@@ -10,6 +10,8 @@ use std::time::SystemTime;
 use env_filter::{Builder, Filter};
 use log::{LevelFilter, Log, Metadata, Record};
 
+use crate::terminal::shown;
+
 /// The log's file name in the run's folder.
 pub const FILE: &str = "run.log";
 
@@ -78,7 +80,7 @@ impl Log for Logger {
                 humantime::format_rfc3339_seconds(SystemTime::now()),
                 record.level(),
                 record.target(),
-                record.args().to_string().replace('\n', "\n    ")
+                shown(&record.args().to_string()).replace('\n', "\n    ")
             )
         };
         if self.kept.matches(record) {

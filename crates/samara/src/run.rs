@@ -60,7 +60,7 @@ pub fn resume(args: &ResumeArgs) -> Done {
         return finish(&store, &search::finished(&store)?);
     }
     args.models.apply(&mut own.sections);
-    let (mut table, unknown) = settings::of_stored(&own).map_err(Failure::usage)?;
+    let (mut table, unknown) = settings::of_stored(&own);
     if let Some(threads) = args.threads {
         settings::set(&mut table, "threads", threads as i64);
     }
@@ -71,11 +71,9 @@ pub fn resume(args: &ResumeArgs) -> Done {
     let (operators, made_with) = checked.operators.make().map_err(Failure::usage)?;
     let provenance = provenance(made_with, &domain);
     let mut differences = differences(&store, &provenance)?;
-    differences.extend(
-        unknown
-            .iter()
-            .map(|name| format!("the setting {name}, which this samara does not know")),
-    );
+    differences.extend(unknown.iter().map(|name| {
+        format!("the setting {name}, which this samara does not know as it stands there")
+    }));
     if !differences.is_empty() && !args.force {
         return Err(Failure::usage(anyhow!(
             "{}: the rest of the run would be made otherwise than its beginning ({}); \

@@ -1,6 +1,7 @@
 //! Every setting of a search, as one TOML file whose comments are its documentation, put together from the rooms that
 //! read its sections.
 
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -8,7 +9,7 @@ use domains::walkers;
 use evolve::Error;
 use evolve::settings::Settings;
 use mutate::Operators;
-use mutate::settings::{lay, overlay};
+use mutate::settings::{lay, overlay, take_unlike};
 use toml::{Table, Value};
 
 /// The commented configuration with all defaults.
@@ -78,12 +79,9 @@ pub fn parse(text: &str) -> Result<Table, String> {
     Ok(all)
 }
 
-/// The settings of a stored run as this version reads them, and the names of those that it does not know and leaves out.
-/// What the run does not have has its default; what has moved since is moved.
-///
-/// # Errors
-/// A setting of the wrong kind.
-pub fn of_stored(settings: &Settings) -> Result<(Table, Vec<String>), Error> {
+/// The settings of a stored run as this version reads them, and the names of those that it leaves out: it does not know
+/// them, or not as of that kind. What the run does not have has its default; what has moved since is moved.
+pub fn of_stored(settings: &Settings) -> (Table, Vec<String>) {
     let mut own = Table::try_from(settings).expect("settings are plain data");
     let diff_is_used = get(&own, "operators.diff")
         .and_then(Value::as_float)
@@ -103,12 +101,13 @@ pub fn of_stored(settings: &Settings) -> Result<(Table, Vec<String>), Error> {
         }
     }
     let mut all = defaults();
-    let mut unknown = Vec::new();
-    lay(&mut all, own, &mut |name, _| {
+    let mut unknown = settings.unread.clone();
+    unknown.extend(take_unlike(&mut own, &all));
+    let Ok(()) = lay(&mut all, own, &mut |name, _| {
         unknown.push(name.to_owned());
-        Ok::<_, Error>(false)
-    })?;
-    Ok((all, unknown))
+        Ok::<_, Infallible>(false)
+    });
+    (all, unknown)
 }
 
 /// The value at a path of keys.
@@ -193,7 +192,7 @@ mod tests {
         assert_eq!(parse(&text).unwrap(), defaults());
         assert_eq!(parse("").unwrap(), defaults());
         assert_eq!(parse("\u{feff}rng = 0\r\n").unwrap(), defaults());
-        let (stored, unknown) = of_stored(&checked.run).unwrap();
+        let (stored, unknown) = of_stored(&checked.run);
         assert_eq!(stored, defaults());
         assert!(unknown.is_empty());
     }
@@ -247,7 +246,7 @@ mod tests {
         for (weight, expected) in [(0.0, "p"), (1.0, "d")] {
             set(&mut table, "operators.diff", weight);
             let stored = Settings::read(table.clone()).unwrap();
-            let (all, unknown) = of_stored(&stored).unwrap();
+            let (all, unknown) = of_stored(&stored);
             assert_eq!(unknown, ["later"]);
             assert_eq!(
                 get(&all, "brief.entry").unwrap().as_str(),

@@ -203,7 +203,7 @@ impl Walk {
 
 /// The domain's settings of a run.
 pub(crate) fn of_run(store: &Store) -> Result<Settings, evolve::Error> {
-    let (table, _) = of_stored(store.settings())?;
+    let (table, _) = of_stored(store.settings());
     of_walkers(&table)
 }
 
@@ -227,8 +227,11 @@ fn load(name: &str, settings: &Settings) -> Result<Walker, Failure> {
     Ok(walker)
 }
 
-/// Splits RUN:ID, where RUN is a folder.
+/// Splits RUN:ID, where RUN is a folder; what is a file is no RUN:ID, whatever its name.
 fn run_and_id(text: &str) -> Option<(&Path, &str)> {
+    if Path::new(text).is_file() {
+        return None;
+    }
     let (run, id) = text.rsplit_once(':')?;
     let run = Path::new(run);
     run.is_dir().then_some((run, id))

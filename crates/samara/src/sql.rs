@@ -1,12 +1,13 @@
 //! `samara sql`: questions about a run in SQL.
 
 use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use evolve::store::{SqlValue, Store};
 use serde_json::{Map, Value, json};
 
 use crate::cli::SqlArgs;
+use crate::terminal::{escape, is_hidden, shown};
 use crate::{Done, Failure};
 
 /// A table's columns are as wide as the widest cell of so many rows,
@@ -22,19 +23,25 @@ pub fn sql(args: &SqlArgs) -> Done {
         store.query(&args.query, |names, row| -> Result<(), Failure> {
             let line: Map<String, Value> =
                 names.iter().cloned().zip(row.iter().map(json)).collect();
-            serde_json::to_writer(&mut out, &line).map_err(std::io::Error::from)?;
-            Ok(out.write_all(b"\n")?)
+            let line = Value::Object(line).to_string();
+            Ok(writeln!(out, "{}", shown(&line))?)
         })?;
     } else if args.csv {
+        // A file gets the very text.
+        let watched = std::io::stdout().is_terminal();
+        let record = |cells: &mut dyn Iterator<Item = String>| match watched {
+            true => shown(&record(cells)),
+            false => record(cells),
+        };
         let mut begun = false;
         let names = store.query(&args.query, |names, row| -> Result<(), Failure> {
             if !std::mem::replace(&mut begun, true) {
-                out.write_all(record(names.iter().cloned()).as_bytes())?;
+                out.write_all(record(&mut names.iter().cloned()).as_bytes())?;
             }
-            Ok(out.write_all(record(row.iter().map(plain)).as_bytes())?)
+            Ok(out.write_all(record(&mut row.iter().map(plain)).as_bytes())?)
         })?;
         if !begun {
-            out.write_all(record(names.into_iter()).as_bytes())?;
+            out.write_all(record(&mut names.into_iter()).as_bytes())?;
         }
     } else {
         let mut table = Table::default();
@@ -98,8 +105,8 @@ impl Cell {
     fn new(whole: &str, number: bool) -> Self {
         let mut text = String::new();
         for c in whole.chars() {
-            match c.is_control() {
-                true => text.extend(c.escape_default()),
+            match is_hidden(c) {
+                true => escape(c, &mut text),
                 false => text.push(c),
             }
             if text.chars().count() > WIDEST {
@@ -162,7 +169,7 @@ mod tests {
 
     #[test]
     fn cells_are_short_lines_without_control_characters() {
-        assert_eq!(Cell::new("a\n\u{1b}[2Jb", false).text, "a\\n\\u{1b}[2Jb");
+        assert_eq!(Cell::new("a\n\u{1b}[2Jb", false).text, "a\\n\\u001b[2Jb");
         let long = Cell::new(&"\u{e4}".repeat(1000), false);
         assert_eq!((long.width(), long.text.ends_with('\u{2026}')), (60, true));
     }

@@ -11,6 +11,7 @@ use crate::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow
 use crate::figures::{self, Axis, Cell, Labels, Report, Series, curves, map_slices};
 use crate::show::{Walk, of_run};
 use crate::stats::{Stats, duration, ratio};
+use crate::terminal::shown;
 use crate::{Done, say};
 
 /// Writes all children of a run as Parquet and JSON lines.
@@ -40,7 +41,7 @@ pub fn plot(args: &PlotArgs) -> Done {
         .output
         .clone()
         .unwrap_or_else(|| args.runs[0].join(FIGURES));
-    for file in draw(&stores, &folder)? {
+    for file in draw(&stores, &folder).context(ELSEWHERE)? {
         say!("{}", file.display())?;
     }
     Ok(())
@@ -50,7 +51,7 @@ pub fn plot(args: &PlotArgs) -> Done {
 pub fn report(args: &ReportArgs) -> Done {
     let store = Store::open(&args.run)?;
     let path = args.output.clone().unwrap_or_else(|| args.run.join(REPORT));
-    write(&path, page(&store)?.as_bytes())?;
+    write(&path, page(&store)?.as_bytes()).context(ELSEWHERE)?;
     say!("{}", path.display())?;
     Ok(())
 }
@@ -74,6 +75,9 @@ pub fn pictures(store: &Store) -> anyhow::Result<Vec<PathBuf>> {
     Ok(files)
 }
 
+/// What to do about a run's folder that may not be written.
+const ELSEWHERE: &str =
+    "no figures; where the folder may not be written, name another place with -o";
 const FIGURES: &str = "figures";
 const REPORT: &str = "report.html";
 /// Walkers shown in a report, and generations of each.
@@ -271,7 +275,8 @@ fn page(store: &Store) -> anyhow::Result<String> {
         });
     }
     let own = std::slice::from_ref(store);
-    Ok(figures::report(&Report {
+    // Programs may hold what a page would obey or not take.
+    Ok(shown(&figures::report(&Report {
         title: format!(
             "{} on {}",
             name(store),
@@ -314,7 +319,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
         charts: charts(own)?.into_iter().map(|(_, svg)| svg).collect(),
         map: Some(map(store)?),
         best,
-    }))
+    })))
 }
 
 /// The settings as lines of name and value.
@@ -344,7 +349,7 @@ fn name(store: &Store) -> String {
         .canonicalize()
         .unwrap_or_else(|_| store.folder().to_owned());
     name.file_name()
-        .map_or_else(|| "run".to_owned(), |n| n.to_string_lossy().into_owned())
+        .map_or_else(|| "run".to_owned(), |n| shown(&n.to_string_lossy()))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {

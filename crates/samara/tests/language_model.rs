@@ -4,9 +4,11 @@
 mod common;
 
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
-use common::{content, fails, ok, same};
-use rusqlite::Connection;
+use common::{SAMARA, content, fails, ok, same};
+use rusqlite::{Connection, OpenFlags};
 
 const TINY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../lm/tests/tiny/llama");
 
@@ -129,20 +131,69 @@ fn operators_that_share_a_model_do_not_wait_for_each_other_for_ever() {
     same(&run("two", 2), &run("three", 3), "the model's threads");
 }
 
+/// Children in a run's store by now.
+fn stored(run: &Path) -> i64 {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let count = Connection::open_with_flags(run.join("run.sqlite"), flags)
+        .and_then(|db| db.query_row("SELECT count(*) FROM child", [], |row| row.get(0)));
+    count.unwrap_or(0)
+}
+
+#[cfg(unix)]
 #[test]
 fn an_interrupted_run_with_a_model_ends_as_if_it_had_not_been() {
+    const WANTED: i64 = 320;
     let folder = tempfile::tempdir().unwrap();
     let f = folder.path();
     std::fs::write(f.join("short.py"), SHORT).unwrap();
     config(f, "[line]\nmax_tokens = 20\n");
-    evolve(f, &["line", "gp"], 64, "whole");
-    evolve(f, &["line", "gp"], 32, "parts");
-    ok(f, &["resume", "parts", "--evaluations", "64"]);
-    same(
-        &content(&f.join("whole")),
-        &content(&f.join("parts")),
-        "resumed",
-    );
+    evolve(f, &["line", "gp"], WANTED as u64, "whole");
+    let whole = content(&f.join("whole"));
+    for (out, signal, code) in [
+        ("interrupted", "-INT", Some(130)),
+        ("killed", "-KILL", None),
+    ] {
+        let mut child = Command::new(SAMARA)
+            .args([
+                "evolve",
+                "--config",
+                "tiny.toml",
+                "--seed",
+                "short.py",
+                "--out",
+                out,
+            ])
+            .args([
+                "--operator",
+                "line",
+                "--operator",
+                "gp",
+                "--evaluations",
+                &WANTED.to_string(),
+            ])
+            .current_dir(f)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // In the midst of it: some are there, and most are not.
+        while stored(&f.join(out)) < 10 {
+            assert!(
+                child.try_wait().unwrap().is_none(),
+                "{out}: it ended too soon"
+            );
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let sent = Command::new("kill")
+            .args([signal, &child.id().to_string()])
+            .status();
+        assert!(sent.unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), code, "{out}");
+        let there = stored(&f.join(out));
+        assert!((10..=WANTED).contains(&there), "{out}: {there} children");
+        ok(f, &["resume", out]);
+        same(&whole, &content(&f.join(out)), out);
+    }
 }
 
 #[test]

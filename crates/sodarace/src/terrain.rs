@@ -3,7 +3,10 @@
 //! Five are built in, see [`Terrain::by_name`]; any other is a file in the
 //! serde form of [`Terrain`].
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
+
+use serde::de::{self, MapAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use thiserror::Error;
 
 use crate::builtin;
@@ -32,7 +35,7 @@ pub struct Terrain {
 }
 
 /// Where a walker starts; always centred on x = 0.
-#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Start {
     /// The lowest mass touches y = 0.
@@ -40,6 +43,45 @@ pub enum Start {
     OnGround,
     /// The lowest mass is this far above y = 0.
     Above(f64),
+}
+
+/// `"on-ground"` or `{"above": HEIGHT}` and nothing else: the formats do not agree on what else an enumeration may be.
+impl<'de> Deserialize<'de> for Start {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = Start;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the start: \"on-ground\", or \"above\" and a height")
+            }
+
+            fn visit_str<E: de::Error>(self, word: &str) -> Result<Start, E> {
+                match word {
+                    "on-ground" => Ok(Start::OnGround),
+                    other => Err(E::invalid_value(Unexpected::Str(other), &self)),
+                }
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Start, A::Error> {
+                match map.next_key::<String>()?.as_deref() {
+                    Some("above") => {}
+                    Some(other) => {
+                        return Err(de::Error::invalid_value(Unexpected::Str(other), &self));
+                    }
+                    None => return Err(de::Error::invalid_length(0, &self)),
+                }
+                let height = map.next_value()?;
+                match map.next_key::<String>()? {
+                    None => Ok(Start::Above(height)),
+                    Some(_) => Err(de::Error::invalid_length(2, &self)),
+                }
+            }
+        }
+
+        from.deserialize_any(Form)
+    }
 }
 
 /// Why a terrain cannot be used.
@@ -76,11 +118,25 @@ pub enum TerrainError {
 #[serde(deny_unknown_fields)]
 struct Unchecked {
     name: String,
-    ground: Vec<[f64; 2]>,
+    ground: Vec<Corner>,
     #[serde(default)]
-    ceiling: Vec<[f64; 2]>,
+    ceiling: Vec<Corner>,
     #[serde(default)]
     start: Start,
+}
+
+/// A corner as a file has it: two numbers. The formats do not agree on what becomes of a third.
+#[derive(Deserialize)]
+#[serde(try_from = "Vec<f64>")]
+struct Corner([f64; 2]);
+
+impl TryFrom<Vec<f64>> for Corner {
+    type Error = String;
+
+    fn try_from(numbers: Vec<f64>) -> Result<Self, String> {
+        let corner = numbers.as_slice().try_into().map(Self);
+        corner.map_err(|_| format!("a corner has {} numbers; give two, x and y", numbers.len()))
+    }
 }
 
 impl TryFrom<Unchecked> for Terrain {
@@ -89,8 +145,8 @@ impl TryFrom<Unchecked> for Terrain {
     fn try_from(raw: Unchecked) -> Result<Self, TerrainError> {
         let terrain = Terrain {
             name: raw.name,
-            ground: raw.ground,
-            ceiling: raw.ceiling,
+            ground: raw.ground.into_iter().map(|corner| corner.0).collect(),
+            ceiling: raw.ceiling.into_iter().map(|corner| corner.0).collect(),
             start: raw.start,
         };
         terrain.validate()?;

@@ -396,6 +396,16 @@ pub(super) struct Bound {
     older: Option<Arc<Bound>>,
 }
 
+/// One by one: dropped by recursion, the names of a long file would use up the stack.
+impl Drop for Bound {
+    fn drop(&mut self) {
+        let mut next = self.older.take();
+        while let Some(mut bound) = next.and_then(Arc::into_inner) {
+            next = bound.older.take();
+        }
+    }
+}
+
 impl Bound {
     pub(super) fn add(list: &mut Option<Arc<Bound>>, name: &[u8], scope: u16, unread_in: u32) {
         *list = Some(Arc::new(Bound {
@@ -470,3 +480,19 @@ const BUILTINS: &str = "\
     enumerate eval exec exit filter float format frozenset getattr globals hasattr hash help hex id input int \
     isinstance issubclass iter len license list locals map max memoryview min next object oct open ord pow print \
     property quit range repr reversed round set setattr slice sorted staticmethod str sum super tuple type vars zip";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_names_of_a_long_file_go_without_deep_recursion() {
+        let mut list = None;
+        for i in 0..300_000 {
+            Bound::add(&mut list, format!("x{i}").as_bytes(), 0, 0);
+        }
+        let newest = list.clone();
+        drop(list);
+        assert_eq!(Bound::iter(&newest).count(), 300_000);
+    }
+}

@@ -6,9 +6,9 @@ use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use mutate::Proposal;
+use mutate::{Proposal, crew};
 
-use super::{News, guarded};
+use super::News;
 use crate::Error;
 use crate::domain::{Case, Evaluation, Evaluator, Outcome};
 use crate::store::{Child, Status};
@@ -55,28 +55,22 @@ impl Bench {
         &self,
         mut evaluator: Box<dyn Evaluator>,
         todo: &Receiver<Unborn>,
-        done: &Sender<News>,
+        news: &Sender<News>,
         halt: &AtomicBool,
     ) {
-        while let Ok(first) = todo.recv() {
-            if halt.load(Relaxed) {
-                return;
-            }
-            // An even share of what waits: many together fill a simulator's lanes, and the last ones are spread evenly.
-            let share = (todo.len() / self.threads).clamp(LEAST, MOST);
-            let mut unborn = vec![first];
-            unborn.extend(todo.try_iter().take(share - 1));
+        // An even share of what waits: many together fill a simulator's lanes, and the last ones are spread evenly.
+        let most = |waiting: usize| (waiting / self.threads).clamp(LEAST, MOST);
+        let work = |unborn| {
             let began = Instant::now();
-            let news = guarded(|| self.evaluate(evaluator.as_mut(), unborn))
-                .and_then(|children| children)
-                .map_or_else(|why| News::Failed(Error::Evaluator(why)), News::Evaluated);
-            self.busy
-                .fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
-            let failed = matches!(news, News::Failed(_));
-            if done.send(news).is_err() || failed {
-                return;
-            }
-        }
+            let children = self.evaluate(evaluator.as_mut(), unborn);
+            let spent = began.elapsed().as_nanos() as u64;
+            self.busy.fetch_add(spent, Relaxed);
+            children
+        };
+        crew::serve(todo, halt, most, work, |done| {
+            let failed = |why| News::Failed(Error::Evaluator(why));
+            news.send(done.map_or_else(failed, News::Evaluated)).is_ok()
+        });
     }
 
     fn evaluate(

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, Sender};
 use rand_chacha::ChaCha8Rng;
 
+use mutate::crew::guarded;
 use mutate::{Active, Lost, Proposal, Request, Tray};
 
+use super::News;
 use super::evaluate::{Genome, Unborn};
-use super::{News, guarded};
 use crate::Error;
 
 /// One replica's share of an iteration: a batch of changes of one parent.

@@ -173,6 +173,14 @@ pub(super) fn database_error(path: &Path, cause: rusqlite::Error) -> Error {
     }
 }
 
+/// Whether a database could not be read for want of the right to write beside it.
+pub(super) fn is_for_writers(cause: &rusqlite::Error) -> bool {
+    matches!(
+        cause.sqlite_error_code(),
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly | ErrorCode::PermissionDenied)
+    )
+}
+
 pub(super) fn uri_path(path: &Path) -> String {
     path.to_string_lossy()
         .replace('%', "%25")

@@ -264,3 +264,35 @@ fn a_full_disk_loses_nothing_that_was_written() {
     assert_eq!(roomy.child(written - 1).unwrap(), Some(child(written - 1)));
     assert_eq!(roomy.len().unwrap(), written + 1);
 }
+
+#[test]
+fn an_export_holds_few_large_children_at_a_time() {
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let children: Vec<Child> = (0..40)
+        .map(|id| Child {
+            program: format!("x = '{}'\n", id.to_string().repeat(1 << 20)),
+            parent: None,
+            ..child(id)
+        })
+        .collect();
+    let bytes: usize = children.iter().map(|child| child.program.len()).sum();
+    let mut store = store(&path);
+    store.append(&children, &[]).unwrap();
+    let mut told = Vec::new();
+    let files = crate::export::export(&store, &folder.path().join("out"), &mut |n| told.push(n));
+    let [table, lines] = files.unwrap();
+    let table = SerializedFileReader::new(File::open(table).unwrap()).unwrap();
+    let groups: Vec<i64> = table
+        .metadata()
+        .row_groups()
+        .iter()
+        .map(|g| g.num_rows())
+        .collect();
+    assert!(groups.len() > bytes / (40 << 20), "{groups:?}");
+    assert!(told.windows(2).all(|pair| pair[0] < pair[1]));
+    assert_eq!((groups.iter().sum::<i64>(), told.last()), (40, Some(&40)));
+    assert_eq!(std::fs::read_to_string(lines).unwrap().lines().count(), 40);
+}

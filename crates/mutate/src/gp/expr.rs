@@ -1,6 +1,7 @@
 //! The mutator and its mutations of whole expressions: shrink, graft and wrap. Each mutation
 //! returns the edits that make it, or `None` where it does not apply.
 
+use std::cell::RefCell;
 use std::ops::Range;
 
 use rand::Rng;
@@ -29,6 +30,8 @@ pub(super) struct Mutator<'m, 'a> {
     pub(super) constants: Vec<Constant>,
     /// The program is as large as it may get.
     pub(super) full: bool,
+    /// Names that copies were given in the child under way.
+    pub(super) given: RefCell<Vec<String>>,
 }
 
 pub(super) const NODE_KINDS: [Kind; 8] = [

@@ -6,6 +6,9 @@ use super::names::Names;
 use super::scope::{Scope, Source};
 use super::types::{Base, Type};
 
+/// How many expressions a question may lead to, each by the one before: names lead on to what is assigned to them.
+const DEPTH: usize = 4_000;
+
 impl<'a> Names<'_, 'a> {
     /// The kind of what `name` holds, where scope `home` binds it.
     pub(super) fn type_of_name(&self, home: usize, name: &'a str) -> Type<'a> {
@@ -71,6 +74,16 @@ impl<'a> Names<'_, 'a> {
 
     /// The kind of an expression's value.
     pub(super) fn type_of(&self, expr: &'a Expr, scope: usize) -> Type<'a> {
+        if self.depth.get() == DEPTH {
+            return Type::UNKNOWN;
+        }
+        self.depth.update(|depth| depth + 1);
+        let found = self.type_at(expr, scope);
+        self.depth.update(|depth| depth - 1);
+        found
+    }
+
+    fn type_at(&self, expr: &'a Expr, scope: usize) -> Type<'a> {
         match expr {
             Expr::NumberLiteral(n) => Type::of(match n.value {
                 Number::Int(_) => Base::Int,

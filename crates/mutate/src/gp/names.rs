@@ -1,6 +1,6 @@
 //! Names: which scope binds them, where they are visible, what their places ask of them.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 
 use ruff_python_ast::Expr;
@@ -15,6 +15,8 @@ pub(super) struct Names<'o, 'a> {
     pub(super) outline: &'o Outline<'a>,
     host: &'o HashMap<String, Signature>,
     pub(super) known: RefCell<HashMap<(usize, &'a str), Type<'a>>>,
+    /// Of expressions, how many are being asked about within each other.
+    pub(super) depth: Cell<usize>,
     whole: RefCell<Option<Vec<(usize, &'a str)>>>,
 }
 
@@ -24,6 +26,7 @@ impl<'o, 'a> Names<'o, 'a> {
             outline,
             host,
             known: RefCell::default(),
+            depth: Cell::default(),
             whole: RefCell::default(),
         }
     }

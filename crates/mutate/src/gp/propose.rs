@@ -27,12 +27,12 @@ fn read(settings: &Table) -> Result<Settings, Error> {
 impl Settings {
     fn operator(&self, brief: &Brief) -> Result<Gp, Error> {
         Gp::new(self.clone(), brief).map_err(|e| match e {
-            GpError::Setting { field, mend } => {
+            GpError::Setting { field, why, mend } => {
                 let field = match field.starts_with("brief.") {
                     true => field,
                     false => format!("gp.{field}"),
                 };
-                Error::setting(&field, "it cannot be", mend)
+                Error::setting(&field, why, mend)
             }
             other => Error::setting("gp", other.to_string(), "mend it in the settings"),
         })
@@ -63,6 +63,8 @@ impl Operator for Gp {
             }
             let streams = request.streams().into_iter().enumerate();
             let wanted = streams.filter(|(child, _)| request.wanted[*child]);
+            // Children of a long program take long.
+            let wanted = wanted.take_while(|_| !stop.load(Relaxed));
             let made = self.brood(request.parent, wanted, |child, made| {
                 let program = made.map(|child| child.source).map_err(barren);
                 tray.hand(index, child, program.into());

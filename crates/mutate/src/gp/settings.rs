@@ -2,9 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use ruff_python_ast::{Expr, Stmt};
+use ruff_python_parser::Parsed;
 use serde::{Deserialize, Serialize};
 
 use super::GpError;
+use crate::Error;
+use crate::settings::{range, weight};
+use crate::syntax;
 
 /// Settings of the operator. The defaults are those of `gp.toml`; unknown fields are refused.
 ///
@@ -171,73 +176,60 @@ impl Settings {
     /// # Errors
     /// [`GpError::Setting`] names the first field out of range and the mend.
     pub fn validate(&self) -> Result<(), GpError> {
-        let refuse = |field: String, mend: &str| {
-            Err(GpError::Setting {
-                field,
-                mend: mend.to_owned(),
-            })
-        };
+        let refuse =
+            |field: &str, why: &str, mend: &str| Err(Error::setting(field, why, mend).into());
         for (field, value) in [
             ("rate", self.rate),
             ("statement_rate", self.statement_rate),
             ("copy_rate", self.copy_rate),
         ] {
-            if !(0.0..=1.0).contains(&value) {
-                return refuse(field.into(), "give a probability from 0 to 1");
-            }
+            range(field, value, 0.0, 1.0)?;
         }
-        for (name, weight) in self.weights.named() {
-            if !(weight.is_finite() && weight >= 0.0) {
-                return refuse(
-                    format!("weights.{name}"),
-                    "give a finite weight of 0 or more",
-                );
-            }
+        for (name, value) in self.weights.named() {
+            weight(&format!("weights.{name}"), value)?;
         }
         if self.weights.named().iter().all(|(_, w)| *w == 0.0) {
-            return refuse("weights".into(), "give at least one kind a weight above 0");
+            let mend = "give at least one kind a weight above 0";
+            return refuse("weights", "none is above 0", mend);
         }
-        for (op, weight) in &self.binary_operators {
+        for (op, value) in &self.binary_operators {
+            let field = format!("binary_operators.{op}");
             if !BINARY.contains(&op.as_str()) {
-                return refuse(
-                    format!("binary_operators.{op}"),
-                    "name a binary operator of Python such as + or //",
-                );
+                let mend = "name a binary operator of Python such as + or //";
+                return refuse(&field, "it is none", mend);
             }
-            if !(weight.is_finite() && *weight >= 0.0) {
-                return refuse(
-                    format!("binary_operators.{op}"),
-                    "give a finite weight of 0 or more",
-                );
-            }
+            weight(&field, *value)?;
         }
         if let Some(name) = self.extra_names.iter().find(|n| !is_name(n)) {
+            let mend = "give Python names, letters, digits and underscores, no keyword";
+            return refuse("extra_names", &format!("{name:?} is no name"), mend);
+        }
+        if let Some(c) = self.extra_constants.iter().find(|c| !c.is_finite()) {
             return refuse(
-                format!("extra_names ({name:?})"),
-                "give Python names, letters, digits and underscores, no keyword",
+                "extra_constants",
+                &format!("{c} is not finite"),
+                "give finite numbers",
             );
         }
-        if self.extra_constants.iter().any(|c| !c.is_finite()) {
-            return refuse("extra_constants".into(), "give finite numbers");
-        }
         if !(self.max_magnitude.is_finite() && self.max_magnitude >= 1.0) {
-            return refuse("max_magnitude".into(), "give a finite number of at least 1");
+            let why = format!("{} is out of range", self.max_magnitude);
+            return refuse("max_magnitude", &why, "give a finite number of at least 1");
         }
         if self.max_source < 64 {
-            return refuse("max_source".into(), "give at least 64 bytes");
+            let why = format!("{} is too few", self.max_source);
+            return refuse("max_source", &why, "give at least 64 bytes");
         }
-        if !(1..=10_000).contains(&self.max_tries) {
-            return refuse("max_tries".into(), "give a whole number from 1 to 10000");
-        }
-        Ok(())
+        range("max_tries", self.max_tries.into(), 1.0, 10_000.0).map_err(GpError::from)
     }
 }
 
-/// Whether `text` is one Python name: it parses as an expression that is just that name.
+/// Whether `text` is one Python name: as a program it is just that name.
 fn is_name(text: &str) -> bool {
-    ruff_python_parser::parse_expression(text).is_ok_and(|parsed| {
-        matches!(parsed.expr(), ruff_python_ast::Expr::Name(name) if name.id.as_str() == text)
-    })
+    let alone = |program: &Parsed<_>| match program.suite().as_slice() {
+        [Stmt::Expr(one)] => matches!(&*one.value, Expr::Name(name) if name.id.as_str() == text),
+        _ => false,
+    };
+    syntax::with(text, alone).unwrap_or(false)
 }
 
 #[cfg(test)]

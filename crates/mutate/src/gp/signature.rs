@@ -1,7 +1,10 @@
 //! What a function takes: which arguments may be left out or added.
 
 use ruff_python_ast::{Expr, Parameters, Stmt};
+use ruff_python_parser::Parsed;
 use ruff_text_size::Ranged;
+
+use crate::syntax;
 
 /// A parameter.
 #[derive(Clone, Debug, PartialEq)]
@@ -48,13 +51,13 @@ impl Signature {
     /// Reads `name(a, b=1)`; `None` if that is no signature.
     pub(super) fn parse(text: &str) -> Option<(String, Self)> {
         let source = format!("def {text}: pass");
-        let parsed = ruff_python_parser::parse_module(&source).ok()?;
-        match parsed.suite().as_slice() {
+        let read = |parsed: &Parsed<_>| match parsed.suite().as_slice() {
             [Stmt::FunctionDef(def)] => {
                 Some((def.name.to_string(), Self::of(&def.parameters, &source)))
             }
             _ => None,
-        }
+        };
+        syntax::with(&source, read).ok()?
     }
 
     /// How many arguments have no default.

@@ -1,6 +1,8 @@
 //! Mutations of statements: whole logical lines are repeated, deleted, swapped or carried elsewhere,
 //! indented as their new block is.
 
+use std::collections::HashMap;
+
 use rand::Rng;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{Expr, Stmt};
@@ -169,6 +171,7 @@ impl<'a> Mutator<'_, 'a> {
     /// Gives new names to what the statements of a run assign, in all of the run.
     fn rename(&self, first: &Statement<'a>, last: &Statement<'a>, edits: &mut Edits) {
         let block = &self.outline().blocks[first.block];
+        let mut names: HashMap<&str, String> = HashMap::new();
         for i in &block[first.index..=last.index] {
             let Stmt::Assign(assign) = self.statement(*i).stmt else {
                 continue;
@@ -177,26 +180,28 @@ impl<'a> Mutator<'_, 'a> {
                 continue;
             };
             let old = target.id.as_str();
-            let new = self.fresh(old);
+            let new = &**names.entry(old).or_insert_with(|| self.fresh(old));
             let start = target.start().to_usize();
-            edits.add(vec![Edit::new(start..target.end().to_usize(), &*new)]);
+            edits.add(vec![Edit::new(start..target.end().to_usize(), new)]);
             for node in &self.outline().nodes[first.nodes.start..last.nodes.end] {
                 let later = node.start > start;
                 if later && matches!(node.expr, Expr::Name(n) if n.id.as_str() == old) {
-                    edits.add(vec![Edit::new(node.start..node.end, &*new)]);
+                    edits.add(vec![Edit::new(node.start..node.end, new)]);
                 }
             }
         }
     }
 
-    /// A name that the program does not hold: the old one with the next free number.
+    /// A name that neither the program holds nor another copy in this child: the old one with the next free number.
     fn fresh(&self, name: &str) -> String {
         let stem = name.trim_end_matches(|c: char| c.is_ascii_digit());
         let stem = if stem.is_empty() { name } else { stem };
-        (2..)
-            .map(|n| format!("{stem}{n}"))
-            .find(|new| !self.source().contains(new.as_str()))
-            .unwrap_or_else(|| name.to_owned())
+        let mut given = self.given.borrow_mut();
+        let free = |new: &String| !self.source().contains(new.as_str()) && !given.contains(new);
+        let new = (2..).map(|n| format!("{stem}{n}")).find(free);
+        let new = new.unwrap_or_else(|| name.to_owned());
+        given.push(new.clone());
+        new
     }
 
     fn delete(&self, i: usize, rng: &mut dyn Rng) -> Option<Vec<Edit>> {

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use sodarace::render::palette::{FAINT, GRID, INK, PAPER};
 use sodarace::render::xml::{Num, escape};
 
+use super::scale::Scale;
 use super::ticks;
 
 /// One task's part of the chart; the parts stand side by side and share the y axis.
@@ -95,7 +96,7 @@ pub fn bugs(panels: &[Panel]) -> String {
         .filter(|s| *s > 0.0 && s.is_finite())
         .fold(1.0, f64::min);
     let floor = 10f64.powf((least.log10() - 0.05).floor());
-    let scale = Scale { floor };
+    let scale = Shares::new(floor);
     let widths: Vec<f64> = panels.iter().map(|p| width(p) + NAMES).collect();
     let total = (LEFT + widths.iter().sum::<f64>() + 10.0).max(560.0);
     let mut svg = format!(
@@ -120,21 +121,26 @@ fn width(panel: &Panel) -> f64 {
 }
 
 /// From per cent to pixels; 0 stands below a gap.
-struct Scale {
+struct Shares {
     floor: f64,
+    above: Scale,
 }
 
-impl Scale {
+impl Shares {
+    fn new(floor: f64) -> Self {
+        let above = Scale::logarithmic(floor, 100.0, [BOTTOM, TOP]);
+        Self { floor, above }
+    }
+
     fn at(&self, percent: f64) -> f64 {
         if percent.is_nan() || percent <= 0.0 {
             return ZERO;
         }
-        let share = (percent / self.floor).log10() / (100.0 / self.floor).log10();
-        BOTTOM + share.clamp(0.0, 1.0) * (TOP - BOTTOM)
+        self.above.at(percent.clamp(self.floor, 100.0))
     }
 }
 
-fn draw(svg: &mut String, panel: &Panel, scale: &Scale, left: f64) {
+fn draw(svg: &mut String, panel: &Panel, scale: &Shares, left: f64) {
     let right = left + width(panel);
     let x = |i: usize| left + MARGIN + STEP * i as f64;
     let _ = write!(
@@ -185,9 +191,9 @@ fn draw(svg: &mut String, panel: &Panel, scale: &Scale, left: f64) {
 }
 
 /// The common grid: decades, and the line of 0 below a break in the axis.
-fn axes(svg: &mut String, scale: &Scale, [left, right]: [f64; 2]) {
+fn axes(svg: &mut String, scale: &Shares, [left, right]: [f64; 2]) {
     let (mut lines, mut texts) = (String::new(), String::new());
-    for value in ticks::logarithmic(scale.floor, 100.0, 12) {
+    for value in scale.above.ticks(6) {
         let y = scale.at(value);
         let _ = write!(lines, "M{} {}H{}", Num(left), Num(y), Num(right));
         let _ = write!(
@@ -241,7 +247,7 @@ fn stroke(svg: &mut String, places: &[[f64; 2]], colour: &str, quoted: bool) {
     );
 }
 
-fn intervals(svg: &mut String, scale: &Scale, line: &Line, places: &[[f64; 2]], colour: &str) {
+fn intervals(svg: &mut String, scale: &Shares, line: &Line, places: &[[f64; 2]], colour: &str) {
     let mut d = String::new();
     for (point, [x, y]) in line.points.iter().zip(places) {
         let [high, low] = [scale.at(point.high), scale.at(point.low)];

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use sodarace::render::palette::{FAINT, GRID, INK, PAPER};
 use sodarace::render::xml::{Num, escape};
 
+use super::scale::{Near, Scale};
 use super::ticks;
 
 /// One line of a chart.
@@ -138,67 +139,6 @@ fn shorten(name: &str) -> String {
         return name.to_string();
     }
     name.chars().take(27).chain(['\u{2026}']).collect()
-}
-
-/// Whether an axis starts at its least value or at 0.
-enum Near {
-    Tight,
-    Zero,
-}
-
-/// From values to pixels.
-struct Scale {
-    log: bool,
-    from: f64,
-    to: f64,
-    pixels: [f64; 2],
-}
-
-impl Scale {
-    fn new(values: impl Iterator<Item = f64>, log: bool, pixels: [f64; 2], near: Near) -> Scale {
-        let start = if let Near::Zero = near {
-            [0.0, 0.0]
-        } else {
-            [f64::INFINITY, f64::NEG_INFINITY]
-        };
-        let [mut from, mut to] = values.fold(start, |[lo, hi], v| [v.min(lo), v.max(hi)]);
-        if log {
-            // Whole decades, so that lines keep off the frame.
-            from = 10f64.powf(from.log10().floor());
-            to = 10f64.powf(to.log10().ceil());
-        }
-        if to <= from {
-            to = if log {
-                from * 10.0
-            } else {
-                from + from.abs().max(1.0)
-            };
-        }
-        Scale {
-            log,
-            from,
-            to,
-            pixels,
-        }
-    }
-
-    fn at(&self, value: f64) -> f64 {
-        let share = if self.log {
-            (value / self.from).log10() / (self.to / self.from).log10()
-        } else {
-            // Halved, so that the span of huge numbers stays finite.
-            (value / 2.0 - self.from / 2.0) / (self.to / 2.0 - self.from / 2.0)
-        };
-        self.pixels[0] + share * (self.pixels[1] - self.pixels[0])
-    }
-
-    fn ticks(&self, count: usize) -> Vec<f64> {
-        if self.log {
-            ticks::logarithmic(self.from, self.to, 2 * count)
-        } else {
-            ticks::linear(self.from, self.to, count)
-        }
-    }
 }
 
 fn grid(svg: &mut String, x: &Scale, y: &Scale, right: f64) {
