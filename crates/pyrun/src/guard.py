@@ -63,7 +63,9 @@ def _pyrun_floordiv(a, b):
 
 
 def _pyrun_pow(a, b):
-    if type(a) is int and type(b) is int and -1100 < b < 1100 and -9007199254740992 < a < 9007199254740992:
+    if type(a) is int and type(b) is int:
+        if not (-1100 < b < 1100 and -9007199254740992 < a < 9007199254740992):
+            _pyrun_gap()
         if b >= 0 or a == 0:
             x = a**b
             return x if -9007199254740992 < x < 9007199254740992 else _pyrun_gap()
