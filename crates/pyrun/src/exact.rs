@@ -5,7 +5,7 @@
 //! first thing that is not on the lists of [`known`]. Operators and builtins that agree for some operands alone are rewritten
 //! to functions that look at them (`guard.py`). Everything refused is the second tier's.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::BTreeSet;
 
 use ruff_python_ast::{
     Arguments, CmpOp, Comprehension, ExceptHandler, Expr, ExprBinOp, ExprCall,
@@ -13,6 +13,7 @@ use ruff_python_ast::{
     StmtFunctionDef, StmtTry, UnaryOp,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::Failure;
 use facts::Facts;

@@ -1,8 +1,6 @@
 //! What the first tier must know of a program before it runs: its entry function, its imports, and whether all of it is
 //! known to be exact ([`exact`]). A function of the text alone.
 
-use std::collections::{HashMap, HashSet};
-
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_pattern, walk_stmt};
 use ruff_python_ast::{
     Expr, ExprContext, ModModule, Pattern, Stmt, StmtClassDef, StmtFunctionDef, StmtImport,
@@ -10,6 +8,7 @@ use ruff_python_ast::{
 };
 use ruff_python_parser::{ParseError, parse_module};
 use ruff_text_size::{Ranged, TextRange};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::exact::{self, Edits, Exact};
 use crate::{EntryRule, Failure, HostModule, modules};
@@ -105,9 +104,9 @@ fn offered(prelude: &[Stmt], known: &[(String, String, Vec<String>)]) -> exact::
         .collect();
     let mut host = exact::Host {
         modules,
-        names: HashSet::new(),
-        aliases: HashMap::new(),
-        attributes: HashSet::new(),
+        names: HashSet::default(),
+        aliases: HashMap::default(),
+        attributes: HashSet::default(),
     };
     for stmt in prelude {
         match stmt {

@@ -1,9 +1,8 @@
 //! What a program binds, in any of its scopes.
 
-use std::collections::{HashMap, HashSet};
-
 use ruff_python_ast::visitor::{Visitor, walk_expr, walk_parameter, walk_stmt};
 use ruff_python_ast::{Expr, ExprContext, Parameter, Stmt};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::{Host, gap, known};
 use crate::Failure;
