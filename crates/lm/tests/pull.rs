@@ -545,6 +545,32 @@ fn one_file_of_a_hub() {
     assert_eq!(files(folder.path()), ["q.gguf"]);
 }
 
+#[test]
+fn a_split_file_of_a_hub_comes_with_its_shards() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = hub_server(Manner::default());
+    let names = [
+        "q-00001-of-00003.gguf",
+        "q-00002-of-00003.gguf",
+        "q-00003-of-00003.gguf",
+    ];
+    for name in names {
+        server.put(&format!("/org/tiny/resolve/main/{name}"), BINARY, name);
+    }
+    let model = Model {
+        file: Some(names[1]),
+        ..TINY
+    };
+    let path = fetch(&server, &model, None, folder.path()).unwrap();
+    assert_eq!(path, folder.path().join(names[1]));
+    assert_eq!(files(folder.path()), names);
+    let last = server.requests().pop().unwrap();
+    assert!(
+        last.contains(names[1]),
+        "the one that was asked for comes last: {last}"
+    );
+}
+
 /// The rest of another version must not be joined to what came before.
 #[test]
 fn a_file_that_changes_is_fetched_anew() {

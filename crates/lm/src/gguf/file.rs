@@ -315,6 +315,14 @@ impl Shard {
             .then_some(Self { stem, count })
     }
 
+    /// The names of all files of a model that this file is one of.
+    pub(crate) fn all(file: &str) -> Vec<String> {
+        match Shard::of(file) {
+            Some(shard) => (1..=shard.count).map(|number| shard.name(number)).collect(),
+            None => vec![file.to_owned()],
+        }
+    }
+
     /// The name of a shard's file, from 1.
     fn name(&self, number: usize) -> String {
         let Self { stem, count } = self;
@@ -330,6 +338,8 @@ mod tests {
     fn names_of_shards() {
         let shard = Shard::of("a-of-b-00002-of-00013.gguf").unwrap();
         assert_eq!(shard.name(1), "a-of-b-00001-of-00013.gguf");
+        assert_eq!(Shard::all("a.gguf"), ["a.gguf"]);
+        assert_eq!(Shard::all("a-00002-of-00002.gguf").len(), 2);
         for name in [
             "a.gguf",
             "a-2-of-3.gguf",

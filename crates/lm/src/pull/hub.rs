@@ -10,6 +10,7 @@ use super::Progress;
 use super::download::{Client, fault, io};
 use super::http::is_loopback;
 use crate::error::Error;
+use crate::gguf::Shard;
 use crate::safetensors::{plain, shards};
 
 const WEIGHTS: &str = "model.safetensors";
@@ -179,6 +180,13 @@ pub fn fetch(
         client.file(&format!("{base}/{name}"), path, sum, progress)
     };
     if let Some(file) = model.file {
+        // The one that was asked for comes last: it says that all are there.
+        for shard in Shard::all(file).iter().filter(|shard| *shard != file) {
+            let path = folder.join(shard);
+            if !path.exists() {
+                get(shard, &path)?;
+            }
+        }
         let path = folder.join(file);
         get(file, &path)?;
         return Ok(path);
