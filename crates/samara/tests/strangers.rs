@@ -433,7 +433,7 @@ fn deep_programs_end_in_a_walker_or_a_reason() {
     for (name, deep) in shapes {
         let deep = format!("f = lambda: f\ns = '0'\n{seed}\nif False:\n    x = {deep}\n");
         fs::write(f.join("deep.py"), deep).unwrap();
-        for tier in ["monty", "cpython", "auto"] {
+        for tier in ["monty", "cpython"] {
             let output = samara(f, &["walker", "deep.py", "--python", tier]);
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(
@@ -539,7 +539,6 @@ fn runs_of_other_versions_are_read_and_not_called_damaged() {
         for args in [
             &["stats", "run"][..],
             &["report", "run"],
-            &["plot", "run"],
             &["export", "run"],
             &["simulate", "run:best"],
             &["sql", "run", "SELECT count(*) FROM children"],
