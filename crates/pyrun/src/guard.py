@@ -8,24 +8,37 @@ import math as _pyrun_math
 _pyrun_small = range(-98, 99)
 
 
-# keys that have equals of another type stand in some dict
-_pyrun_odd = []
+# The first dict with keys that have equals of another type (1.0, True, a range), and the types of such keys there.
+_pyrun_home = []
+_pyrun_odd = {}
 
 
 def _pyrun_key(key, container=None):
     # Of equal keys CPython keeps the first. Whole numbers, texts and tuples of them have no equals of another type.
     plain = type(key) is int or type(key) is str
+    kinds = type(key)
     if type(key) is tuple:
         plain = True
         for part in key:
             if type(part) is not int and type(part) is not str:
                 plain = False
-    if plain and not _pyrun_odd:
+    if plain and not _pyrun_home:
         return key
-    if type(container) is not dict or key in container:
+    if type(container) is not dict:
         _pyrun_gap()
-    if not plain:
-        _pyrun_odd.append(1)
+    if not _pyrun_home:
+        _pyrun_home.append(container)
+    if container is not _pyrun_home[0]:
+        return _pyrun_gap() if key in container else key
+    if plain:
+        return _pyrun_gap() if key in _pyrun_odd else key
+    if type(key) is tuple:
+        kinds = [type(part) for part in key]
+        if tuple in kinds:
+            _pyrun_gap()
+    if key in container and (key not in _pyrun_odd or _pyrun_odd[key] != kinds):
+        _pyrun_gap()
+    _pyrun_odd[key] = kinds
     return key
 
 
