@@ -51,6 +51,8 @@ pub(crate) struct Exact {
     pub(crate) numpy: bool,
     /// Whether it uses names that nothing binds: the interpreter misses the name of a function after its arguments.
     pub(crate) unbound: bool,
+    /// Whether its text supposes whole numbers: it raises a `TypeError` about `&` where there are others.
+    pub(crate) supposes: bool,
     /// Whether operators in its text compare what they are given.
     pub(crate) edited: bool,
     /// The functions of `guard.py` that its text calls.
@@ -58,7 +60,15 @@ pub(crate) struct Exact {
 }
 
 /// Refuses what the interpreter is not known to do as CPython does, and says what must be rewritten.
-pub(crate) fn check(source: &str, body: &[Stmt], host: &Host) -> Result<Exact, Failure> {
+///
+/// `whole` supposes that what is raised to small powers are whole numbers; where one is not, the text raises what
+/// [`Exact::supposes`] tells, and must be made again without.
+pub(crate) fn check(
+    source: &str,
+    body: &[Stmt],
+    host: &Host,
+    whole: bool,
+) -> Result<Exact, Failure> {
     if source.contains(MARK) || brackets(source) > MAX_BRACKETS {
         return Err(gap("a text of this shape"));
     }
@@ -67,6 +77,7 @@ pub(crate) fn check(source: &str, body: &[Stmt], host: &Host) -> Result<Exact, F
         source,
         host,
         facts,
+        whole,
         out: Exact::default(),
     };
     let at = At {
@@ -141,6 +152,7 @@ struct Walk<'a> {
     source: &'a str,
     host: &'a Host,
     facts: Facts<'a>,
+    whole: bool,
     out: Exact,
 }
 
@@ -598,6 +610,17 @@ impl<'a> Walk<'a> {
             },
             Operator::FloorDiv => self.replaced(b, "_pyrun_floordiv", at),
             Operator::Pow => match number(&b.right) {
+                Some(_) if self.is_float(&b.left) => self.replaced(b, "_pyrun_cpow", at),
+                // whole numbers are the common case; of a float there is no `&`
+                Some(n @ 2..=8) if self.whole => {
+                    self.out.supposes = true;
+                    self.open(b.start(), "((");
+                    self.expr(&b.left, at)?;
+                    let op = self.token(b.left.end(), "**")?;
+                    let rest = TextRange::new(op.start(), b.end());
+                    self.replace(rest, &format!(" & -1) ** {n})"));
+                    Ok(())
+                }
                 Some(n @ 2..=8) if at.assigns => {
                     // a power of a float is the C library's, whose last bit may differ from the product's
                     self.open(b.start(), &format!("(_pyrun_t ** {n} if (_pyrun_t := "));
@@ -606,7 +629,7 @@ impl<'a> Walk<'a> {
                     let rest = TextRange::new(op.start(), b.end());
                     let most = (EXACT as f64).powf(1.0 / n as f64) as i64 - 1;
                     let text = format!(
-                        ") in _pyrun_small else _pyrun_math.pow(_pyrun_t, {n}) if type(_pyrun_t) is float \
+                        ") in _pyrun_small else _pyrun_cpow(_pyrun_t, {n}) if type(_pyrun_t) is float \
                          else _pyrun_t ** {n} if type(_pyrun_t) is int and -{most} < _pyrun_t < {most} \
                          else _pyrun_gap())"
                     );

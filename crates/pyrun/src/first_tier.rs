@@ -11,7 +11,7 @@ use monty_types::{
 
 use crate::failure::shorten;
 use crate::guard::Guards;
-use crate::program::{self, Modules};
+use crate::program::{self, Modules, Program};
 use crate::value::{MAX_DEPTH, Writer};
 use crate::wire::{Setup, VALUE};
 use crate::{Failure, meter, trust};
@@ -62,7 +62,20 @@ impl Interpreter {
 
     /// Runs one program and returns the answer's bytes.
     pub(crate) fn run(&self, source: &str) -> Result<Vec<u8>, Failure> {
-        let program = program::prepare(source, &self.setup.host.entry, &self.modules)?;
+        let prepare =
+            |whole| program::prepare(source, &self.setup.host.entry, &self.modules, whole);
+        let program = prepare(true)?;
+        match self.run_prepared(&program) {
+            Err(Failure::Unsupported { feature })
+                if program.exact.supposes && feature.starts_with(trust::NOT_WHOLE) =>
+            {
+                self.run_prepared(&prepare(false)?)
+            }
+            other => other,
+        }
+    }
+
+    fn run_prepared(&self, program: &Program) -> Result<Vec<u8>, Failure> {
         let mut repl = match Dump::load(&self.session).map(|d| d.state) {
             Ok(Session::Idle(repl)) => repl,
             _ => return Err(Failure::crashed("the prelude's session cannot be restored")),

@@ -4,6 +4,9 @@
 # The first part is there for every program.
 import math as _pyrun_math
 
+# the C library's, as a name of its own since an attribute costs more
+_pyrun_cpow = _pyrun_math.pow
+
 # their eighth powers are below 2^53
 _pyrun_small = range(-98, 99)
 
@@ -88,7 +91,7 @@ def _pyrun_pow(a, b):
         return a**b
     if a < 0 and b % 1 != 0:
         _pyrun_gap()
-    x = _pyrun_math.pow(a, b)
+    x = _pyrun_cpow(a, b)
     return x if x - x == 0.0 else _pyrun_gap()
 
 

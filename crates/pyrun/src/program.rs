@@ -197,11 +197,12 @@ fn parse(source: &str) -> Result<ModModule, Failure> {
     }
 }
 
-/// Finds the entry and resolves the imports of a program.
+/// Finds the entry and resolves the imports of a program. `whole` as for [`exact::check`].
 pub(crate) fn prepare(
     source: &str,
     rule: &EntryRule,
     modules: &Modules,
+    whole: bool,
 ) -> Result<Program, Failure> {
     let module = parse(source)?;
     let entry = entry(source, &module.body, rule)?.to_owned();
@@ -215,7 +216,7 @@ pub(crate) fn prepare(
     if let Some(failure) = scan.failure {
         return Err(failure);
     }
-    let mut exact = exact::check(source, &module.body, &modules.host)?;
+    let mut exact = exact::check(source, &module.body, &modules.host, whole)?;
     exact.entry = entry;
     scan.edits.append(&mut exact.edits);
     Ok(Program {
@@ -493,7 +494,7 @@ mod tests {
     }
 
     fn ready(source: &str) -> Result<Program, Failure> {
-        prepare(source, &host().entry, &Modules::new(&host()).unwrap())
+        prepare(source, &host().entry, &Modules::new(&host()).unwrap(), true)
     }
 
     fn rewritten(imports: &str) -> String {

@@ -13,6 +13,9 @@ use crate::{Failure, modules};
 const PRELUDE: &str = "<python-input-1>";
 const PROGRAM: &str = "<python-input-3>";
 
+/// How the feature begins that a program lacks whose text supposes whole numbers where there are others.
+pub(crate) const NOT_WHOLE: &str = "TypeError: unsupported operand type(s) for &";
+
 /// The failure that an exception stands for; [`Failure::Unsupported`] where CPython must say.
 ///
 /// `before` is the number of lines before the program's own.
@@ -105,6 +108,7 @@ fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
                 let has = |name: &str| types.iter().any(|t| t == name);
                 let numbers = types.iter().all(|t| t == "int" || t == "float");
                 let other = numbers
+                    || (program.supposes && message.contains(" &"))
                     || (message.contains(" +") && has("list"))
                     || (message.contains(" %") && has("str"));
                 return all_plain && !other;
