@@ -8,19 +8,22 @@
 use std::collections::BTreeSet;
 
 use ruff_python_ast::{
-    Arguments, CmpOp, Comprehension, ExceptHandler, Expr, ExprBinOp, ExprCall,
-    InterpolatedStringElement, Number, Operator, Parameters, Stmt, StmtAugAssign, StmtClassDef,
-    StmtFunctionDef, StmtTry, UnaryOp,
+    Arguments, CmpOp, Comprehension, Expr, ExprCall, InterpolatedStringElement, Number, Stmt,
+    UnaryOp,
 };
 use ruff_text_size::{Ranged, TextRange, TextSize};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::Failure;
 use facts::Facts;
+use shape::{brackets, is_decimal, is_join, is_truth, name_is_plain};
 
 mod annotation;
 mod facts;
 mod known;
+mod operators;
+mod shape;
+mod statements;
 
 /// Replacements of parts of a text. Of two at one place, the earlier in the list stands first.
 pub(crate) type Edits = Vec<(TextRange, String)>;
@@ -157,185 +160,6 @@ struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    fn block(&mut self, body: &'a [Stmt], at: At) -> Checked {
-        body.iter().try_for_each(|s| self.statement(s, at))
-    }
-
-    fn nested(&mut self, body: &'a [Stmt], at: At) -> Checked {
-        let nested = at.nested + 1;
-        if nested > MAX_NESTED {
-            return Err(gap("blocks this deep"));
-        }
-        self.block(body, At { nested, ..at })
-    }
-
-    fn statement(&mut self, stmt: &'a Stmt, at: At) -> Checked {
-        if at.class && !matches!(stmt, Stmt::FunctionDef(_) | Stmt::Assign(_) | Stmt::Pass(_)) {
-            let text = matches!(stmt, Stmt::Expr(s) if s.value.is_string_literal_expr());
-            return if text {
-                Ok(())
-            } else {
-                Err(gap("a statement in a class"))
-            };
-        }
-        match stmt {
-            Stmt::Pass(_) | Stmt::Break(_) | Stmt::Continue(_) => Ok(()),
-            Stmt::Global(_) | Stmt::Nonlocal(_) => Ok(()),
-            // the imports' names are looked at when they are used
-            Stmt::Import(_) | Stmt::ImportFrom(_) => Ok(()),
-            Stmt::Expr(s) => match &*s.value {
-                Expr::StringLiteral(_) | Expr::EllipsisLiteral(_) => Ok(()),
-                value => self.expr(value, at),
-            },
-            Stmt::Return(s) => s.value.iter().try_for_each(|e| self.expr(e, at)),
-            Stmt::Assign(s) => {
-                if at.class && !is_simple(&s.value) {
-                    return Err(gap("a computed value in a class"));
-                }
-                self.expr(&s.value, at)?;
-                s.targets.iter().try_for_each(|t| self.target(t, at))
-            }
-            Stmt::AnnAssign(s) => {
-                if !(at.function && s.target.is_name_expr()) {
-                    self.annotation(&s.annotation)?;
-                }
-                s.value.iter().try_for_each(|e| self.expr(e, at))?;
-                self.target(&s.target, at)
-            }
-            Stmt::AugAssign(s) => self.aug_assign(s, at),
-            Stmt::For(s) if !s.is_async => {
-                self.expr(&s.iter, at)?;
-                self.target(&s.target, at)?;
-                self.nested(&s.body, at)?;
-                self.block(&s.orelse, at)
-            }
-            Stmt::While(s) => {
-                self.expr(&s.test, at)?;
-                self.nested(&s.body, at)?;
-                self.block(&s.orelse, at)
-            }
-            Stmt::If(s) => {
-                let at = at.inner()?;
-                self.expr(&s.test, at)?;
-                self.block(&s.body, at)?;
-                s.elif_else_clauses.iter().try_for_each(|c| {
-                    c.test.iter().try_for_each(|e| self.expr(e, at))?;
-                    self.block(&c.body, at)
-                })
-            }
-            Stmt::Try(s) => self.handlers(s, at),
-            Stmt::Assert(s) => {
-                self.expr(&s.test, at)?;
-                s.msg.iter().try_for_each(|e| self.expr(e, at))
-            }
-            Stmt::Raise(s) if s.cause.is_none() => s.exc.iter().try_for_each(|e| self.expr(e, at)),
-            Stmt::FunctionDef(s) => self.function(s, at),
-            Stmt::ClassDef(s) => self.class(s, at),
-            _ => Err(gap(format!("a statement of the kind {}", kind(stmt)))),
-        }
-    }
-
-    fn function(&mut self, f: &'a StmtFunctionDef, at: At) -> Checked {
-        if f.is_async || !f.decorator_list.is_empty() || f.type_params.is_some() {
-            return Err(gap("a function of this kind"));
-        }
-        let at = at.inner()?;
-        let outside = At {
-            assigns: at.assigns && !at.class,
-            ..at
-        };
-        self.parameters(&f.parameters, outside)?;
-        f.returns.iter().try_for_each(|a| self.annotation(a))?;
-        let inside = At {
-            nested: 0,
-            assigns: true,
-            class: false,
-            function: true,
-            ..at
-        };
-        self.block(&f.body, inside)
-    }
-
-    fn parameters(&mut self, parameters: &'a Parameters, at: At) -> Checked {
-        for parameter in parameters.iter() {
-            parameter
-                .annotation()
-                .map_or(Ok(()), |a| self.annotation(a))?;
-            parameter.default().map_or(Ok(()), |d| self.expr(d, at))?;
-        }
-        Ok(())
-    }
-
-    fn class(&mut self, c: &'a StmtClassDef, at: At) -> Checked {
-        let bases = c.arguments.as_ref().is_some_and(|a| !a.is_empty());
-        if bases || !c.decorator_list.is_empty() || c.type_params.is_some() {
-            return Err(gap("a class of this kind"));
-        }
-        for stmt in &c.body {
-            if let Stmt::FunctionDef(f) = stmt
-                && f.name.starts_with("__")
-                && f.name.as_str() != "__init__"
-            {
-                return Err(gap(format!("the special method {}", f.name)));
-            }
-        }
-        let at = At {
-            class: true,
-            assigns: false,
-            ..at.inner()?
-        };
-        self.block(&c.body, at)
-    }
-
-    /// What an exception means inside `try` is for CPython to say, so entering a handler hands the program over.
-    fn handlers(&mut self, s: &'a StmtTry, at: At) -> Checked {
-        if s.is_star || !s.finalbody.is_empty() {
-            return Err(gap("a try of this kind"));
-        }
-        self.nested(&s.body, at)?;
-        for handler in &s.handlers {
-            let ExceptHandler::ExceptHandler(handler) = handler;
-            match &handler.type_ {
-                Some(kinds) => {
-                    self.needs("_pyrun_caught");
-                    self.open(kinds.start(), "_pyrun_caught(");
-                    self.expr(kinds, at.inner()?.without_assigning())?;
-                    self.close(kinds.end(), ")");
-                }
-                None => self.open(handler.start() + TextSize::of("except"), " _pyrun_gap()"),
-            }
-            self.nested(&handler.body, at)?;
-        }
-        self.block(&s.orelse, at)
-    }
-
-    fn aug_assign(&mut self, s: &'a StmtAugAssign, at: At) -> Checked {
-        self.target(&s.target, at)?;
-        let function = match s.op {
-            Operator::Add | Operator::Sub | Operator::Mod => return self.expr(&s.value, at),
-            Operator::BitAnd | Operator::BitOr | Operator::BitXor | Operator::RShift
-                if !self.facts.numpy =>
-            {
-                return self.expr(&s.value, at);
-            }
-            Operator::Mult => "_pyrun_mul",
-            Operator::Div => "_pyrun_div",
-            Operator::FloorDiv => "_pyrun_floordiv",
-            Operator::Pow => self.power(),
-            _ => return Err(gap("an operator of this kind")),
-        };
-        let Expr::Name(target) = &*s.target else {
-            return Err(gap("an operator of this kind on a part"));
-        };
-        let token = format!("{}=", s.op.as_str());
-        let op = self.token(s.target.end(), &token)?;
-        self.needs(function);
-        self.replace(op, &format!("= {function}({}, ", target.id));
-        self.expr(&s.value, at)?;
-        self.close(s.range().end(), ")");
-        Ok(())
-    }
-
     fn target(&mut self, e: &'a Expr, at: At) -> Checked {
         match e {
             Expr::Name(n) => name_is_plain(&n.id),
@@ -571,123 +395,6 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn binary(&mut self, b: &'a ExprBinOp, at: At) -> Checked {
-        let text = |e: &Expr| e.is_string_literal_expr() || e.is_f_string_expr();
-        let float = self.is_float(&b.left) || self.is_float(&b.right);
-        let numbers = number(&b.left).is_some() && number(&b.right).is_some();
-        match b.op {
-            Operator::Add | Operator::Sub => self.both(b, at),
-            Operator::Mod if !text(&b.left) => self.both(b, at),
-            Operator::BitAnd | Operator::BitOr | Operator::BitXor | Operator::RShift
-                if !self.facts.numpy =>
-            {
-                self.both(b, at)
-            }
-            Operator::Mult if is_sequence(&b.left) || is_sequence(&b.right) => {
-                if self.facts.numpy {
-                    return Err(gap("a sequence times a number"));
-                }
-                self.both(b, at)
-            }
-            Operator::Mult | Operator::Div if float => self.both(b, at),
-            Operator::Mult if numbers => self.both(b, at),
-            Operator::Mult if at.assigns => {
-                self.open(b.start(), &format!("(_pyrun_t if -{EXACT} < (_pyrun_t := "));
-                self.both(b, at)?;
-                self.close(b.end(), &format!(") < {EXACT} else _pyrun_gap())"));
-                Ok(())
-            }
-            Operator::Mult => self.replaced(b, "_pyrun_mul", at),
-            Operator::Div => match number(&b.right) {
-                Some(n) if n > 0 && at.assigns => {
-                    let most = EXACT / n;
-                    self.open(b.start(), &format!("(_pyrun_t if -{most} < (_pyrun_t := "));
-                    self.both(b, at)?;
-                    self.close(b.end(), &format!(") < {most} else _pyrun_gap())"));
-                    Ok(())
-                }
-                _ => self.replaced(b, "_pyrun_div", at),
-            },
-            Operator::FloorDiv => self.replaced(b, "_pyrun_floordiv", at),
-            Operator::Pow => match number(&b.right) {
-                Some(_) if self.is_float(&b.left) => self.replaced(b, "_pyrun_cpow", at),
-                // whole numbers are the common case; of a float there is no `&`
-                Some(n @ 2..=8) if self.whole => {
-                    self.out.supposes = true;
-                    self.open(b.start(), "((");
-                    self.expr(&b.left, at)?;
-                    let op = self.token(b.left.end(), "**")?;
-                    let rest = TextRange::new(op.start(), b.end());
-                    self.replace(rest, &format!(" & -1) ** {n})"));
-                    Ok(())
-                }
-                Some(n @ 2..=8) if at.assigns => {
-                    // a power of a float is the C library's, whose last bit may differ from the product's
-                    self.open(b.start(), &format!("(_pyrun_t ** {n} if (_pyrun_t := "));
-                    self.expr(&b.left, at)?;
-                    let op = self.token(b.left.end(), "**")?;
-                    let rest = TextRange::new(op.start(), b.end());
-                    let most = (EXACT as f64).powf(1.0 / n as f64) as i64 - 1;
-                    let text = format!(
-                        ") in _pyrun_small else _pyrun_cpow(_pyrun_t, {n}) if type(_pyrun_t) is float \
-                         else _pyrun_t ** {n} if type(_pyrun_t) is int and -{most} < _pyrun_t < {most} \
-                         else _pyrun_gap())"
-                    );
-                    self.replace(rest, &text);
-                    Ok(())
-                }
-                _ => self.replaced(b, self.power(), at),
-            },
-            _ => Err(gap(format!("the operator {}", b.op.as_str()))),
-        }
-    }
-
-    fn power(&self) -> &'static str {
-        match self.facts.numpy {
-            true => "_pyrun_pow_numpy",
-            false => "_pyrun_pow",
-        }
-    }
-
-    fn both(&mut self, b: &'a ExprBinOp, at: At) -> Checked {
-        self.expr(&b.left, at)?;
-        self.expr(&b.right, at)
-    }
-
-    /// `left op right` becomes `function(left, right)`.
-    fn replaced(&mut self, b: &'a ExprBinOp, function: &str, at: At) -> Checked {
-        self.needs(function);
-        self.open(b.start(), &format!("{function}("));
-        self.expr(&b.left, at)?;
-        let op = self.token(b.left.end(), b.op.as_str())?;
-        self.replace(op, ",");
-        self.expr(&b.right, at)?;
-        self.close(b.end(), ")");
-        Ok(())
-    }
-
-    /// Where the operator `text` stands: after `from`, white space, closing brackets and comments.
-    fn token(&self, from: TextSize, text: &str) -> Result<TextRange, Failure> {
-        let mut at = usize::from(from);
-        let bytes = self.source.as_bytes();
-        while let Some(byte) = bytes.get(at) {
-            if self.source[at..].starts_with(text) {
-                let start = TextSize::new(at as u32);
-                return Ok(TextRange::at(start, TextSize::of(text)));
-            }
-            match byte {
-                b'#' => {
-                    at += self.source[at..]
-                        .find('\n')
-                        .unwrap_or(self.source.len() - at)
-                }
-                b')' | b' ' | b'\t' | b'\n' | b'\r' | b'\\' | b'\x0c' => at += 1,
-                _ => break,
-            }
-        }
-        Err(gap("an operator written so"))
-    }
-
     fn needs(&mut self, guard: &str) {
         self.out.guards.insert(guard.to_owned());
     }
@@ -708,35 +415,6 @@ impl<'a> Walk<'a> {
         self.source[e.range()].chars().take(40).collect()
     }
 
-    /// Whether the value is a float wherever the expression has one.
-    fn is_float(&self, e: &Expr) -> bool {
-        match e {
-            Expr::NumberLiteral(n) => matches!(n.value, Number::Float(_)),
-            Expr::UnaryOp(u) => u.op != UnaryOp::Not && self.is_float(&u.operand),
-            Expr::BinOp(b) => match b.op {
-                Operator::Add | Operator::Sub | Operator::Mult | Operator::Div => {
-                    self.is_float(&b.left) || self.is_float(&b.right)
-                }
-                _ => false,
-            },
-            Expr::Attribute(a) => {
-                self.is_math(&a.value) && known::CONSTANTS.contains(&a.attr.as_str())
-            }
-            Expr::Call(c) => match &*c.func {
-                Expr::Name(n) => n.id.as_str() == "float" && !self.facts.bound.contains("float"),
-                Expr::Attribute(a) => {
-                    self.is_math(&a.value) && known::OF_FLOATS.contains(&a.attr.as_str())
-                }
-                _ => false,
-            },
-            _ => false,
-        }
-    }
-
-    fn is_math(&self, e: &Expr) -> bool {
-        matches!(e, Expr::Name(n) if self.facts.modules.get(n.id.as_str()) == Some(&"math"))
-    }
-
     /// Whether `is` means the same everywhere.
     fn is_comparable(&self, with: &[Expr]) -> bool {
         with.iter()
@@ -755,86 +433,4 @@ impl<'a> Walk<'a> {
             _ => false,
         }
     }
-}
-
-fn number(e: &Expr) -> Option<i64> {
-    match e {
-        Expr::NumberLiteral(n) => match &n.value {
-            Number::Int(i) => i.as_i64(),
-            _ => None,
-        },
-        _ => None,
-    }
-}
-
-fn is_sequence(e: &Expr) -> bool {
-    e.is_list_expr()
-        || e.is_tuple_expr()
-        || e.is_string_literal_expr()
-        || e.is_list_comp_expr()
-        || e.is_f_string_expr()
-}
-
-fn is_truth(e: &Expr) -> bool {
-    e.is_compare_expr()
-        || e.is_bool_op_expr()
-        || matches!(e, Expr::UnaryOp(u) if u.op == UnaryOp::Not)
-}
-
-/// Whether a class may bind this value: neither a scope of its own nor a name.
-fn is_simple(e: &Expr) -> bool {
-    match e {
-        Expr::NumberLiteral(_)
-        | Expr::StringLiteral(_)
-        | Expr::BooleanLiteral(_)
-        | Expr::NoneLiteral(_) => true,
-        Expr::UnaryOp(u) => is_simple(&u.operand),
-        Expr::List(l) => l.elts.iter().all(is_simple),
-        Expr::Tuple(t) => t.elts.iter().all(is_simple),
-        _ => false,
-    }
-}
-
-fn is_join(e: &Expr) -> bool {
-    matches!(e, Expr::Attribute(a) if a.attr.as_str() == "join" && a.value.is_string_literal_expr())
-}
-
-fn is_decimal(text: &str) -> bool {
-    let plain = |c: char| c.is_ascii_digit() || c == '.' || c == '-';
-    !text.is_empty() && text.len() < 16 && text.chars().all(plain)
-}
-
-/// Names that are compared by their letters alone, and that neither CPython nor `guard.py` treats as its own.
-fn name_is_plain(name: &str) -> Checked {
-    if name.is_ascii() && !name.starts_with("__") {
-        return Ok(());
-    }
-    Err(gap(format!("the name {name}")))
-}
-
-fn kind(stmt: &Stmt) -> &'static str {
-    match stmt {
-        Stmt::With(_) => "with",
-        Stmt::Match(_) => "match",
-        Stmt::Delete(_) => "del",
-        Stmt::Raise(_) => "raise from",
-        Stmt::For(_) => "async for",
-        _ => "other",
-    }
-}
-
-/// How deep brackets nest at most; what stands in texts and comments counts too.
-fn brackets(source: &str) -> usize {
-    let (mut depth, mut most) = (0usize, 0);
-    for byte in source.bytes() {
-        match byte {
-            b'(' | b'[' | b'{' => {
-                depth += 1;
-                most = most.max(depth);
-            }
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    most
 }
