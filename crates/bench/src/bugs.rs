@@ -121,13 +121,7 @@ pub fn run(
             }
             drop((todo, ready));
             // Its end closes the channel of jobs, which ends the threads.
-            let mut court = Court {
-                jobs,
-                verdicts,
-                known: HashMap::new(),
-                waiting: 0,
-                stop,
-            };
+            let mut court = Court::new(jobs, verdicts, stop);
             for Active {
                 name, mut operator, ..
             } in operators
@@ -149,7 +143,8 @@ pub fn run(
                             target,
                         });
                     };
-                    let Some(tally) = cell.measure(&mut *operator, &mut court, stop, step)? else {
+                    let measure = || cell.measure(&mut *operator, &mut court, stop, step);
+                    let Some(tally) = mutate::roomy(measure)? else {
                         return Ok(());
                     };
                     done += tally.trials;
@@ -253,7 +248,17 @@ struct Court<'a> {
 /// How soon a stop is noticed.
 const WATCH: Duration = Duration::from_millis(50);
 
-impl Court<'_> {
+impl<'a> Court<'a> {
+    fn new(jobs: Sender<String>, verdicts: Receiver<News>, stop: &'a AtomicBool) -> Self {
+        Court {
+            jobs,
+            verdicts,
+            known: HashMap::new(),
+            waiting: 0,
+            stop,
+        }
+    }
+
     /// Has a program judged, if it is new. `false`: the measurement was stopped.
     fn submit(&mut self, program: &str) -> Result<bool, Error> {
         if self.known.contains_key(program) {
@@ -434,13 +439,7 @@ mod tests {
                 scope.spawn(move || work(judge, &todo, &ready, stop));
             }
             drop((todo, ready));
-            let mut court = Court {
-                jobs,
-                verdicts,
-                known: HashMap::new(),
-                waiting: 0,
-                stop,
-            };
+            let mut court = Court::new(jobs, verdicts, stop);
             for program in programs {
                 if !court.submit(program)? {
                     return Ok(false);

@@ -129,7 +129,7 @@ pub fn run(
                     clock: &clock,
                     halt: &halt,
                 };
-                scope.spawn(move || proposer.work());
+                scope.spawn(move || mutate::roomy(|| proposer.work()));
                 Line {
                     name,
                     weight,

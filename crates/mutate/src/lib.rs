@@ -10,6 +10,7 @@ pub use kind::{Kind, Recipe, Workshop};
 pub use operator::{Cost, Lost, Operator, Proposal, Request, Tray, gather};
 pub use reason::{Code, Reason};
 pub use registry::{Active, KINDS, Operators, choose, commented};
+pub use syntax::roomy;
 
 pub mod brief;
 pub mod crew;

@@ -43,14 +43,20 @@ pub(crate) fn with<T>(
             offset: 0,
         });
     }
-    // Twice the room, so that `work` may parse another.
-    stacker::maybe_grow(ROOM, 2 * ROOM, || match parse_module(source) {
+    roomy(|| match parse_module(source) {
         Ok(parsed) => Ok(work(&parsed)),
         Err(e) => Err(Fault {
             message: e.error.to_string(),
             offset: e.location.start().to_usize(),
         }),
     })
+}
+
+/// Works on a stack with room for trees. Who makes many puts all of the work in here: within it a tree finds the room
+/// that it needs, and no stack is made for each.
+pub fn roomy<T>(work: impl FnOnce() -> T) -> T {
+    // Twice the room, so that `work` may parse another.
+    stacker::maybe_grow(ROOM, 2 * ROOM, work)
 }
 
 /// How chains lie within each other between two brackets.

@@ -43,7 +43,6 @@ pub(crate) struct Host {
 /// What must be known of a program once it has run.
 #[derive(Default)]
 pub(crate) struct Exact {
-    pub(crate) edits: Edits,
     /// The function that is called.
     pub(crate) entry: String,
     /// Functions and classes that it defines: the interpreter calls them as CPython does.
@@ -71,9 +70,9 @@ pub(crate) fn check(
     body: &[Stmt],
     host: &Host,
     whole: bool,
-) -> Result<Exact, Failure> {
+) -> Result<(Exact, Edits), Failure> {
     if source.contains(MARK) || brackets(source) > MAX_BRACKETS {
-        return Err(gap("a text of this shape"));
+        return Err(Failure::unsupported("a text of this shape"));
     }
     let facts = Facts::gather(body, host)?;
     let mut walk = Walk {
@@ -81,6 +80,7 @@ pub(crate) fn check(
         host,
         facts,
         whole,
+        edits: Edits::new(),
         out: Exact::default(),
     };
     let at = At {
@@ -91,11 +91,11 @@ pub(crate) fn check(
         function: false,
     };
     walk.block(body, at)?;
-    walk.out.edited = !walk.out.edits.is_empty();
+    walk.out.edited = !walk.edits.is_empty();
     walk.out.numpy = walk.facts.numpy;
     walk.out.captured = walk.facts.captured.iter().map(|&n| n.to_owned()).collect();
     walk.out.callables = walk.facts.callables.iter().map(|&n| n.to_owned()).collect();
-    Ok(walk.out)
+    Ok((walk.out, walk.edits))
 }
 
 /// Whether programs reach this member of a module that CPython may have itself.
@@ -104,7 +104,7 @@ pub(crate) fn is_member(module: &str, name: &str) -> bool {
 }
 
 /// How the names of `guard.py` begin.
-const MARK: &str = "_pyrun";
+pub(crate) const MARK: &str = "_pyrun";
 /// Whole numbers below it are floats without rounding: 2^53.
 const EXACT: i64 = 1 << 53;
 /// How deep brackets and expressions may nest: CPython's parser has limits near 100.
@@ -112,12 +112,6 @@ const MAX_BRACKETS: usize = 80;
 const MAX_DEPTH: u32 = 80;
 /// How deep loops may nest: CPython's compiler stops at 20 blocks.
 const MAX_NESTED: u32 = 15;
-
-fn gap(what: impl Into<String>) -> Failure {
-    Failure::Unsupported {
-        feature: what.into(),
-    }
-}
 
 type Checked = Result<(), Failure>;
 
@@ -135,7 +129,7 @@ struct At {
 impl At {
     fn inner(self) -> Result<At, Failure> {
         if self.depth == MAX_DEPTH {
-            return Err(gap("an expression this deep"));
+            return Err(Failure::unsupported("an expression this deep"));
         }
         Ok(At {
             depth: self.depth + 1,
@@ -156,6 +150,7 @@ struct Walk<'a> {
     host: &'a Host,
     facts: Facts<'a>,
     whole: bool,
+    edits: Edits,
     out: Exact,
 }
 
@@ -176,7 +171,7 @@ impl<'a> Walk<'a> {
                 let container = s.value.as_name_expr().map(|n| n.id.as_str());
                 self.key(&s.slice, container, at)
             }
-            _ => Err(gap("a target of this kind")),
+            _ => Err(Failure::unsupported("a target of this kind")),
         }
     }
 
@@ -187,7 +182,7 @@ impl<'a> Walk<'a> {
             Expr::NumberLiteral(n) => match &n.value {
                 Number::Int(i) if i.as_i64().is_some_and(|i| i < EXACT) => Ok(()),
                 Number::Float(x) if x.is_finite() => Ok(()),
-                _ => Err(gap("a number of this kind")),
+                _ => Err(Failure::unsupported("a number of this kind")),
             },
             Expr::StringLiteral(s) if s.value.to_str().is_ascii() => Ok(()),
             Expr::Name(n) => self.name(&n.id, n.range()),
@@ -197,7 +192,7 @@ impl<'a> Walk<'a> {
                 // the truth values of numpy have operators of their own
                 let numpys = self.facts.numpy && u.op != UnaryOp::Not;
                 if numpys && (u.op == UnaryOp::Invert || is_truth(&u.operand)) {
-                    return Err(gap("an operator on a truth value"));
+                    return Err(Failure::unsupported("an operator on a truth value"));
                 }
                 self.expr(&u.operand, at)
             }
@@ -207,7 +202,7 @@ impl<'a> Walk<'a> {
             Expr::Compare(c) => {
                 let same = |op: &CmpOp| matches!(op, CmpOp::Is | CmpOp::IsNot);
                 if c.ops.iter().any(same) && !self.is_comparable(&c.comparators) {
-                    return Err(gap("`is`"));
+                    return Err(Failure::unsupported("`is`"));
                 }
                 self.expr(&c.left, at)?;
                 c.comparators.iter().try_for_each(|e| self.expr(e, at))
@@ -232,7 +227,7 @@ impl<'a> Walk<'a> {
                     self.comprehension(&[&d.value], &d.generators, at)?;
                     self.key(key, None, at.without_assigning())
                 }
-                None => Err(gap("a comprehension of this kind")),
+                None => Err(Failure::unsupported("a comprehension of this kind")),
             },
             Expr::Call(c) => self.call(c, at),
             Expr::FString(f) => f
@@ -254,7 +249,10 @@ impl<'a> Walk<'a> {
                 self.expr(&n.value, at)?;
                 self.target(&n.target, at)
             }
-            _ => Err(gap(format!("an expression like {}", self.shown(e)))),
+            _ => Err(Failure::unsupported(format!(
+                "an expression like {}",
+                self.shown(e)
+            ))),
         }
     }
 
@@ -267,7 +265,7 @@ impl<'a> Walk<'a> {
         let at = at.without_assigning();
         for generator in generators {
             if generator.is_async {
-                return Err(gap("async"));
+                return Err(Failure::unsupported("async"));
             }
             self.expr(&generator.iter, at)?;
             self.target(&generator.target, at)?;
@@ -278,25 +276,25 @@ impl<'a> Walk<'a> {
 
     /// An expression whose value a container may keep as a key.
     fn key(&mut self, e: &'a Expr, container: Option<&str>, at: At) -> Checked {
-        self.open(e.start(), "_pyrun_key(");
+        self.insert(e.start(), "_pyrun_key(");
         // a tuple needs brackets of its own there
         let bare = matches!(e, Expr::Tuple(t) if !t.parenthesized);
         if bare {
-            self.open(e.start(), "(");
+            self.insert(e.start(), "(");
         }
         self.expr(e, at.without_assigning())?;
         if bare {
-            self.close(e.end(), ")");
+            self.insert(e.end(), ")");
         }
         let container = container.map(|c| format!(", {c}")).unwrap_or_default();
-        self.close(e.end(), &format!("{container})"));
+        self.insert(e.end(), &format!("{container})"));
         Ok(())
     }
 
     fn name(&mut self, name: &'a str, range: TextRange) -> Checked {
         name_is_plain(name)?;
         if self.facts.modules.contains_key(name) || self.facts.typing.contains(name) {
-            return Err(gap(format!("{name} as a value")));
+            return Err(Failure::unsupported(format!("{name} as a value")));
         }
         if self.facts.bound.contains(name) {
             return Ok(());
@@ -311,7 +309,7 @@ impl<'a> Walk<'a> {
             return Ok(());
         }
         if known::IN_CPYTHON.contains(&name) {
-            return Err(gap(name));
+            return Err(Failure::unsupported(name));
         }
         self.out.unbound = true;
         Ok(())
@@ -331,7 +329,7 @@ impl<'a> Walk<'a> {
         {
             return self.expr(value, at);
         }
-        Err(gap(format!("the attribute {attr}")))
+        Err(Failure::unsupported(format!("the attribute {attr}")))
     }
 
     fn call(&mut self, call: &'a ExprCall, at: At) -> Checked {
@@ -356,15 +354,15 @@ impl<'a> Walk<'a> {
             {
                 return self.expr(value, at);
             }
-            (Some("isinstance"), _) => return Err(gap("isinstance")),
+            (Some("isinstance"), _) => return Err(Failure::unsupported("isinstance")),
             (Some("float" | "int"), [Expr::StringLiteral(s)]) if !is_decimal(s.value.to_str()) => {
-                return Err(gap("a number read from a text"));
+                return Err(Failure::unsupported("a number read from a text"));
             }
             (Some("int" | "print"), args) if args.len() > 1 => {
-                return Err(gap("a call of this kind"));
+                return Err(Failure::unsupported("a call of this kind"));
             }
             (Some("str"), _) if self.facts.numpy => {
-                return Err(gap("the text of a number of numpy"));
+                return Err(Failure::unsupported("the text of a number of numpy"));
             }
             _ => {}
         }
@@ -383,15 +381,17 @@ impl<'a> Walk<'a> {
                     // before 3.12 they may not stand there
                     && !text.contains(['"', '\'', '\\', '\n', '#']);
                 if self.facts.numpy || !plain {
-                    return Err(gap("a text with a format"));
+                    return Err(Failure::unsupported("a text with a format"));
                 }
                 self.needs("_pyrun_str");
-                self.open(i.expression.start(), "_pyrun_str(");
+                self.insert(i.expression.start(), "_pyrun_str(");
                 self.expr(&i.expression, at.without_assigning())?;
-                self.close(i.expression.end(), ")");
+                self.insert(i.expression.end(), ")");
                 Ok(())
             }
-            InterpolatedStringElement::Literal(_) => Err(gap("a text that is not ASCII")),
+            InterpolatedStringElement::Literal(_) => {
+                Err(Failure::unsupported("a text that is not ASCII"))
+            }
         }
     }
 
@@ -399,16 +399,12 @@ impl<'a> Walk<'a> {
         self.out.guards.insert(guard.to_owned());
     }
 
-    fn open(&mut self, place: TextSize, text: &str) {
-        self.replace(TextRange::empty(place), text);
-    }
-
-    fn close(&mut self, place: TextSize, text: &str) {
+    fn insert(&mut self, place: TextSize, text: &str) {
         self.replace(TextRange::empty(place), text);
     }
 
     fn replace(&mut self, range: TextRange, text: &str) {
-        self.out.edits.push((range, text.to_owned()));
+        self.edits.push((range, text.to_owned()));
     }
 
     fn shown(&self, e: &Expr) -> String {

@@ -216,9 +216,9 @@ pub(crate) fn prepare(
     if let Some(failure) = scan.failure {
         return Err(failure);
     }
-    let mut exact = exact::check(source, &module.body, &modules.host, whole)?;
+    let (mut exact, edits) = exact::check(source, &module.body, &modules.host, whole)?;
     exact.entry = entry;
-    scan.edits.append(&mut exact.edits);
+    scan.edits.extend(edits);
     Ok(Program {
         source: apply(source, scan.edits),
         exact,
@@ -235,7 +235,7 @@ fn entry<'a>(source: &str, body: &'a [Stmt], rule: &EntryRule) -> Result<&'a str
     // a function may bind it, as `global`
     if source.contains(&rule.exact) {
         let feature = format!("whether {} is bound", rule.exact);
-        return Err(Failure::Unsupported { feature });
+        return Err(Failure::unsupported(feature));
     }
     let accepted = |f: &&StmtFunctionDef| {
         rule.prefixes.iter().any(|p| f.name.starts_with(p.as_str())) && callable_with_nothing(f)
@@ -351,7 +351,7 @@ impl<'a> Visitor<'a> for Scan<'_> {
 
 impl Scan<'_> {
     fn refuse(&mut self, feature: String) {
-        self.failure.get_or_insert(Failure::Unsupported { feature });
+        self.failure.get_or_insert(Failure::unsupported(feature));
     }
 
     /// Blank lines to keep the count when `range` spans several; they stand inside parentheses.

@@ -3,7 +3,7 @@
 
 use monty_types::{ExcType, MontyException, StackFrame};
 
-use crate::exact::Exact;
+use crate::exact::{Exact, MARK};
 use crate::failure::shorten;
 use crate::program::Modules;
 use crate::{Failure, modules};
@@ -76,37 +76,26 @@ const PLAIN: &[&str] = &[
 
 /// Whether CPython raises the same exception.
 fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
-    let plain = |name: &str| PLAIN.contains(&name);
-    let quoted = |text: &str| -> Vec<String> {
-        text.split('\'')
-            .skip(1)
-            .step_by(2)
-            .map(str::to_owned)
-            .collect()
-    };
+    let quoted: Vec<&str> = message.split('\'').skip(1).step_by(2).collect();
+    let name = quoted.first().copied().unwrap_or_default();
     match kind {
         // a name that CPython has was refused before
-        ExcType::UnboundLocalError => {
-            let name = message.split('\'').nth(1).unwrap_or_default();
-            !program.captured.contains(name)
-        }
+        ExcType::UnboundLocalError => !program.captured.contains(name),
         // the entry may be bound where nothing ever runs, which CPython knows
-        ExcType::NameError => {
-            let name = message.split('\'').nth(1).unwrap_or_default();
-            !message.contains("_pyrun") && name != program.entry
-        }
+        ExcType::NameError => !name.starts_with(MARK) && name != program.entry,
         ExcType::KeyError => true,
         ExcType::IndexError => message.ends_with("index out of range"),
         // where numpy's numbers are, there is infinity
         ExcType::ZeroDivisionError => !program.numpy,
         ExcType::TypeError if program.numpy => false,
         ExcType::TypeError => {
-            let types = quoted(message);
-            let all_plain = !types.is_empty() && types.iter().all(|t| plain(t));
+            let types = quoted;
+            let plain = |types: &[&str]| types.iter().all(|t| PLAIN.contains(t));
+            let all_plain = !types.is_empty() && plain(&types);
             if message.starts_with("unsupported operand type(s) for ") {
                 // numbers have them all, a list is extended by whatever can be walked, a text has a format
-                let has = |name: &str| types.iter().any(|t| t == name);
-                let numbers = types.iter().all(|t| t == "int" || t == "float");
+                let has = |name: &str| types.contains(&name);
+                let numbers = types.iter().all(|t| ["int", "float"].contains(t));
                 let other = numbers
                     || (program.supposes && message.contains(" &"))
                     || (message.contains(" +") && has("list"))
@@ -114,9 +103,7 @@ fn is_own(kind: ExcType, message: &str, program: &Exact) -> bool {
                 return all_plain && !other;
             }
             if message.contains("' not supported between instances of '") {
-                return types.len() == 3
-                    && types[1..].iter().all(|t| plain(t))
-                    && types[1] != types[2];
+                return types.len() == 3 && plain(&types[1..]) && types[1] != types[2];
             }
             let about = ["is not subscriptable", "is not callable", "is not iterable"];
             if about.iter().any(|end| message.ends_with(end)) {

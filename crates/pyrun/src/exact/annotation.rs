@@ -2,7 +2,8 @@
 
 use ruff_python_ast::Expr;
 
-use super::{Checked, Walk, gap};
+use super::{Checked, Walk};
+use crate::Failure;
 
 /// Builtin types that annotations name.
 const TYPES: &[&str] = &[
@@ -15,7 +16,10 @@ impl Walk<'_> {
         if self.facts.postponed || self.harmless(e) {
             return Ok(());
         }
-        Err(gap(format!("the annotation {}", self.shown(e))))
+        Err(Failure::unsupported(format!(
+            "the annotation {}",
+            self.shown(e)
+        )))
     }
 
     fn harmless(&self, e: &Expr) -> bool {

@@ -4,7 +4,7 @@ use ruff_python_ast::visitor::{Visitor, walk_expr, walk_parameter, walk_stmt};
 use ruff_python_ast::{Expr, ExprContext, Parameter, Stmt};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
-use super::{Host, gap, known};
+use super::{Host, known};
 use crate::Failure;
 
 /// The names of a program.
@@ -23,32 +23,42 @@ pub(super) struct Facts<'a> {
     pub(super) numpy: bool,
     /// Read in functions within functions, and in comprehensions: where they are missing CPython says so otherwise.
     pub(super) captured: HashSet<&'a str>,
-    /// How deep in functions a place is.
-    depth: u32,
     /// Annotations are texts.
     pub(super) postponed: bool,
+}
+
+/// Gathers them in one walk.
+struct Gather<'a> {
+    host: &'a Host,
+    facts: Facts<'a>,
+    /// How deep in functions a place is.
+    depth: u32,
     refused: Option<Failure>,
-    host: Option<&'a Host>,
 }
 
 impl<'a> Facts<'a> {
     pub(super) fn gather(body: &'a [Stmt], host: &'a Host) -> Result<Facts<'a>, Failure> {
-        let mut facts = Facts {
-            host: Some(host),
-            ..Facts::default()
+        let mut gather = Gather {
+            host,
+            facts: Facts::default(),
+            depth: 0,
+            refused: None,
         };
-        facts.visit_body(body);
-        if let Some(refused) = facts.refused {
+        gather.visit_body(body);
+        if let Some(refused) = gather.refused {
             return Err(refused);
         }
+        let mut facts = gather.facts;
         let builtins = || known::BUILTINS.iter().chain(known::GUARDED);
         let bound =
             |name: &&&str| facts.bound.contains(**name) || facts.modules.contains_key(**name);
         if let Some(name) = builtins().chain(&["type"]).find(bound) {
-            return Err(gap(format!("{name} as a name of the program's own")));
+            return Err(Failure::unsupported(format!(
+                "{name} as a name of the program's own"
+            )));
         }
         if let Some(name) = facts.modules.keys().find(|n| facts.bound.contains(**n)) {
-            return Err(gap(format!("{name} as two things")));
+            return Err(Failure::unsupported(format!("{name} as two things")));
         }
         for (name, module) in &host.aliases {
             if !facts.bound.contains(name.as_str()) {
@@ -57,14 +67,17 @@ impl<'a> Facts<'a> {
         }
         Ok(facts)
     }
+}
 
+impl<'a> Gather<'a> {
     fn refuse(&mut self, what: String) {
-        self.refused.get_or_insert(gap(what));
+        self.refused.get_or_insert(Failure::unsupported(what));
     }
 
     fn module(&mut self, name: &'a str, module: &'a str) {
-        self.numpy |= module == "numpy";
+        self.facts.numpy |= module == "numpy";
         if self
+            .facts
             .modules
             .insert(name, module)
             .is_some_and(|m| m != module)
@@ -84,26 +97,26 @@ pub(super) fn member(module: &str, name: &str, host: &Host) -> Result<(), Failur
     if knows {
         return Ok(());
     }
-    Err(gap(format!("{module}.{name}")))
+    Err(Failure::unsupported(format!("{module}.{name}")))
 }
 
-impl<'a> Visitor<'a> for Facts<'a> {
+impl<'a> Visitor<'a> for Gather<'a> {
     fn visit_stmt(&mut self, stmt: &'a Stmt) {
         match stmt {
             Stmt::FunctionDef(f) => {
-                self.bound.insert(&f.name);
-                self.callables.insert(&f.name);
+                self.facts.bound.insert(&f.name);
+                self.facts.callables.insert(&f.name);
             }
             Stmt::ClassDef(c) => {
-                self.bound.insert(&c.name);
-                self.callables.insert(&c.name);
-                self.classes.insert(&c.name);
+                self.facts.bound.insert(&c.name);
+                self.facts.callables.insert(&c.name);
+                self.facts.classes.insert(&c.name);
                 for stmt in &c.body {
                     match stmt {
                         Stmt::FunctionDef(f) => {
-                            self.attributes.insert(&f.name);
+                            self.facts.attributes.insert(&f.name);
                         }
-                        Stmt::Assign(a) => self.attributes.extend(
+                        Stmt::Assign(a) => self.facts.attributes.extend(
                             a.targets
                                 .iter()
                                 .filter_map(Expr::as_name_expr)
@@ -117,27 +130,27 @@ impl<'a> Visitor<'a> for Facts<'a> {
                 for alias in &i.names {
                     let name = alias.asname.as_ref().unwrap_or(&alias.name);
                     let module = alias.name.as_str();
-                    let host = self.host.expect("set when gathering begins");
+                    let host = self.host;
                     if module == "typing" {
-                        self.typing.insert(name);
+                        self.facts.typing.insert(name);
                     } else if module == "math" || host.modules.contains_key(module) {
                         self.module(name, module);
                     } else {
-                        self.bound.insert(name);
+                        self.facts.bound.insert(name);
                     }
                 }
             }
             Stmt::ImportFrom(i) => {
                 let module = i.module.as_ref().map_or("", |m| m.as_str());
-                self.numpy |= module == "numpy";
-                self.postponed |= module == "__future__";
+                self.facts.numpy |= module == "numpy";
+                self.facts.postponed |= module == "__future__";
                 for alias in &i.names {
                     let name = alias.asname.as_ref().unwrap_or(&alias.name).as_str();
                     match module {
-                        "typing" => _ = self.typing.insert(name),
+                        "typing" => _ = self.facts.typing.insert(name),
                         "__future__" => {}
                         _ => {
-                            let host = self.host.expect("set when gathering begins");
+                            let host = self.host;
                             let all = name == "*" && module != "numpy";
                             if !all
                                 && (module == "math" || host.modules.contains_key(module))
@@ -149,7 +162,7 @@ impl<'a> Visitor<'a> for Facts<'a> {
                                 // what the star binds is the host's
                                 continue;
                             }
-                            self.bound.insert(name);
+                            self.facts.bound.insert(name);
                         }
                     }
                 }
@@ -157,7 +170,7 @@ impl<'a> Visitor<'a> for Facts<'a> {
             Stmt::Try(t) => {
                 for handler in &t.handlers {
                     let name = handler.as_except_handler().and_then(|h| h.name.as_ref());
-                    self.bound.extend(name.map(|n| n.as_str()));
+                    self.facts.bound.extend(name.map(|n| n.as_str()));
                 }
             }
             _ => {}
@@ -171,17 +184,17 @@ impl<'a> Visitor<'a> for Facts<'a> {
     fn visit_expr(&mut self, expr: &'a Expr) {
         match expr {
             Expr::Name(n) if n.ctx == ExprContext::Store => {
-                self.bound.insert(&n.id);
+                self.facts.bound.insert(&n.id);
             }
             Expr::Name(n) => {
-                let alias = self.host.and_then(|h| h.aliases.get(n.id.as_str()));
-                self.numpy |= alias.is_some_and(|m| m == "numpy");
+                let alias = self.host.aliases.get(n.id.as_str());
+                self.facts.numpy |= alias.is_some_and(|m| m == "numpy");
                 if self.depth > 1 {
-                    self.captured.insert(&n.id);
+                    self.facts.captured.insert(&n.id);
                 }
             }
             Expr::Attribute(a) if a.ctx == ExprContext::Store => {
-                self.attributes.insert(&a.attr);
+                self.facts.attributes.insert(&a.attr);
             }
             _ => {}
         }
@@ -195,7 +208,7 @@ impl<'a> Visitor<'a> for Facts<'a> {
     }
 
     fn visit_parameter(&mut self, parameter: &'a Parameter) {
-        self.bound.insert(&parameter.name);
+        self.facts.bound.insert(&parameter.name);
         walk_parameter(self, parameter);
     }
 }

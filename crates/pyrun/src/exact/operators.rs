@@ -4,7 +4,7 @@ use ruff_python_ast::{Expr, ExprBinOp, Number, Operator, StmtAugAssign, UnaryOp}
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 use super::shape::{is_sequence, number};
-use super::{At, Checked, EXACT, Walk, gap, known};
+use super::{At, Checked, EXACT, Walk, known};
 use crate::Failure;
 
 impl<'a> Walk<'a> {
@@ -21,17 +21,17 @@ impl<'a> Walk<'a> {
             Operator::Div => "_pyrun_div",
             Operator::FloorDiv => "_pyrun_floordiv",
             Operator::Pow => self.power(),
-            _ => return Err(gap("an operator of this kind")),
+            _ => return Err(Failure::unsupported("an operator of this kind")),
         };
         let Expr::Name(target) = &*s.target else {
-            return Err(gap("an operator of this kind on a part"));
+            return Err(Failure::unsupported("an operator of this kind on a part"));
         };
         let token = format!("{}=", s.op.as_str());
         let op = self.token(s.target.end(), &token)?;
         self.needs(function);
         self.replace(op, &format!("= {function}({}, ", target.id));
         self.expr(&s.value, at)?;
-        self.close(s.range().end(), ")");
+        self.insert(s.range().end(), ")");
         Ok(())
     }
 
@@ -49,25 +49,25 @@ impl<'a> Walk<'a> {
             }
             Operator::Mult if is_sequence(&b.left) || is_sequence(&b.right) => {
                 if self.facts.numpy {
-                    return Err(gap("a sequence times a number"));
+                    return Err(Failure::unsupported("a sequence times a number"));
                 }
                 self.both(b, at)
             }
             Operator::Mult | Operator::Div if float => self.both(b, at),
             Operator::Mult if numbers => self.both(b, at),
             Operator::Mult if at.assigns => {
-                self.open(b.start(), &format!("(_pyrun_t if -{EXACT} < (_pyrun_t := "));
+                self.insert(b.start(), &format!("(_pyrun_t if -{EXACT} < (_pyrun_t := "));
                 self.both(b, at)?;
-                self.close(b.end(), &format!(") < {EXACT} else _pyrun_gap())"));
+                self.insert(b.end(), &format!(") < {EXACT} else _pyrun_gap())"));
                 Ok(())
             }
             Operator::Mult => self.replaced(b, "_pyrun_mul", at),
             Operator::Div => match number(&b.right) {
                 Some(n) if n > 0 && at.assigns => {
                     let most = EXACT / n;
-                    self.open(b.start(), &format!("(_pyrun_t if -{most} < (_pyrun_t := "));
+                    self.insert(b.start(), &format!("(_pyrun_t if -{most} < (_pyrun_t := "));
                     self.both(b, at)?;
-                    self.close(b.end(), &format!(") < {most} else _pyrun_gap())"));
+                    self.insert(b.end(), &format!(") < {most} else _pyrun_gap())"));
                     Ok(())
                 }
                 _ => self.replaced(b, "_pyrun_div", at),
@@ -78,7 +78,7 @@ impl<'a> Walk<'a> {
                 // whole numbers are the common case; of a float there is no `&`
                 Some(n @ 2..=8) if self.whole => {
                     self.out.supposes = true;
-                    self.open(b.start(), "((");
+                    self.insert(b.start(), "((");
                     self.expr(&b.left, at)?;
                     let op = self.token(b.left.end(), "**")?;
                     let rest = TextRange::new(op.start(), b.end());
@@ -87,7 +87,7 @@ impl<'a> Walk<'a> {
                 }
                 Some(n @ 2..=8) if at.assigns => {
                     // a power of a float is the C library's, whose last bit may differ from the product's
-                    self.open(b.start(), &format!("(_pyrun_t ** {n} if (_pyrun_t := "));
+                    self.insert(b.start(), &format!("(_pyrun_t ** {n} if (_pyrun_t := "));
                     self.expr(&b.left, at)?;
                     let op = self.token(b.left.end(), "**")?;
                     let rest = TextRange::new(op.start(), b.end());
@@ -102,7 +102,10 @@ impl<'a> Walk<'a> {
                 }
                 _ => self.replaced(b, self.power(), at),
             },
-            _ => Err(gap(format!("the operator {}", b.op.as_str()))),
+            _ => Err(Failure::unsupported(format!(
+                "the operator {}",
+                b.op.as_str()
+            ))),
         }
     }
 
@@ -121,12 +124,12 @@ impl<'a> Walk<'a> {
     /// `left op right` becomes `function(left, right)`.
     fn replaced(&mut self, b: &'a ExprBinOp, function: &str, at: At) -> Checked {
         self.needs(function);
-        self.open(b.start(), &format!("{function}("));
+        self.insert(b.start(), &format!("{function}("));
         self.expr(&b.left, at)?;
         let op = self.token(b.left.end(), b.op.as_str())?;
         self.replace(op, ",");
         self.expr(&b.right, at)?;
-        self.close(b.end(), ")");
+        self.insert(b.end(), ")");
         Ok(())
     }
 
@@ -149,7 +152,7 @@ impl<'a> Walk<'a> {
                 _ => break,
             }
         }
-        Err(gap("an operator written so"))
+        Err(Failure::unsupported("an operator written so"))
     }
 
     /// Whether the value is a float wherever the expression has one.

@@ -2,7 +2,8 @@
 
 use ruff_python_ast::{Expr, Number, Stmt, UnaryOp};
 
-use super::{Checked, gap};
+use super::Checked;
+use crate::Failure;
 
 pub(super) fn number(e: &Expr) -> Option<i64> {
     match e {
@@ -56,7 +57,7 @@ pub(super) fn name_is_plain(name: &str) -> Checked {
     if name.is_ascii() && !name.starts_with("__") {
         return Ok(());
     }
-    Err(gap(format!("the name {name}")))
+    Err(Failure::unsupported(format!("the name {name}")))
 }
 
 pub(super) fn kind(stmt: &Stmt) -> &'static str {

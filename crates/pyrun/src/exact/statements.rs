@@ -6,7 +6,8 @@ use ruff_python_ast::{
 use ruff_text_size::{Ranged, TextSize};
 
 use super::shape::{is_simple, kind};
-use super::{At, Checked, MAX_NESTED, Walk, gap};
+use super::{At, Checked, MAX_NESTED, Walk};
+use crate::Failure;
 
 impl<'a> Walk<'a> {
     pub(super) fn block(&mut self, body: &'a [Stmt], at: At) -> Checked {
@@ -16,7 +17,7 @@ impl<'a> Walk<'a> {
     pub(super) fn nested(&mut self, body: &'a [Stmt], at: At) -> Checked {
         let nested = at.nested + 1;
         if nested > MAX_NESTED {
-            return Err(gap("blocks this deep"));
+            return Err(Failure::unsupported("blocks this deep"));
         }
         self.block(body, At { nested, ..at })
     }
@@ -27,7 +28,7 @@ impl<'a> Walk<'a> {
             return if text {
                 Ok(())
             } else {
-                Err(gap("a statement in a class"))
+                Err(Failure::unsupported("a statement in a class"))
             };
         }
         match stmt {
@@ -42,7 +43,7 @@ impl<'a> Walk<'a> {
             Stmt::Return(s) => s.value.iter().try_for_each(|e| self.expr(e, at)),
             Stmt::Assign(s) => {
                 if at.class && !is_simple(&s.value) {
-                    return Err(gap("a computed value in a class"));
+                    return Err(Failure::unsupported("a computed value in a class"));
                 }
                 self.expr(&s.value, at)?;
                 s.targets.iter().try_for_each(|t| self.target(t, at))
@@ -83,13 +84,16 @@ impl<'a> Walk<'a> {
             Stmt::Raise(s) if s.cause.is_none() => s.exc.iter().try_for_each(|e| self.expr(e, at)),
             Stmt::FunctionDef(s) => self.function(s, at),
             Stmt::ClassDef(s) => self.class(s, at),
-            _ => Err(gap(format!("a statement of the kind {}", kind(stmt)))),
+            _ => Err(Failure::unsupported(format!(
+                "a statement of the kind {}",
+                kind(stmt)
+            ))),
         }
     }
 
     fn function(&mut self, f: &'a StmtFunctionDef, at: At) -> Checked {
         if f.is_async || !f.decorator_list.is_empty() || f.type_params.is_some() {
-            return Err(gap("a function of this kind"));
+            return Err(Failure::unsupported("a function of this kind"));
         }
         let at = at.inner()?;
         let outside = At {
@@ -121,14 +125,17 @@ impl<'a> Walk<'a> {
     fn class(&mut self, c: &'a StmtClassDef, at: At) -> Checked {
         let bases = c.arguments.as_ref().is_some_and(|a| !a.is_empty());
         if bases || !c.decorator_list.is_empty() || c.type_params.is_some() {
-            return Err(gap("a class of this kind"));
+            return Err(Failure::unsupported("a class of this kind"));
         }
         for stmt in &c.body {
             if let Stmt::FunctionDef(f) = stmt
                 && f.name.starts_with("__")
                 && f.name.as_str() != "__init__"
             {
-                return Err(gap(format!("the special method {}", f.name)));
+                return Err(Failure::unsupported(format!(
+                    "the special method {}",
+                    f.name
+                )));
             }
         }
         let at = At {
@@ -142,7 +149,7 @@ impl<'a> Walk<'a> {
     /// What an exception means inside `try` is for CPython to say, so entering a handler hands the program over.
     fn handlers(&mut self, s: &'a StmtTry, at: At) -> Checked {
         if s.is_star || !s.finalbody.is_empty() {
-            return Err(gap("a try of this kind"));
+            return Err(Failure::unsupported("a try of this kind"));
         }
         self.nested(&s.body, at)?;
         for handler in &s.handlers {
@@ -150,11 +157,11 @@ impl<'a> Walk<'a> {
             match &handler.type_ {
                 Some(kinds) => {
                     self.needs("_pyrun_caught");
-                    self.open(kinds.start(), "_pyrun_caught(");
+                    self.insert(kinds.start(), "_pyrun_caught(");
                     self.expr(kinds, at.inner()?.without_assigning())?;
-                    self.close(kinds.end(), ")");
+                    self.insert(kinds.end(), ")");
                 }
-                None => self.open(handler.start() + TextSize::of("except"), " _pyrun_gap()"),
+                None => self.insert(handler.start() + TextSize::of("except"), " _pyrun_gap()"),
             }
             self.nested(&handler.body, at)?;
         }
