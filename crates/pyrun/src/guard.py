@@ -11,37 +11,28 @@ _pyrun_cpow = _pyrun_math.pow
 _pyrun_small = range(-98, 99)
 
 
-# The first dict with keys that have equals of another type (1.0, True, a range), and the types of such keys there.
-_pyrun_home = []
-_pyrun_odd = {}
+# not empty once a key that has equals of another type (1.0, True, a range) may stand in some dict
+_pyrun_odd = []
 
 
 def _pyrun_key(key, container=None):
     # Of equal keys CPython keeps the first. Whole numbers, texts and tuples of them have no equals of another type.
     plain = type(key) is int or type(key) is str
-    kinds = type(key)
     if type(key) is tuple:
         plain = True
         for part in key:
             if type(part) is not int and type(part) is not str:
                 plain = False
-    if plain and not _pyrun_home:
+    if plain and not _pyrun_odd:
         return key
     if type(container) is not dict:
         _pyrun_gap()
-    if not _pyrun_home:
-        _pyrun_home.append(container)
-    if container is not _pyrun_home[0]:
-        return _pyrun_gap() if key in container else key
-    if plain:
-        return _pyrun_gap() if key in _pyrun_odd else key
-    if type(key) is tuple:
-        kinds = [type(part) for part in key]
-        if tuple in kinds:
-            _pyrun_gap()
-    if key in container and (key not in _pyrun_odd or _pyrun_odd[key] != kinds):
-        _pyrun_gap()
-    _pyrun_odd[key] = kinds
+    if not plain:
+        _pyrun_odd.append(1)
+    if key in container:
+        for first in container:
+            if first == key:
+                return first
     return key
 
 
@@ -147,7 +138,7 @@ def _pyrun_dict(*pairs, **names):
             result = dict(pair)
         else:
             for key, value in pair:
-                result[_pyrun_key(key)] = value
+                result[_pyrun_key(key, result)] = value
     for name in names:
         result[name] = names[name]
     return result
