@@ -57,6 +57,9 @@ pub enum Error {
     /// A model could not be fetched.
     #[error("{0}")]
     Pull(Fault),
+    /// What a model is to learn from, or its state, does not go with it; or there is not the memory for it.
+    #[error("{0}")]
+    Training(Fault),
 }
 
 /// Where something is wrong, what, and what to do.

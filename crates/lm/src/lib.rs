@@ -30,4 +30,5 @@ mod safetensors;
 mod sha256;
 pub mod tensor;
 pub mod tokenizer;
+pub mod train;
 pub mod writer;

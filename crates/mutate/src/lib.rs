@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 pub use brief::{Brief, Message};
 pub use kind::{Kind, Recipe, Workshop};
+pub use lesson::Lesson;
 pub use operator::{Cost, Lost, Operator, Proposal, Request, Tray, gather};
 pub use reason::{Code, Reason};
 pub use registry::{Active, KINDS, Operators, choose, commented};
@@ -18,6 +19,7 @@ pub mod diff;
 pub mod draw;
 pub mod gp;
 mod kind;
+mod lesson;
 pub mod line;
 pub mod model;
 pub mod node_replacement;
