@@ -356,6 +356,12 @@ pub struct ExportArgs {
     /// Where to write the files [default: export in the run's folder].
     #[arg(short, long = "output", value_name = "DIR")]
     pub output: Option<PathBuf>,
+    /// Write the changes that the map took, for training: lessons.parquet and lessons.jsonl.
+    #[arg(long)]
+    pub lessons: bool,
+    /// With --lessons: those that it did not take, too.
+    #[arg(long, requires = "lessons")]
+    pub rejected: bool,
 }
 
 #[derive(Args)]

@@ -4,11 +4,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use domains::walkers;
+use evolve::export::unwritable;
 use evolve::store::{IterationMetrics, SETTINGS, Store};
+use learn::record::Writer;
+use mutate::diff::Frame;
+use mutate::settings::section;
 
 use crate::cli::{ExportArgs, PlotArgs, ReportArgs};
 use crate::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
 use crate::figures::{self, Axis, Cell, Labels, Report, Series, curves, map_slices};
+use crate::settings::of_stored;
 use crate::show::{Walk, of_run};
 use crate::stats::{Stats, duration, ratio};
 use crate::terminal::shown;
@@ -21,12 +26,35 @@ pub fn export(args: &ExportArgs) -> Done {
         .output
         .clone()
         .unwrap_or_else(|| args.run.join("export"));
+    if args.lessons {
+        return lessons(&store, &folder, args.rejected);
+    }
     let bar = indicatif::ProgressBar::new(store.len()?);
     let files = evolve::export::export(&store, &folder, &mut |n| bar.set_position(n));
     bar.finish_and_clear();
     for file in files? {
         say!("{}", file.display())?;
     }
+    Ok(())
+}
+
+/// Writes a run's changes as Parquet and JSON lines, in the words of the diff operator.
+fn lessons(store: &Store, folder: &Path, rejected: bool) -> Done {
+    let (table, _) = of_stored(store.settings());
+    let frame = Frame::new(&section(&table, "diff")?, &section(&table, "brief")?);
+    let mut writer = Writer::create(folder, frame, store.settings().rng).map_err(unwritable)?;
+    let bar = indicatif::ProgressBar::new(store.len()?);
+    let read = store.each_lesson(u64::MAX, !rejected, |lesson| {
+        bar.set_position(lesson.id);
+        writer.push(lesson).map_err(unwritable)
+    });
+    bar.finish_and_clear();
+    read?;
+    let written = writer.close().map_err(unwritable)?;
+    for file in &written.files {
+        say!("{}", file.display())?;
+    }
+    say!("{} lessons; left out: {}", written.lessons, written.left)?;
     Ok(())
 }
 
