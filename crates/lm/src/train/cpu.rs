@@ -4,6 +4,7 @@
 //! loss and the weights themselves are f32. Every sum has one order, which knows nothing of threads, of blocks or of the
 //! trees beside a tree: the same trees in the same order give the same bits, however they are spread over calls and threads.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use half::bf16;
@@ -308,11 +309,10 @@ impl<E: Number + Plain> Model<E> {
                 state.push((format!("{kind}.{name}"), parameter.tensor(values)));
             }
         }
-        // Whole numbers up to 2^24 are exact; two of them reach further.
-        let updates = [self.updates % (1 << 20), self.updates >> 20].map(|part| part as f32);
+        // Whole numbers are exact up to 2^24.
         let updates = Tensor {
-            shape: vec![2],
-            data: updates.to_vec(),
+            shape: vec![1],
+            data: vec![self.updates as f32],
         };
         state.push((UPDATES.to_owned(), updates));
         state
@@ -320,7 +320,11 @@ impl<E: Number + Plain> Model<E> {
 
     fn restore(&mut self, state: Vec<(String, Tensor)>) -> Result<(), Error> {
         const MEND: &str = "give the state of a training of this model with these options";
-        let mut state: std::collections::BTreeMap<_, _> = state.into_iter().collect();
+        let given = state.len();
+        let mut state: BTreeMap<_, _> = state.into_iter().collect();
+        if state.len() < given {
+            return Err(fault("the state", "has a tensor twice", MEND));
+        }
         let mut take = |name: &str, shape: &[usize]| {
             let tensor = state
                 .remove(name)
@@ -341,7 +345,7 @@ impl<E: Number + Plain> Model<E> {
                 of(&format!("{}.{name}", KINDS[1]))?,
             ]);
         }
-        let updates = take(UPDATES, &[2])?;
+        let updates = take(UPDATES, &[1])?;
         if let Some(name) = state.keys().next() {
             return Err(fault(
                 format!("{name} of the state"),
@@ -361,7 +365,7 @@ impl<E: Number + Plain> Model<E> {
             parameter.learning = Some(learning);
         }
         self.tied.fill(0.0);
-        self.updates = updates.data[0] as u64 + ((updates.data[1] as u64) << 20);
+        self.updates = updates.data[0] as u64;
         self.pack(false);
         Ok(())
     }

@@ -127,7 +127,7 @@ crate::cpu::fast! {
 /// One step of AdamW (Loshchilov and Hutter 2019) up the gradient, the `count`-th counted from 1. Returns the gradient's norm.
 ///
 /// # Errors
-/// `Error::Numbers` for a gradient that is no number; nothing is changed then.
+/// `Error::Numbers` for a gradient that is no number; it is dropped then, and nothing else is changed.
 pub fn update(
     parameters: &mut [Parameter],
     adam: Adam,
@@ -136,6 +136,11 @@ pub fn update(
 ) -> Result<f32, Error> {
     let norm = norm(parameters);
     if !norm.is_finite() {
+        for parameter in parameters {
+            if let Some(learning) = &mut parameter.learning {
+                learning.gradient.fill(0.0);
+            }
+        }
         return Err(Error::Numbers(Fault::new(
             Path::new("the model"),
             "the gradient",

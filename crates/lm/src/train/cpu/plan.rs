@@ -75,6 +75,10 @@ fn check(number: usize, tree: &Tree, config: &Config) -> Result<(), Error> {
             &format!("give vectors of {hidden} values"),
         );
     }
+    if !crate::cpu::finite(&tree.prefix) {
+        let problem = "has values that are infinite or no numbers".to_owned();
+        return refuse("the prefix", problem, "give finite ones");
+    }
     let prefix = tree.prefix.len() / hidden;
     if prefix + tree.trunk.tokens.len() == 0 {
         return refuse("the trunk", "is empty".to_owned(), "give it a token");
@@ -86,7 +90,7 @@ fn check(number: usize, tree: &Tree, config: &Config) -> Result<(), Error> {
         };
         if text.chosen.len() != text.tokens.len() {
             let problem = format!(
-                "has {} tokens and {} marks",
+                "has {} tokens and {} marks of whether they are chosen",
                 text.tokens.len(),
                 text.chosen.len()
             );
@@ -103,7 +107,10 @@ fn check(number: usize, tree: &Tree, config: &Config) -> Result<(), Error> {
                 let branch = &tree.branches[n - 1];
                 if branch.seen > tree.trunk.tokens.len() || prefix + branch.seen == 0 {
                     let length = tree.trunk.tokens.len();
-                    let problem = format!("sees {} tokens of a trunk of {length}", branch.seen);
+                    let problem = format!(
+                        "has {} as what is seen of a trunk of {length} tokens",
+                        branch.seen
+                    );
                     return refuse(&field, problem, "let it see at least one, at most all");
                 }
                 if text.tokens.is_empty() {

@@ -286,13 +286,11 @@ mod tests {
                 ..left
             };
             let rest = (m, n, groups - half);
-            multiply(
-                rest,
-                later,
-                rows.from(half),
-                &mut Results::new(&mut c, n),
-                true,
-            );
+            let below = Right {
+                data: &ib[half * rows.group..],
+                ..rows
+            };
+            multiply(rest, later, below, &mut Results::new(&mut c, n), true);
             assert_eq!(c, once);
         }
     }
