@@ -170,7 +170,7 @@ impl<E: Number + Plain> Model<E> {
         for (from, trees) in self.passes(trees) {
             let plan = Plan::new(trees, from, &self.config)?;
             self.forward(&plan, trees);
-            all.extend(finite(self.predict(&plan).0, from)?);
+            all.extend(finite(self.predict(&plan), from)?);
         }
         Ok(all)
     }
@@ -186,8 +186,7 @@ impl<E: Number + Plain> Model<E> {
         for (from, trees) in self.passes(trees) {
             let plan = Plan::new(trees, from, &self.config)?;
             self.forward(&plan, trees);
-            let (scores, predicted) = self.predict(&plan);
-            let scores = finite(scores, from)?;
+            let scores = finite(self.predict(&plan), from)?;
             let weights: Vec<Scores> = scores
                 .iter()
                 .enumerate()
@@ -203,7 +202,7 @@ impl<E: Number + Plain> Model<E> {
                     ));
                 }
             }
-            self.backward(&plan, &weights, &predicted);
+            self.backward(&plan, &weights);
             let hidden = self.config.hidden_size;
             let dx = self.tape.work.dx.all();
             for ((scores, tree), layout) in scores.into_iter().zip(trees).zip(&plan.trees) {

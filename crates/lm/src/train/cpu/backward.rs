@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::buffer::{Buffer, Plain};
 use super::forward::numbers;
-use super::head::{Predicted, gradient_of};
+use super::head::gradient_of;
 use super::linear::add_outer;
 use super::model::{Linear, Model};
 use super::number::Number;
@@ -72,8 +72,8 @@ struct Place {
 
 impl<E: Number + Plain> Model<E> {
     /// Adds the gradients of all that learns; the rows' own are in the tape's `dx` afterwards.
-    pub fn backward(&mut self, plan: &Plan, weights: &[Scores], predicted: &Predicted<E>) {
-        self.predict_back(plan, weights, predicted);
+    pub fn backward(&mut self, plan: &Plan, weights: &[Scores]) {
+        self.predict_back(plan, weights);
         let rows = plan.len();
         let width = self.shape.width();
         let empty = |(_, row): &(usize, &Start)| **row == Start::Empty;

@@ -48,6 +48,14 @@ impl<T: Plain> Buffer<T> {
         }
     }
 
+    /// At least so many, whatever they are.
+    pub fn reach(&mut self, len: usize) {
+        if self.len < len {
+            *self = Self::empty();
+            *self = Self::new(len);
+        }
+    }
+
     fn start(&self) -> *mut T {
         // SAFETY: the map itself is changed through `&mut self` only.
         match unsafe { &*self.map.get() } {

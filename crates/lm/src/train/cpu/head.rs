@@ -20,13 +20,30 @@ pub const ROWS: usize = 192;
 /// Tokens of the vocabulary that a task computes logits of, whole slabs.
 const CHUNK: usize = 8 * SLAB;
 
-/// What the forward pass leaves for the backward one.
-pub struct Predicted<E> {
+/// Memory of the head, and what its forward pass leaves for the backward one.
+pub struct Head<E> {
     /// The normed rows that predict, `[rows, hidden]`.
     x: Buffer<E>,
     floats: Buffer<f32>,
     /// Of each the logarithm of the sum of the logits' powers.
     sums: Vec<f32>,
+    /// The logits' gradients of a block, row by row and interleaved, `[ROWS, vocabulary]`, and the rows interleaved.
+    changes: Buffer<E>,
+    pairs: Buffer<E>,
+    x_pairs: Buffer<E>,
+}
+
+impl<E: Number + Plain> Default for Head<E> {
+    fn default() -> Self {
+        Self {
+            x: Buffer::new(0),
+            floats: Buffer::new(0),
+            sums: Vec::new(),
+            changes: Buffer::new(0),
+            pairs: Buffer::new(0),
+            x_pairs: Buffer::new(0),
+        }
+    }
 }
 
 impl<E: Number + Plain> Model<E> {
@@ -47,14 +64,19 @@ impl<E: Number + Plain> Model<E> {
     }
 
     /// The scores of all chosen tokens, by tree.
-    pub fn predict(&self, plan: &Plan) -> (Vec<Scores>, Predicted<E>) {
+    pub fn predict(&mut self, plan: &Plan) -> Vec<Scores> {
+        let mut predicted = std::mem::take(&mut self.tape.head);
+        let (len, hidden) = (plan.predicting.len(), self.config.hidden_size);
+        predicted.x.reach(len * hidden);
+        predicted.floats.reach(len * hidden);
+        let scores = self.predict_with(plan, &mut predicted);
+        self.tape.head = predicted;
+        scores
+    }
+
+    fn predict_with(&self, plan: &Plan, predicted: &mut Head<E>) -> Vec<Scores> {
         let hidden = self.config.hidden_size;
         let count = plan.predicting.len();
-        let predicted = Predicted {
-            x: Buffer::new(count * hidden),
-            floats: Buffer::new(count * hidden),
-            sums: Vec::new(),
-        };
         plan.predicting
             .par_iter()
             .enumerate()
@@ -128,12 +150,20 @@ impl<E: Number + Plain> Model<E> {
             log_probs: targets.iter().map(|t| log_prob(t.at, t.token)).collect(),
             values: targets.iter().filter_map(|t| value(t.at)).collect(),
         });
-        (scores.collect(), Predicted { sums, ..predicted })
+        let scores = scores.collect();
+        predicted.sums = sums;
+        scores
     }
 
     /// The objective's gradient with respect to the last layer's rows, in the tape's `dx`; adds those of the head, of the
     /// last norm and of the value head.
-    pub fn predict_back(&mut self, plan: &Plan, weights: &[Scores], predicted: &Predicted<E>) {
+    pub fn predict_back(&mut self, plan: &Plan, weights: &[Scores]) {
+        let mut predicted = std::mem::take(&mut self.tape.head);
+        self.predict_back_with(plan, weights, &mut predicted);
+        self.tape.head = predicted;
+    }
+
+    fn predict_back_with(&mut self, plan: &Plan, weights: &[Scores], predicted: &mut Head<E>) {
         let hidden = self.config.hidden_size;
         let count = plan.predicting.len();
         let mut targets: Vec<(u32, u32, f32)> = Vec::new();
@@ -152,9 +182,17 @@ impl<E: Number + Plain> Model<E> {
         let vocabulary = self.config.vocab_size.next_multiple_of(E::GROUP);
         let learns = self.learns_all();
         let most = ROWS.min(count);
-        let changes = Buffer::<E>::new(most * vocabulary);
-        let pairs = Buffer::<E>::new(if learns { most * vocabulary } else { 0 });
-        let x_pairs = Buffer::<E>::new(if learns { most * hidden } else { 0 });
+        predicted.changes.reach(most * vocabulary);
+        if learns {
+            predicted.pairs.reach(most * vocabulary);
+            predicted.x_pairs.reach(most * hidden);
+        }
+        let Head {
+            changes,
+            pairs,
+            x_pairs,
+            ..
+        } = &*predicted;
         for rows in blocks(count) {
             let x = &predicted.x.all()[rows.start * hidden..rows.end * hidden];
             let here = range_of(&keys, &rows);
@@ -206,8 +244,8 @@ impl<E: Number + Plain> Model<E> {
             });
             if learns {
                 let even = rows.len().next_multiple_of(E::GROUP);
-                pairs_of(changes.all(), vocabulary, rows.len(), &pairs);
-                pairs_of(x, hidden, rows.len(), &x_pairs);
+                pairs_of(changes.all(), vocabulary, rows.len(), pairs);
+                pairs_of(x, hidden, rows.len(), x_pairs);
                 let gradient = match self.names.head {
                     Some(id) => gradient_of(&mut self.parameters, id),
                     None => Some(&mut self.tied[..]),

@@ -2,6 +2,7 @@
 
 use super::attention::Shape;
 use super::buffer::{Buffer, Plain};
+use super::head::Head;
 use super::number::Number;
 use crate::config::Config;
 
@@ -13,6 +14,7 @@ pub struct Tape<E> {
     /// What comes out of the last layer, `[rows, hidden]`.
     pub last: Buffer<f32>,
     pub work: Work<E>,
+    pub head: Head<E>,
 }
 
 /// Of a layer; each `[rows, ...]`.
@@ -56,6 +58,7 @@ impl<E: Number + Plain> Default for Tape<E> {
             rows: 0,
             layers: Vec::new(),
             last: Buffer::empty(),
+            head: Head::default(),
             work: Work {
                 dx: Buffer::empty(),
                 norms: [Buffer::empty(), Buffer::empty()],
