@@ -319,11 +319,18 @@ impl<E: Number + Plain> Model<E> {
 
     fn restore(&mut self, state: Vec<(String, Tensor)>) -> Result<(), Error> {
         const MEND: &str = "give the state of a training of this model with these options";
-        let given = state.len();
-        let mut state: BTreeMap<_, _> = state.into_iter().collect();
-        if state.len() < given {
-            return Err(fault("the state", "has a tensor twice", MEND));
+        let mut given = BTreeMap::new();
+        for (name, tensor) in state {
+            if given.contains_key(&name) {
+                return Err(fault(
+                    format!("{name} of the state"),
+                    "is there twice",
+                    MEND,
+                ));
+            }
+            given.insert(name, tensor);
         }
+        let mut state = given;
         let mut take = |name: &str, shape: &[usize]| {
             let tensor = state
                 .remove(name)
