@@ -7,7 +7,10 @@ use std::path::Path;
 
 use burn::Tensor as Held;
 use burn::tensor::{Device, TensorData};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
 
+use super::tree::check;
 use super::{Climbed, Learns, Options, Scores, Step, Tree, lora};
 use crate::config::Config;
 use crate::error::{Error, Fault};
@@ -50,27 +53,30 @@ impl Trainer {
     ) -> Result<Self, Error> {
         let (name, device) = (device, parts::open(device)?);
         let weights = weights.checked(config, Path::new("the weights"))?;
-        let (first, scale) = match &options.learns {
-            Learns::All => (Vec::new(), 1.0),
-            Learns::Lora(lora) => (lora.first(config)?, lora.scale()),
+        let mut adapters = match &options.learns {
+            Learns::All => None,
+            Learns::Lora(lora) => {
+                lora.check()?;
+                Some((*lora, ChaCha8Rng::seed_from_u64(lora.seed)))
+            }
         };
-        let mut first = first.into_iter().peekable();
         let mut learned = Vec::new();
         let parts = weights.try_map(|name, weight| {
             let (shape, values) = (weight.shape().to_vec(), weight.values()?.into_owned());
-            let Learns::Lora(lora) = &options.learns else {
+            let Some((lora, rng)) = &mut adapters else {
                 let decays = shape.len() == 2;
                 let one = Learned::new(name, &shape, values, &device);
                 learned.push(Learned { decays, ..one });
                 return Ok(Part::Learned(learned.len() - 1));
             };
             let fixed = upload(&shape, values, &device);
-            let Some((_, first)) = first.next_if(|(linear, _)| linear == name) else {
+            if !lora::changes(name) {
                 return Ok(Part::Fixed(fixed));
-            };
+            }
             let at = learned.len();
             let [a, b] = lora::names(name);
             let (rank, outputs, inputs) = (lora.rank, shape[0], shape[1]);
+            let first = lora.draw(inputs, rng);
             learned.push(Learned::new(&a, &[rank, inputs], first, &device));
             let zeros = vec![0.0; outputs * rank];
             learned.push(Learned::new(&b, &[outputs, rank], zeros, &device));
@@ -79,13 +85,18 @@ impl Trainer {
         let value = options.values.then(|| {
             let hidden = config.hidden_size;
             let weight = Learned::new(VALUE_WEIGHT, &[1, hidden], vec![0.0; hidden], &device);
-            let decays = options.learns == Learns::All;
-            learned.push(Learned { decays, ..weight });
+            learned.push(weight);
             learned.push(Learned::new(VALUE_BIAS, &[1], vec![0.0], &device));
             learned.len() - 2
         });
         Ok(Self {
-            model: Model::new(config, parts, scale, value, &device),
+            model: Model::new(
+                config,
+                parts,
+                adapters.map_or(1.0, |(lora, _)| lora.scale()),
+                value,
+                &device,
+            ),
             learned,
             options,
             updates: 0,
@@ -114,7 +125,7 @@ impl Trainer {
         let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
         let mut longest = 0;
         for (number, tree) in trees.iter().enumerate() {
-            tree.check(number, config)?;
+            check(number, tree, config)?;
             longest = longest.max(places(tree, config));
             match groups.last_mut() {
                 Some(group) if (group.len() + 1) * longest <= PLACES => group.end += 1,
@@ -156,7 +167,14 @@ impl Trainer {
             let given = weigh(first + at, scores);
             let wanted = [scores.log_probs.len(), scores.values.len()];
             let found = [given.log_probs.len(), given.values.len()];
-            assert_eq!(found, wanted, "as many weights as scores");
+            if found != wanted {
+                return Err(Error::Training(Fault::new(
+                    Path::new("the trainer"),
+                    format!("the weights of tree {}", first + at),
+                    "are not as many as its scores",
+                    "give one for each chosen token, and one for each value",
+                )));
+            }
             weights.log_probs.extend(given.log_probs);
             weights.values.extend(given.values);
         }
@@ -282,9 +300,6 @@ impl super::Trainer for Trainer {
     fn update(&mut self, step: Step) -> Result<f32, Error> {
         let norm = norm(&self.learned)?;
         if !norm.is_finite() {
-            for one in &mut self.learned {
-                one.gradient = None;
-            }
             return Err(no_numbers("gradients"));
         }
         let scale = if norm > step.clip {

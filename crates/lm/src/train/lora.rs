@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use rand::{RngExt, SeedableRng};
+use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
 use crate::config::Config;
@@ -35,43 +35,65 @@ impl Lora {
     pub fn scale(&self) -> f32 {
         self.alpha / self.rank as f32
     }
+}
 
-    /// A of every linear layer before it learned, `[rank, inputs]`, in the order of the computation.
+/// Largest rank taken.
+const MOST: usize = 4096;
+
+impl Lora {
+    /// Checks the ranges.
     ///
     /// # Errors
-    /// `Error::Training` for numbers that cannot be.
-    pub(super) fn first(&self, config: &Config) -> Result<Vec<(String, Vec<f32>)>, Error> {
-        let refuse = |field: &str, problem: String, mend: &str| {
-            let fault = Fault::new(Path::new("the adapter"), field, problem, mend);
-            Err(Error::Training(fault))
+    /// `Error::Training`, naming the field.
+    pub fn check(&self) -> Result<(), Error> {
+        let refuse = |field, is: String, mend: String| {
+            let file = Path::new("the adapter");
+            Err(Error::Training(Fault::new(file, field, is, mend)))
         };
-        if self.rank == 0 {
-            return refuse("rank", "is 0".to_owned(), "it must be at least 1");
+        if !(1..=MOST).contains(&self.rank) {
+            return refuse(
+                "rank",
+                format!("is {}", self.rank),
+                format!("give 1 to {MOST}"),
+            );
         }
-        if !self.alpha.is_finite() {
-            let problem = format!("is {}", self.alpha);
-            return refuse("alpha", problem, "it must be a finite number");
+        if !(self.alpha.is_finite() && self.alpha > 0.0) {
+            return refuse(
+                "alpha",
+                format!("is {}", self.alpha),
+                "give a number above 0".to_owned(),
+            );
         }
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        let linear = Llama::shapes(config).into_iter();
-        let linear = linear.filter(|(name, _)| is_linear(name));
-        let first = linear.map(|(name, shape)| {
-            let bound = 1.0 / (shape[1] as f32).sqrt();
-            let count = self.rank * shape[1];
-            let values = (0..count).map(|_| (2.0 * rng.random::<f32>() - 1.0) * bound);
-            (name, values.collect())
-        });
-        Ok(first.collect())
+        Ok(())
+    }
+
+    /// A's first values for a layer of so many inputs, `[rank, inputs]`; layers draw in the order of the computation.
+    pub(super) fn draw(&self, inputs: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+        let bound = 1.0 / (inputs as f32).sqrt();
+        let values = 0..self.rank * inputs;
+        values
+            .map(|_| bound * (2.0 * rng.random::<f32>() - 1.0))
+            .collect()
+    }
+
+    /// Numbers that learn.
+    pub fn parameters(&self, config: &Config) -> u64 {
+        let shapes = Llama::shapes(config).into_iter();
+        let linear = shapes.filter(|(name, shape)| shape.len() == 2 && name.contains("layers."));
+        linear
+            .map(|(_, shape)| (self.rank * (shape[0] + shape[1])) as u64)
+            .sum()
     }
 }
 
-/// Whether a tensor is the matrix of a linear layer.
-pub(super) fn is_linear(name: &str) -> bool {
+/// Whether a tensor is the matrix of a linear layer, which adapters change.
+#[cfg(feature = "gpu")]
+pub(super) fn changes(name: &str) -> bool {
     name.ends_with("_proj.weight")
 }
 
-/// PEFT's names of a linear layer's A and B.
-pub(super) fn names(weight: &str) -> [String; 2] {
+/// PEFT's names of the two matrices that change a weight: A, then B.
+pub fn names(weight: &str) -> [String; 2] {
     let module = weight.strip_suffix(".weight").unwrap_or(weight);
     ["A", "B"].map(|part| format!("base_model.model.{module}.lora_{part}.weight"))
 }

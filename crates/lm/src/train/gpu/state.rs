@@ -65,7 +65,14 @@ impl Trainer {
     }
 
     pub(super) fn take_state(&mut self, state: Vec<(String, Tensor)>) -> Result<(), Error> {
-        let mut state: BTreeMap<String, Tensor> = state.into_iter().collect();
+        let mut given = BTreeMap::new();
+        for (name, tensor) in state {
+            if given.contains_key(&name) {
+                return Err(refused(&name, "is there twice".to_owned()));
+            }
+            given.insert(name, tensor);
+        }
+        let mut state = given;
         let mut take = |name: &str, shape: &[usize]| {
             let tensor = state.remove(name);
             let tensor = tensor.ok_or_else(|| refused(name, "is missing".to_owned()))?;
