@@ -6,7 +6,6 @@
 //! rows each sequence sees, padded to the longest. Unlike on the processor, the last bits of a sequence's logits may
 //! depend on the sequences beside it, since the device's kernels differ by size.
 
-use std::panic::catch_unwind;
 use std::path::Path;
 
 use burn::Tensor;
@@ -19,20 +18,18 @@ use crate::engine::{Engine, Feed};
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::{Weight, joined};
+use parts::{Rope, UNSEEN, heads_norm, ints, rms_norm};
 pub use pool::Cache;
 use pool::Pool;
 
+pub(crate) mod parts;
 mod pool;
-
-/// What hides a token from attention: its weight becomes 0.
-const UNSEEN: f32 = -1e9;
 
 /// A model in the memory of a device, with 32-bit weights.
 pub struct Decoder {
     config: Config,
     device: Device,
-    /// Cosine and sine of every pair of a head at every position.
-    rope: (Tensor<2>, Tensor<2>),
+    rope: Rope,
     embedding: Tensor<2>,
     layers: Vec<Layer>,
     norm: Tensor<2>,
@@ -72,12 +69,6 @@ struct Batch {
     seen: Tensor<1, Int>,
     /// 0 where a token sees another, else [`UNSEEN`]: `[sequences, 1, 1, longest, context]`.
     mask: Tensor<5>,
-}
-
-fn ints(values: Vec<usize>, device: &Device) -> Tensor<1, Int> {
-    let values: Vec<i32> = values.into_iter().map(|value| value as i32).collect();
-    let count = values.len();
-    Tensor::from_data(TensorData::new(values, [count]), device)
 }
 
 impl Batch {
@@ -124,21 +115,6 @@ impl Batch {
     }
 }
 
-/// Opens a device; `None` for one that this build does not compute on by Burn.
-fn open(device: crate::Device) -> Option<Device> {
-    match device {
-        #[cfg(feature = "cuda")]
-        crate::Device::Cuda => Some(Device::cuda(0)),
-        #[cfg(feature = "vulkan")]
-        crate::Device::Vulkan => Some(Device::vulkan(burn::tensor::DeviceKind::DefaultDevice)),
-        #[cfg(feature = "metal")]
-        crate::Device::Metal => Some(Device::metal(burn::tensor::DeviceKind::DefaultDevice)),
-        #[cfg(feature = "flex")]
-        crate::Device::Flex => Some(Device::flex()),
-        _ => None,
-    }
-}
-
 impl Decoder {
     /// Reads a model's weights into the memory of a device.
     ///
@@ -174,32 +150,8 @@ impl Decoder {
         device: crate::Device,
         file: &Path,
     ) -> Result<Self, Error> {
-        device.check()?;
-        let weights = &weights.checked(config, file)?;
-        // Without a driver or a card Burn panics at the first use.
-        let opened = catch_unwind(|| {
-            let device = open(device)?;
-            Tensor::<1>::zeros([1], &device).try_into_data().ok()?;
-            Some(device)
-        });
-        if let Ok(Some(device)) = opened {
-            return Self::upload(config, weights, device);
-        }
-        let built = crate::Device::built().filter(|other| *other != device);
-        Err(Error::Device {
-            device: device.to_string(),
-            problem: match device {
-                crate::Device::Cpu => "is not computed on by Burn under this name",
-                _ => "has no driver or no card here",
-            },
-            mend: format!(
-                "choose one that works, of this build: {}",
-                built
-                    .map(crate::Device::name)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ),
-        })
+        let device = parts::open(device)?;
+        Self::upload(config, &weights.checked(config, file)?, device)
     }
 
     fn upload<W: Weight>(
@@ -242,7 +194,7 @@ impl Decoder {
             Some(head) => transposed(&[head])?,
         };
         Ok(Self {
-            rope: rope(config, &device),
+            rope: Rope::new(config, &device),
             embedding,
             layers: layers.collect::<Result<_, Error>>()?,
             norm: transposed(&[&weights.norm])?,
@@ -253,34 +205,12 @@ impl Decoder {
         })
     }
 
-    /// RMSNorm (Zhang and Sennrich 2019).
     fn normed(&self, x: &Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
-        let mean = x.clone().square().mean_dim(1);
-        x.clone() / (mean + self.config.rms_norm_eps).sqrt() * weight.clone()
+        rms_norm(x.clone(), weight.clone(), self.config.rms_norm_eps)
     }
 
-    /// RMSNorm of each head by itself, heads side by side in each row.
     fn heads_normed(&self, x: Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
-        let [tokens, width] = x.dims();
-        let dim = self.config.head_dim;
-        let heads = x.reshape([tokens * width / dim, dim]);
-        self.normed(&heads, weight).reshape([tokens, width])
-    }
-
-    /// Rotary positions (Su et al. 2021), the halves of each head as pairs.
-    fn turned(&self, x: Tensor<2>, positions: &Tensor<1, Int>) -> Tensor<2> {
-        let [tokens, width] = x.dims();
-        let (dim, half) = (self.config.head_dim, self.config.head_dim / 2);
-        let x = x.reshape([tokens, width / dim, dim]);
-        let at = |table: &Tensor<2>| {
-            let rows = table.clone().select(0, positions.clone());
-            rows.reshape([tokens, 1, half])
-        };
-        let (cos, sin) = (at(&self.rope.0), at(&self.rope.1));
-        let (low, high) = (x.clone().narrow(2, 0, half), x.narrow(2, half, half));
-        let first = low.clone() * cos.clone() - high.clone() * sin.clone();
-        let second = high * cos + low * sin;
-        Tensor::cat(vec![first, second], 2).reshape([tokens, width])
+        heads_norm(x, weight.clone(), self.config.rms_norm_eps)
     }
 
     /// Grouped-query attention of a layer, for a row of all query heads per token.
@@ -317,21 +247,6 @@ impl Decoder {
     }
 }
 
-/// Cosine and sine tables, `[positions, head_dim / 2]`.
-fn rope(config: &Config, device: &Device) -> (Tensor<2>, Tensor<2>) {
-    let (positions, half) = (config.max_position_embeddings, config.head_dim / 2);
-    let frequencies = config.rope_frequencies();
-    let table = |f: fn(f64) -> f64| {
-        let mut values = Vec::with_capacity(positions * half);
-        for position in 0..positions {
-            let angles = frequencies.iter().map(|f| position as f64 * f);
-            values.extend(angles.map(|angle| f(angle) as f32));
-        }
-        Tensor::from_data(TensorData::new(values, [positions, half]), device)
-    };
-    (table(libm::cos), table(libm::sin))
-}
-
 impl Engine for Decoder {
     type Cache = Cache;
 
@@ -361,6 +276,7 @@ impl Engine for Decoder {
         let heads = self.config.num_attention_heads * self.config.head_dim;
         let keys = self.config.num_key_value_heads * self.config.head_dim;
         let inner = self.config.intermediate_size;
+        let turn = self.rope.at(&batch.positions);
         let mut x = (self.embedding.clone()).select(0, ints(tokens, &self.device));
         for index in 0..self.layers.len() {
             let layer = &self.layers[index];
@@ -376,7 +292,7 @@ impl Engine for Decoder {
                 let keys = self.heads_normed(turned.narrow(1, heads, keys), key);
                 turned = Tensor::cat(vec![queries, keys], 1);
             }
-            let turned = self.turned(turned, &batch.positions);
+            let turned = turn.of(turned);
             let values = qkv.narrow(1, heads + keys, keys);
             let new = turned.clone().narrow(1, heads, keys);
             self.pool.write(index, &batch.written, new, values);

@@ -2,19 +2,23 @@
 //!
 //! A [`Trainer`] knows three verbs: [`score`](Trainer::score), [`gradient`](Trainer::gradient) and
 //! [`update`](Trainer::update). An algorithm above it says which tokens count and how much: supervised learning weighs
-//! each target token with 1, policy gradients with a clipped advantage. [`cpu::Trainer`] computes on the processor.
+//! each target token with 1, policy gradients with a clipped advantage. [`cpu::Trainer`] computes on the processor, with the feature `gpu` `gpu::Trainer` on
+//! graphics cards; [`open`] chooses.
 //!
 //! Texts come as [`Tree`]s, in the shape in which [`generate`](crate::generate) writes them: many branches continue one trunk,
 //! which is read once.
 
 use crate::config::Config;
+use crate::device::Device;
 use crate::error::Error;
 use crate::llama::Llama;
-use crate::tensor::Tensor;
+use crate::tensor::{Tensor, Weight};
 pub use lora::Lora;
 pub use tree::{Branch, Scores, Text, Tree};
 
 pub mod cpu;
+#[cfg(feature = "gpu")]
+pub mod gpu;
 pub mod lora;
 mod tree;
 
@@ -98,7 +102,8 @@ pub trait Trainer: Send {
     /// chosen tokens of weight x log-probability, plus weight x value; `weigh` is told each tree's number and scores and
     /// gives its weights in the same shape (no values where there is no head).
     ///
-    /// The order of trees counts, how they are spread over calls does not: the gathered gradient is the same to the bit.
+    /// The order of trees counts, how they are spread over calls does not: the gathered gradient is the same to the bit (on the
+    /// processor; on a GPU the last bits may differ).
     ///
     /// # Errors
     /// As [`Trainer::score`].
@@ -112,7 +117,7 @@ pub trait Trainer: Send {
     /// before it was clipped.
     ///
     /// # Errors
-    /// `Error::Numbers` for a gradient that is no number; the weights stay as they were then.
+    /// `Error::Numbers` for a gradient that is no number; it is dropped then, and the weights stay as they were.
     fn update(&mut self, step: Step) -> Result<f32, Error>;
 
     /// The weights as they are now, low-rank changes added in.
@@ -139,4 +144,23 @@ pub trait Trainer: Send {
 
     /// What it computes with, as far as that changes results: "cpu bf16", "cpu f32", "flex".
     fn arithmetic(&self) -> String;
+}
+
+/// Takes a model's weights to where it will learn.
+///
+/// # Errors
+/// `Error::Device` for a device that the build or the machine lacks, else as [`cpu::Trainer::new`].
+pub fn open<W: Weight>(
+    device: Device,
+    config: &Config,
+    weights: &Llama<W>,
+    options: Options,
+) -> Result<Box<dyn Trainer>, Error> {
+    device.check()?;
+    #[cfg(feature = "gpu")]
+    if device != Device::Cpu {
+        let trainer = gpu::Trainer::new(config, weights, device, options)?;
+        return Ok(Box::new(trainer));
+    }
+    Ok(Box::new(cpu::Trainer::new(config, weights, options)?))
 }
