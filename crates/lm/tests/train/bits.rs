@@ -68,6 +68,25 @@ fn threads_and_calls_do_not_show() {
     }
 }
 
+/// More trees than are on their way at a time.
+#[test]
+fn passes_do_not_show() {
+    for (case, bf16) in each().take(4) {
+        let (trees, weights) = case.lessons();
+        let lessons = (vec![trees; 6].concat(), vec![weights; 6].concat());
+        let tokens: usize = lessons.0.iter().map(Tree::len).sum();
+        assert!(tokens > 2048);
+        let all = [(1, 54), (2, 54), (2, 1), (2, 7)].map(|(threads, at_once)| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+            pool.build().unwrap().install(|| {
+                let mut trainer = case.trainer(bf16);
+                train(&mut trainer, &lessons, 1, at_once)
+            })
+        });
+        assert!(all.iter().all(|one| *one == all[0]), "{case:?} {bf16}");
+    }
+}
+
 /// Looking does not change what is gathered, and a batch read again does not either.
 #[test]
 fn scores_between_gradients_do_not_show() {

@@ -155,7 +155,7 @@ fn states_that_cannot_be_are_refused() {
         refused(&mut trainer, more, &["more"]);
         let mut twice = state.clone();
         twice.push(state[0].clone());
-        refused(&mut trainer, twice, &[name]);
+        refused(&mut trainer, twice, &["twice"]);
         refused(&mut trainer, Vec::new(), &[]);
     }
 }

@@ -82,14 +82,14 @@ fn everything_agrees_in_f32() {
 }
 
 /// bf16 keeps 8 bits, and these models are a hard case: their weights are random and large, so that attention hangs on
-/// near ties. PyTorch's own bf16 parts from its f32 by up to 0.7 in a log-probability, and in directions by a cosine of
-/// 0.9966 at worst (`golden.py` prints it).
+/// near ties. PyTorch's own bf16 parts from its f32 by up to 0.7 in a log-probability, and in a gradient's direction by a
+/// cosine of 0.9966 (`golden.py` prints it); ours by 0.9986.
 #[test]
 fn bf16_points_the_same_way() {
     for case in CASES {
         for (name, got, right) in beside(case, true) {
             let cosine = cosine(&got, &right);
-            assert!(cosine > 0.99, "{case:?}: {name}: {cosine}");
+            assert!(cosine > 0.995, "{case:?}: {name}: {cosine}");
             if name == "log_probs" {
                 let apart = got.iter().zip(&right).map(|(a, b)| (a - b).abs());
                 let mean = apart.sum::<f32>() / got.len() as f32;
@@ -128,7 +128,7 @@ fn trajectory(case: Case, bf16: bool) -> (Vec<f32>, Vec<f32>) {
 fn ten_updates_agree() {
     for case in CASES {
         let golden = Golden::read(case.model);
-        for (bf16, most) in [(false, 2e-5), (true, 2e-2)] {
+        for (bf16, most) in [(false, 1e-5), (true, 1e-2)] {
             let (losses, norms) = trajectory(case, bf16);
             for (name, got) in [("losses", losses), ("norms", norms)] {
                 let right = golden.get(case.way, name);
