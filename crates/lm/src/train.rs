@@ -11,11 +11,15 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::Tensor;
+pub use init::init;
 pub use lora::Lora;
 pub use tree::{Branch, Scores, Text, Tree};
 
+pub mod checkpoint;
 pub mod cpu;
+mod init;
 pub mod lora;
+pub mod supervised;
 mod tree;
 
 /// What one update does.
