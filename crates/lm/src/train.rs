@@ -13,13 +13,17 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::{Tensor, Weight};
+pub use init::init;
 pub use lora::Lora;
 pub use tree::{Branch, Scores, Text, Tree};
 
+pub mod checkpoint;
 pub mod cpu;
 #[cfg(feature = "gpu")]
 pub mod gpu;
+mod init;
 pub mod lora;
+pub mod supervised;
 mod tree;
 
 /// What one update does.
