@@ -298,7 +298,8 @@ fn others_go_on_while_one_learns_and_an_interrupt_ends_it() {
     let stop = AtomicBool::new(false);
     let mut placed = Vec::new();
     let began = Instant::now();
-    let end = search(&mut store, class(scholar(60_000)), &stop, &mut |p| {
+    let slow = pair(letters(20), Box::new(scholar(60_000)));
+    let end = search(&mut store, slow, &stop, &mut |p| {
         if let Some(learning) = &p.learning {
             assert_eq!(learning.round, 1);
             placed.push(p.evaluations);
