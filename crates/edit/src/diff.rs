@@ -8,6 +8,8 @@ mod fence;
 mod parse;
 
 use std::fmt;
+use std::hash::Hash;
+use std::ops::Range;
 
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
@@ -18,6 +20,22 @@ pub use parse::{Counts, Diffs, ParseError};
 /// the texts are equal.
 pub fn unified(old: &str, new: &str) -> String {
     Diff::between(old, new, 3).to_string()
+}
+
+/// The ranges of lines that change, (old, new), in order and with something unchanged between them.
+pub(crate) fn changes<T: Hash + Ord>(old: &[T], new: &[T]) -> Vec<(Range<usize>, Range<usize>)> {
+    let mut changes: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, old, new) {
+        if matches!(op, DiffOp::Equal { .. }) {
+            continue;
+        }
+        let (o, n) = (op.old_range(), op.new_range());
+        match changes.last_mut() {
+            Some((a, b)) if a.end == o.start && b.end == n.start => (a.end, b.end) = (o.end, n.end),
+            _ => changes.push((o, n)),
+        }
+    }
+    changes
 }
 
 /// A change of one file: its hunks, in order.
@@ -110,20 +128,7 @@ impl Diff {
             tag,
             text: text.to_owned(),
         };
-        // The changed ranges, (old, new), with something unchanged between them.
-        let mut changes: Vec<(std::ops::Range<usize>, std::ops::Range<usize>)> = Vec::new();
-        for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
-            if matches!(op, DiffOp::Equal { .. }) {
-                continue;
-            }
-            let (o, n) = (op.old_range(), op.new_range());
-            match changes.last_mut() {
-                Some((a, b)) if a.end == o.start && b.end == n.start => {
-                    (a.end, b.end) = (o.end, n.end)
-                }
-                _ => changes.push((o, n)),
-            }
-        }
+        let changes = changes(&old, &new);
         let mut hunks: Vec<Hunk> = Vec::new();
         let mut end = 0; // of the last hunk's changes, in the old file
         for (i, (o, n)) in changes.iter().enumerate() {

@@ -4,7 +4,7 @@ mod diff;
 mod line;
 mod rules;
 
-pub use diff::{DiffGuide, DiffOptions};
+pub use diff::{DiffGuide, DiffOptions, Unwritten};
 pub use line::{LineError, LineGuide, LineOptions};
 pub use rules::{Accept, Rules};
 

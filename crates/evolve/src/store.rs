@@ -26,6 +26,7 @@ use texts::{Cache, Tail, unzip};
 mod child;
 mod file;
 mod kept;
+mod lessons;
 mod provenance;
 mod read;
 mod rounds;

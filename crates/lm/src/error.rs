@@ -87,7 +87,7 @@ impl std::fmt::Display for Fault {
 
 impl Fault {
     /// A fault in a file.
-    pub(crate) fn new(
+    pub fn new(
         file: &Path,
         field: impl Into<String>,
         problem: impl Into<String>,

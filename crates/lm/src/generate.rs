@@ -16,8 +16,10 @@ use crate::draw::Sampling;
 use crate::engine::{Engine, Feed};
 use crate::error::{Error, Fault};
 use crate::tokenizer::Tokenizer;
+pub use follow::{Followed, follow};
 use row::{Row, known};
 
+mod follow;
 mod row;
 
 /// A text to write.

@@ -6,7 +6,7 @@ pub use config::{Config, RopeScaling};
 pub use device::Device;
 pub use draw::Sampling;
 pub use error::Error;
-pub use generate::{End, Free, Generator, Limits, Task, Written};
+pub use generate::{End, Followed, Free, Generator, Limits, Task, Written, follow};
 pub use llama::Llama;
 pub use tensor::{Tensor, Weight};
 pub use tokenizer::Tokenizer;

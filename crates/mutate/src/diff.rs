@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use edit::diff::{Counts, Diffs};
-use edit::guide::{DiffGuide, DiffOptions, Guide, Rules};
+use edit::guide::{DiffGuide, DiffOptions, Guide};
 use edit::source::{canonical, is_same};
 use lm::{End, Task, Written};
 use rand::RngExt;
@@ -13,14 +13,17 @@ use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
 use crate::Error;
-use crate::brief::{Brief, Messages};
+use crate::brief::Brief;
 use crate::kind::{Kind, Recipe, Workshop};
-use crate::line::{MAX_LINE, worth_changing};
+use crate::line::worth_changing;
 use crate::model::WithModel;
 use crate::operator::{Operator, Request, Tray};
 use crate::reason::{EDIT_DOES_NOT_APPLY, Reason};
-use crate::settings::range;
-use crate::writer::{Beginning, Draws, Writer, Writing, children, failure, rules};
+use crate::settings::{range, section};
+use crate::writer::{Beginning, Draws, Writer, Writing, children, failure};
+pub use frame::Frame;
+
+mod frame;
 
 /// Unified diffs by a language model of our own.
 pub static KIND: Kind = Kind {
@@ -48,7 +51,24 @@ pub struct Settings {
     pub comments: bool,
 }
 
+impl Default for Settings {
+    /// As `diff.toml` has them.
+    fn default() -> Self {
+        let defaults = toml::from_str(KIND.settings).expect("our own file");
+        section(&defaults, KIND.name).expect("our own file")
+    }
+}
+
 impl Settings {
+    /// The settings under which an operator that was trained on diffs works: one try, and the model finds the place.
+    pub fn trained() -> Self {
+        Self {
+            tries: 1,
+            draw_place: false,
+            ..Self::default()
+        }
+    }
+
     fn draws(&self) -> Draws {
         Draws {
             temperature: self.temperature,
@@ -74,9 +94,7 @@ impl Recipe for WithModel<Settings> {
     fn make(&self, workshop: &mut Workshop<'_>) -> Result<Box<dyn Operator>, Error> {
         Ok(Box::new(Diff {
             settings: self.own.clone(),
-            messages: workshop.brief.told(),
-            file_name: workshop.brief.file_name.clone(),
-            host: workshop.brief.host(),
+            frame: Frame::new(&self.own, workshop.brief),
             writer: workshop.writer(&self.model)?,
         }))
     }
@@ -86,23 +104,8 @@ impl Recipe for WithModel<Settings> {
 /// message, and writes a unified diff.
 pub struct Diff {
     settings: Settings,
-    messages: Messages,
-    file_name: String,
-    host: String,
+    frame: Frame,
     writer: Arc<Writer>,
-}
-
-/// What the model reads before the commit message; with a second program where two are crossed.
-pub fn contents(file_name: &str, program: &str, partner: Option<&str>) -> String {
-    let partner = partner.map_or_else(String::new, |partner| {
-        format!("# Another version of {file_name}:\n\n{partner}\n\n")
-    });
-    format!("{partner}# File {file_name}:\n\n{program}\n\n# Commit message:")
-}
-
-/// What stands between the contents and the diff.
-pub fn message(message: &str) -> String {
-    format!(" {message}\n\n# Diff:\n\n")
 }
 
 /// A line drawn among those worth changing.
@@ -165,25 +168,11 @@ impl Diff {
         let crosses = settings.crossover > 0.0 && request.rng.random::<f64>() < settings.crossover;
         let partner = request.partner.filter(|_| crosses).map(canonical);
         let partner = partner.as_deref();
-        let text = contents(&self.file_name, parent, partner);
-        let names = match partner {
-            Some(partner) => format!("{parent}\n{partner}"),
-            None => parent.to_owned(),
-        };
-        let most = settings.max_lines.min(parent.lines().count());
+        let text = self.frame.contents(parent, partner);
         Plan {
             crossed: partner.is_some(),
             beginning: self.writer.read(&text, settings.max_tokens),
-            options: DiffOptions {
-                rules: match settings.constrained {
-                    true => rules(&names, &self.host, settings.known_names, settings.comments),
-                    false => Rules::any(),
-                },
-                max_added: most,
-                max_removed: most,
-                max_line: MAX_LINE,
-                ..DiffOptions::default()
-            },
+            options: self.frame.options(parent, partner),
         }
     }
 
@@ -195,7 +184,7 @@ impl Diff {
     ) -> Result<(Task<Held>, Option<String>), Reason> {
         let settings = &self.settings;
         let beginning = plan.beginning.as_ref().map_err(Reason::clone)?;
-        let told = self.messages.draw(&mut rng).to_owned();
+        let told = self.frame.draw(&mut rng).to_owned();
         let guide = match settings.constrained {
             true => {
                 let options = DiffOptions {
@@ -205,12 +194,11 @@ impl Diff {
                         .flatten(),
                     ..plan.options.clone()
                 };
-                let guide = DiffGuide::new(&self.file_name, parent, options);
-                Held::Guided(Box::new(guide))
+                Held::Guided(Box::new(self.frame.guide(parent, options)))
             }
             false => Held::Free(Vec::new()),
         };
-        let lead = message(&told);
+        let lead = Frame::lead(&told);
         let most = settings.max_tokens;
         let task = beginning.task(beginning.len(), &lead, guide, most, rng);
         Ok((task, Some(told)))

@@ -73,7 +73,7 @@ const ORIGINAL: &str = "# The original program:\n\n";
 const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
 
 /// Bytes of a new line.
-pub(super) const MAX_LINE: usize = 120;
+pub(crate) const MAX_LINE: usize = 120;
 
 /// Which lines are worth changing: blank lines, comments, docstrings and imports do nothing that could be done otherwise.
 pub(super) fn worth_changing(program: &str) -> Vec<bool> {

@@ -83,7 +83,7 @@ impl Writer {
     /// It is too long; a reason with the code `prompt-too-long`.
     pub(crate) fn read(&self, text: &str, more: usize) -> Result<Beginning, Reason> {
         let start = self.tokenizer.start();
-        let tokens = [start, &self.tokenizer.encode_within(text)].concat();
+        let tokens = beginning(&self.tokenizer, text);
         if tokens.is_empty() || tokens.len() + more > self.context {
             return Err(Reason::new(
                 &PROMPT_TOO_LONG,
@@ -297,6 +297,11 @@ struct Open {
     tries: usize,
     told: Option<String>,
     cost: Cost,
+}
+
+/// The tokens of a text that is read before writing, with those that the model is used to see before one.
+pub(crate) fn beginning(tokenizer: &Tokenizer, text: &str) -> Vec<u32> {
+    [tokenizer.start(), &tokenizer.encode_within(text)].concat()
 }
 
 /// A text read before writing, with its tokens.

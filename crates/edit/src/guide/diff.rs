@@ -1,5 +1,6 @@
 //! A unified diff that applies.
 
+mod short;
 mod state;
 
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::sync::Arc;
 use super::Guide;
 use super::rules::{Rules, is_cut};
 use crate::diff::Diff;
+pub use short::Unwritten;
 use state::State;
 
 /// Bounds of a [`DiffGuide`].
@@ -58,6 +60,7 @@ impl Default for DiffOptions {
 ///
 /// A line begun can turn out to have no end. [`DiffOptions::max_line`] bounds what is then written; at last no byte is
 /// admitted. What can be saved of it [`closed`](Self::closed) says.
+#[derive(Clone)]
 pub struct DiffGuide {
     job: Arc<Job>,
     state: State,

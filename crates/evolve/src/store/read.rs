@@ -230,7 +230,7 @@ impl Store {
     }
 
     /// One of a child's texts.
-    fn text(&self, id: u64, kind: Kind) -> rusqlite::Result<Option<String>> {
+    pub(super) fn text(&self, id: u64, kind: Kind) -> rusqlite::Result<Option<String>> {
         if self.version < VERSION {
             return self.old_text(id, kind);
         }

@@ -296,3 +296,50 @@ fn an_export_holds_few_large_children_at_a_time() {
     assert_eq!((groups.iter().sum::<i64>(), told.last()), (40, Some(&40)));
     assert_eq!(std::fs::read_to_string(lines).unwrap().lines().count(), 40);
 }
+
+#[test]
+fn lessons_are_changes_with_their_parents() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("run");
+    let mut written: Vec<Child> = (0..300).map(child).collect();
+    for (at, child) in written.iter_mut().enumerate().skip(1) {
+        child.parent = Some((at * at % (at.min(90))) as u64);
+    }
+    written[6].status = Status::Invalid;
+    written[6].accepted = false;
+    written[6].program.clear();
+    store(&path).append(&written, &[]).unwrap();
+    let store = Store::open(&path).unwrap();
+    for (bound, accepted_only) in [(u64::MAX, false), (200, true), (200, false), (1, false)] {
+        let mut lessons = Vec::new();
+        store
+            .each_lesson(bound, accepted_only, |lesson| {
+                lessons.push(lesson);
+                Ok(())
+            })
+            .unwrap();
+        let of = |child: &Child| {
+            let parent = &written[child.parent.unwrap() as usize];
+            mutate::Lesson {
+                source: path.display().to_string(),
+                id: child.id,
+                operator: child.operator.clone(),
+                told: child.told.clone(),
+                parent: parent.program.clone(),
+                child: child.program.clone(),
+                accepted: child.accepted,
+                niche: child.niche,
+                fitness: child.fitness,
+                parent_fitness: parent.fitness,
+            }
+        };
+        let expected: Vec<_> = written
+            .iter()
+            .skip(1)
+            .filter(|child| child.id < bound && child.status != Status::Invalid)
+            .filter(|child| child.accepted || !accepted_only)
+            .map(of)
+            .collect();
+        assert_eq!(lessons, expected);
+    }
+}

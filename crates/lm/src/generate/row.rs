@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use edit::guide::Guide;
 
+use super::follow::Forced;
 use super::{End, Task, Written};
 use crate::config::Config;
 use crate::draw::{NotFinite, Sampling, draw};
@@ -92,8 +93,7 @@ impl<G: Guide, C> Row<G, C> {
         self.text.extend_from_slice(bytes);
     }
 
-    /// Takes what must come next, after `lead`. A last space is left to be drawn with the word after it, as
-    /// tokenizers have it.
+    /// Takes what must come next, after `lead`.
     ///
     /// # Errors
     /// `Error::Tokenizer` for a token that the model has no row for.
@@ -103,29 +103,12 @@ impl<G: Guide, C> Row<G, C> {
         config: &Config,
         lead: &[u8],
     ) -> Result<(), Error> {
-        let mut forced = self.task.guide.forced();
-        if forced.last() == Some(&b' ') {
-            forced.pop();
-        }
-        let whole = [lead, &forced].concat();
-        // What ends within a character is left to be drawn from there.
-        let text = match std::str::from_utf8(&whole) {
-            Ok(text) => text,
-            Err(e) => std::str::from_utf8(&whole[..e.valid_up_to()]).unwrap_or_default(),
-        };
-        forced.truncate(text.len().saturating_sub(lead.len()));
-        let tokens = tokenizer.encode_within(text);
+        let Forced { tokens, led, bytes } = Forced::of(&self.task.guide, tokenizer, lead);
         known(&tokens, tokenizer, config)?;
-        let mut end = 0;
-        let of_lead = |token: &&u32| {
-            end += tokenizer.bytes(**token).len();
-            end <= lead.len()
-        };
-        let led = tokens.iter().take_while(of_lead).count();
         self.led += led;
         self.forced += tokens.len() - led;
         self.pending.extend(tokens);
-        self.take(&forced);
+        self.take(&bytes);
         Ok(())
     }
 

@@ -1,0 +1,86 @@
+//! What the model is asked, and what it may answer: the same while it works and while it learns.
+
+use edit::guide::{DiffGuide, DiffOptions, Rules};
+use lm::Tokenizer;
+use rand::Rng;
+
+use super::Settings;
+use crate::brief::{Brief, Messages};
+use crate::line::MAX_LINE;
+use crate::writer::{beginning, rules};
+
+/// The frame of all that the operator has the model read and write: a program's contents, a commit message, a diff.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    settings: Settings,
+    messages: Messages,
+    file_name: String,
+    host: String,
+}
+
+impl Frame {
+    /// The frame of an operator with these settings in a domain.
+    pub fn new(settings: &Settings, brief: &Brief) -> Self {
+        Self {
+            settings: settings.clone(),
+            messages: brief.told(),
+            file_name: brief.file_name.clone(),
+            host: brief.host(),
+        }
+    }
+
+    /// The operator's settings.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// What the model reads before the commit message; with a second program where two are crossed.
+    pub fn contents(&self, program: &str, partner: Option<&str>) -> String {
+        let name = &self.file_name;
+        let partner = partner.map_or_else(String::new, |partner| {
+            format!("# Another version of {name}:\n\n{partner}\n\n")
+        });
+        format!("{partner}# File {name}:\n\n{program}\n\n# Commit message:")
+    }
+
+    /// The tokens of [`contents`](Self::contents) of a program alone, as the model reads them: those that it is used to see
+    /// before a text come first.
+    pub fn beginning(&self, tokenizer: &Tokenizer, program: &str) -> Vec<u32> {
+        beginning(tokenizer, &self.contents(program, None))
+    }
+
+    /// A commit message, drawn as the domain has them; it takes one number of the stream.
+    pub fn draw(&self, rng: &mut dyn Rng) -> &str {
+        self.messages.draw(rng)
+    }
+
+    /// What stands between the contents and the diff.
+    pub fn lead(message: &str) -> String {
+        format!(" {message}\n\n# Diff:\n\n")
+    }
+
+    /// The bounds and rules of a diff of the program; names of the second program are known too.
+    pub fn options(&self, program: &str, partner: Option<&str>) -> DiffOptions {
+        let settings = &self.settings;
+        let names = match partner {
+            Some(partner) => format!("{program}\n{partner}"),
+            None => program.to_owned(),
+        };
+        let most = settings.max_lines.min(program.lines().count());
+        DiffOptions {
+            rules: match settings.constrained {
+                true => rules(&names, &self.host, settings.known_names, settings.comments),
+                false => Rules::any(),
+            },
+            max_added: most,
+            max_removed: most,
+            max_line: MAX_LINE,
+            ..DiffOptions::default()
+        }
+    }
+
+    /// What holds the model to a diff of the program that applies.
+    pub fn guide(&self, program: &str, options: DiffOptions) -> DiffGuide {
+        DiffGuide::new(&self.file_name, program, options)
+    }
+}
