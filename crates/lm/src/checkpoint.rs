@@ -16,7 +16,8 @@ use crate::safetensors::Files;
 use crate::sha256;
 use crate::tensor::{Entry, Tensor, Weight};
 use crate::tokenizer::{self, Tokenizer};
-use folder::{Texts, beside, config_beside, name, weights_in, whole};
+use crate::whole;
+use folder::{Texts, beside, config_beside, name, weights_in, whole_of};
 use names::{CONFIG, TOKENIZER, WEIGHTS};
 pub use save::save;
 
@@ -97,7 +98,7 @@ impl Checkpoint {
         }
         let path = match path.is_dir() {
             true => weights_in(path)?,
-            false => whole(path),
+            false => whole_of(path),
         };
         match path.extension().and_then(|e| e.to_str()) {
             Some("gguf") => Self::gguf(Gguf::open(&path)?),
@@ -306,11 +307,11 @@ impl Checkpoint {
             }
             Source::Safetensors(files) => files.files().for_each(&mut add),
             Source::Memory(tensors) => {
-                let mut sum = Sha256::new_with_prefix(save::layout(&self.config).0);
+                let mut sum = Sha256::new_with_prefix(whole::layout(Llama::shapes(&self.config)).0);
                 for (name, _) in Llama::shapes(&self.config) {
                     // What the configuration was changed to since may be missing.
                     let data = tensors.get(&name).map_or(&[][..], |tensor| &tensor.data);
-                    for piece in save::pieces(data) {
+                    for piece in whole::pieces(data) {
                         sum.update(piece);
                     }
                 }

@@ -52,27 +52,34 @@ pub struct Config {
 const MOST: usize = 1 << 24;
 
 impl Config {
+    /// The names that [`Config::preset`] knows.
+    pub const PRESETS: [&str; 7] = ["0.1m", "1m", "6m", "25m", "85m", "300m", "680m"];
+
     /// The sizes of table 3 of "Evolution through Large Models" (arXiv:2206.08896) at a vocabulary of 8,192 and a
-    /// context of 2,048 tokens: "0.1m", "85m", "300m" and "680m".
+    /// context of 2,048 tokens: "0.1m", "85m", "300m" and "680m"; and compact models, whose query heads share keys and
+    /// values: "1m" and "6m" at a vocabulary of 2,048, "25m".
     ///
     /// The paper's models have two-matrix feed-forward layers of four times the width; SwiGLU has three matrices, so
     /// that 8/3 of the width (rounded up to a multiple of 32) gives the same number of parameters. `None` for any
     /// other name.
     pub fn preset(name: &str) -> Option<Self> {
-        let (layers, hidden, heads) = match name {
-            "0.1m" => (2, 64, 4),
-            "85m" => (12, 768, 12),
-            "300m" => (24, 1024, 16),
-            "680m" => (24, 1536, 16),
+        let (layers, hidden, heads, kv, vocab) = match name {
+            "0.1m" => (2, 64, 4, 4, 8192),
+            "1m" => (4, 128, 4, 2, 2048),
+            "6m" => (8, 256, 4, 2, 2048),
+            "25m" => (14, 384, 6, 2, 8192),
+            "85m" => (12, 768, 12, 12, 8192),
+            "300m" => (24, 1024, 16, 16, 8192),
+            "680m" => (24, 1536, 16, 16, 8192),
             _ => return None,
         };
         Some(Self {
-            vocab_size: 8192,
+            vocab_size: vocab,
             hidden_size: hidden,
             intermediate_size: (hidden * 8).div_ceil(3).next_multiple_of(32),
             num_hidden_layers: layers,
             num_attention_heads: heads,
-            num_key_value_heads: heads,
+            num_key_value_heads: kv,
             head_dim: hidden / heads,
             rms_norm_eps: 1e-5,
             rope_theta: 10_000.0,

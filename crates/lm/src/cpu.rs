@@ -15,9 +15,13 @@ mod math;
 mod memory;
 mod pool;
 mod shape;
-mod vectors;
+pub(crate) mod vectors;
 
 pub use cache::Cache;
 pub use decoder::Decoder;
 pub use linear::Precision;
-pub(crate) use math::{finite, total, weigh};
+pub(crate) use math::{Rope, add, exp, finite, gate, max, norm_heads, rms_norm, sum, total, weigh};
+pub(crate) use pool::{Pool, room};
+#[cfg(test)]
+pub(crate) use vectors::test::with_each as with_each_vectors;
+pub(crate) use vectors::{Vectors, fast, vectors};

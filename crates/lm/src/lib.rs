@@ -31,4 +31,5 @@ mod sha256;
 pub mod tensor;
 pub mod tokenizer;
 pub mod train;
+mod whole;
 pub mod writer;

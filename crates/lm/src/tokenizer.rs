@@ -7,6 +7,8 @@ use serde_json::{Value, json};
 
 use crate::error::{Error, Fault};
 
+pub mod train;
+
 /// A byte-pair tokenizer that can write any text.
 pub struct Tokenizer {
     inner: tokenizers::Tokenizer,
@@ -314,16 +316,23 @@ impl Spelling {
             text.contains(r#""type":"ByteLevel""#)
         };
         if byte_level("decoder") || byte_level("pre_tokenizer") {
-            // Bytes that Latin-1 shows stand for themselves, the others for the characters from U+0100 on, in order.
-            let shown = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
-            let hidden = (0..=255).filter(|&b| !shown(b)).zip('\u{100}'..);
-            let map = hidden
-                .map(|(b, c)| (c, b))
-                .chain((0..=255).filter(|&b| shown(b)).map(|b| (char::from(b), b)));
+            let map = Self::characters().into_iter().zip(0..=255);
             return Some(Self::ByteLevel(map.collect()));
         }
         let fallback = tokenizer.get("model").and_then(|m| m.get("byte_fallback"));
         (fallback == Some(&Value::Bool(true))).then_some(Self::Fallback)
+    }
+
+    /// The character of each byte, as GPT-2 writes it: bytes that Latin-1 shows stand for themselves, the others for the
+    /// characters from U+0100 on, in order.
+    fn characters() -> Vec<char> {
+        let shown = |b: u8| matches!(b, b'!'..=b'~' | 0xa1..=0xac | 0xae..);
+        let mut hidden = '\u{100}'..;
+        let mut character = |b: u8| match shown(b) {
+            true => char::from(b),
+            false => hidden.next().unwrap_or_default(),
+        };
+        (0..=255).map(&mut character).collect()
     }
 
     fn bytes(&self, token: &str) -> Box<[u8]> {

@@ -11,11 +11,15 @@ use crate::config::Config;
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::Tensor;
+pub use init::init;
 pub use lora::Lora;
 pub use tree::{Branch, Scores, Text, Tree};
 
+pub mod checkpoint;
 pub mod cpu;
+mod init;
 pub mod lora;
+pub mod supervised;
 mod tree;
 
 /// What one update does.
@@ -112,7 +116,7 @@ pub trait Trainer: Send {
     /// before it was clipped.
     ///
     /// # Errors
-    /// `Error::Numbers` for a gradient that is no number; the weights stay as they were then.
+    /// `Error::Numbers` for a gradient that is no number; it is dropped then, and the weights stay as they were.
     fn update(&mut self, step: Step) -> Result<f32, Error>;
 
     /// The weights as they are now, low-rank changes added in.

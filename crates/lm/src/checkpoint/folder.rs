@@ -75,7 +75,7 @@ pub(super) fn weights_in(folder: &Path) -> Result<PathBuf, Error> {
 }
 
 /// Of a shard that an index beside it names, the index; else the file itself.
-pub(super) fn whole(path: &Path) -> PathBuf {
+pub(super) fn whole_of(path: &Path) -> PathBuf {
     let index = path.with_file_name(INDEX);
     match shards(&index) {
         Ok(shards) if shards.contains(&name(path)) => index,

@@ -5,3 +5,18 @@ pub(super) const TOKENIZER: &str = "tokenizer.json";
 pub(super) const GENERATION: &str = "generation_config.json";
 pub(super) const WEIGHTS: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
+/// A person's description of a model, and a program's.
+pub(super) const CARDS: [&str; 2] = ["README.md", "card.json"];
+/// Of a low-rank change of a model, as PEFT has it.
+pub(super) const ADAPTER_CONFIG: &str = "adapter_config.json";
+
+/// What a model's folder may have besides tensors.
+pub(super) const FILES: [&str; 7] = [
+    CONFIG,
+    GENERATION,
+    TOKENIZER,
+    INDEX,
+    CARDS[0],
+    CARDS[1],
+    ADAPTER_CONFIG,
+];

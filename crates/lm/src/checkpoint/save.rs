@@ -2,16 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{ErrorKind, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
-use serde_json::{Map, Value, json};
-
-use super::names::{CONFIG, GENERATION, INDEX, TOKENIZER, WEIGHTS};
+use super::names::{CONFIG, FILES, TOKENIZER, WEIGHTS};
 use crate::config::Config;
 use crate::error::{Error, Fault};
 use crate::llama::Llama;
 use crate::tokenizer::{self, Tokenizer};
+use crate::whole;
 
 /// Writes a model as `model.safetensors` (F32), `config.json` and `tokenizer.json` into a folder of its own.
 ///
@@ -31,43 +30,27 @@ pub fn save(
 ) -> Result<(), Error> {
     config.check()?;
     tokenizer::check_ends(folder, tokenizer, &config.eos_token_ids)?;
-    let folder = &place(folder)?;
-    let beside = |ending: &str| {
-        let name = folder.file_name().unwrap_or_default().to_string_lossy();
-        folder.with_file_name(format!(".{name}.{ending}"))
-    };
-    let (part, old) = (beside("part"), beside("old"));
-    // Of a save that was cut off.
-    removed(&part)?;
-    fs::create_dir(&part).map_err(|e| Error::io(&part, "made", e))?;
-    let done = fill(&part, config, tokenizer, tensors).and_then(|()| exchange(&part, folder, &old));
-    if done.is_err() {
-        let _ = fs::remove_dir_all(&part);
-    }
-    done
+    refuse_strangers(folder)?;
+    let folder = whole::place(folder)?;
+    whole::replace(&folder, |part| fill(part, config, tokenizer, tensors))
 }
 
-/// The folder with its whole path, so that it has a name and a parent, which is made where it does not exist.
-fn place(folder: &Path) -> Result<PathBuf, Error> {
-    let made = |e| Error::io(folder, "made", e);
+/// Refuses a folder with files that are no model's.
+pub(crate) fn refuse_strangers(folder: &Path) -> Result<(), Error> {
     if !folder.exists() {
-        let parent = folder.parent().filter(|p| !p.as_os_str().is_empty());
-        let parent = parent.unwrap_or(Path::new("."));
-        fs::create_dir_all(parent).map_err(made)?;
-        let name = folder.file_name().unwrap_or_default();
-        return Ok(parent.canonicalize().map_err(made)?.join(name));
+        return Ok(());
     }
     for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))? {
         let name = entry.map_err(|e| Error::io(folder, "read", e))?.file_name();
         let name = name.to_string_lossy();
-        let models = [CONFIG, GENERATION, TOKENIZER, INDEX].contains(&&*name);
+        let models = FILES.contains(&&*name);
         if !(models || name.ends_with(".safetensors") || name.ends_with(".part")) {
             let problem = "is none of the files of a model, and would be lost";
             let mend = "give a folder that is new, empty or a saved model's";
             return Err(Error::Unsupported(Fault::new(folder, name, problem, mend)));
         }
     }
-    folder.canonicalize().map_err(made)
+    Ok(())
 }
 
 /// Writes all files into an empty folder.
@@ -78,46 +61,11 @@ fn fill(
     tensors: impl Iterator<Item = (String, Vec<usize>, Vec<f32>)>,
 ) -> Result<(), Error> {
     let weights = folder.join(WEIGHTS);
-    write(&weights, |file| {
+    whole::write(&weights, |file| {
         write_tensors(&weights, file, config, tensors)
     })?;
-    for (name, text) in [(CONFIG, config.to_json()), (TOKENIZER, tokenizer.to_json())] {
-        let path = folder.join(name);
-        write(&path, |file| {
-            file.write_all(text.as_bytes())
-                .map_err(|e| Error::io(&path, "written", e))
-        })?;
-    }
-    Ok(())
-}
-
-/// Gives a new folder the name of one that may be there.
-fn exchange(new: &Path, folder: &Path, old: &Path) -> Result<(), Error> {
-    let failed = |e| Error::io(folder, "replaced", e);
-    if folder.exists() {
-        removed(old)?;
-        fs::rename(folder, old).map_err(failed)?;
-    }
-    if let Err(error) = fs::rename(new, folder) {
-        let _ = fs::rename(old, folder);
-        return Err(failed(error));
-    }
-    removed(old)
-}
-
-/// Removes a folder if it is there.
-fn removed(folder: &Path) -> Result<(), Error> {
-    match fs::remove_dir_all(folder) {
-        Err(e) if e.kind() != ErrorKind::NotFound => Err(Error::io(folder, "removed", e)),
-        _ => Ok(()),
-    }
-}
-
-/// Writes a file through to the disk.
-fn write(path: &Path, fill: impl FnOnce(&mut File) -> Result<(), Error>) -> Result<(), Error> {
-    let mut file = File::create(path).map_err(|e| Error::io(path, "written", e))?;
-    fill(&mut file)?;
-    file.sync_all().map_err(|e| Error::io(path, "written", e))
+    whole::write_text(&folder.join(CONFIG), &config.to_json())?;
+    whole::write_text(&folder.join(TOKENIZER), &tokenizer.to_json())
 }
 
 fn write_tensors(
@@ -135,7 +83,9 @@ fn write_tensors(
             mend,
         )))
     };
-    let (header, mut places) = layout(config);
+    let (header, places) = whole::layout(Llama::shapes(config));
+    let places = places.into_iter();
+    let mut places: BTreeMap<_, _> = places.map(|(name, at, shape)| (name, (at, shape))).collect();
     let start = header.len() as u64;
     let io = |e| Error::io(path, "written", e);
     file.write_all(&header).map_err(io)?;
@@ -152,45 +102,10 @@ fn write_tensors(
                 ),
             );
         }
-        file.seek(SeekFrom::Start(start + begin)).map_err(io)?;
-        for bytes in pieces(&data) {
-            file.write_all(&bytes).map_err(io)?;
-        }
+        whole::write_at(file, path, start + begin, &data)?;
     }
     match places.keys().next() {
         Some(name) => fault(name, "was not given"),
         None => Ok(()),
     }
-}
-
-/// Where each tensor's values begin after the head, and its shape.
-type Places = BTreeMap<String, (u64, Vec<usize>)>;
-
-/// The head of a file with a configuration's tensors (F32, in the order of [`Llama`]), and their places after it.
-pub(super) fn layout(config: &Config) -> (Vec<u8>, Places) {
-    let mut header = Map::new();
-    header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
-    let mut places = BTreeMap::new();
-    let mut end = 0u64;
-    for (name, shape) in Llama::shapes(config) {
-        let begin = end;
-        end += 4 * shape.iter().product::<usize>() as u64;
-        header.insert(
-            name.clone(),
-            json!({"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}),
-        );
-        places.insert(name, (begin, shape));
-    }
-    let text = Value::Object(header).to_string();
-    let length = text.len().next_multiple_of(8);
-    let mut head = (length as u64).to_le_bytes().to_vec();
-    head.extend(text.as_bytes());
-    head.resize(8 + length, b' ');
-    (head, places)
-}
-
-/// Values as a file has them, piece by piece.
-pub(super) fn pieces(data: &[f32]) -> impl Iterator<Item = Vec<u8>> {
-    data.chunks(1 << 16)
-        .map(|chunk| chunk.iter().flat_map(|x| x.to_le_bytes()).collect())
 }

@@ -14,7 +14,7 @@ pub fn round(x: f32) -> i8 {
 
 /// e^x to about 2 units in the last place, for x <= 88; below -87 it is 0.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     // ln 2 in two parts, the first with few bits, so that n * HIGH is exact.
     const HIGH: f32 = 0.693_359_4;
@@ -45,7 +45,7 @@ const LANES: usize = 16;
 
 /// Adds up what `f` makes of every element, in lanes, the rest last.
 #[inline(always)]
-fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
+pub fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
     let mut lanes = [0.0f32; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
@@ -64,7 +64,7 @@ fn sum(x: &[f32], f: impl Fn(f32) -> f32) -> f32 {
 }
 
 #[inline(always)]
-fn max(x: &[f32]) -> f32 {
+pub fn max(x: &[f32]) -> f32 {
     let mut lanes = [f32::NEG_INFINITY; LANES];
     let (chunks, rest) = x.as_chunks::<LANES>();
     for chunk in chunks {
@@ -194,10 +194,20 @@ impl Rope {
 
     /// Turns heads, side by side, at their position.
     pub fn turn(&self, heads: &mut [f32], position: usize) {
+        let (cosines, sines) = self.at(position);
+        turn(heads, cosines, sines);
+    }
+
+    /// Turns them back.
+    pub fn turn_back(&self, heads: &mut [f32], position: usize) {
+        let (cosines, sines) = self.at(position);
+        turn_back(heads, cosines, sines);
+    }
+
+    fn at(&self, position: usize) -> (&[f32], &[f32]) {
         let half = self.frequencies.len();
         let table = &self.table[position * 2 * half..][..2 * half];
-        let (cosines, sines) = table.split_at(half);
-        turn(heads, cosines, sines);
+        table.split_at(half)
     }
 }
 
@@ -208,6 +218,18 @@ fast! {
             let (low, high) = head.split_at_mut(half);
             for (((a, b), cos), sin) in low.iter_mut().zip(high).zip(cosines).zip(sines) {
                 (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
+        }
+    }
+}
+
+fast! {
+    fn turn_back(heads: &mut [f32], cosines: &[f32], sines: &[f32]) {
+        let half = cosines.len();
+        for head in heads.chunks_exact_mut(2 * half) {
+            let (low, high) = head.split_at_mut(half);
+            for (((a, b), cos), sin) in low.iter_mut().zip(high).zip(cosines).zip(sines) {
+                (*a, *b) = (*a * cos + *b * sin, *b * cos - *a * sin);
             }
         }
     }
