@@ -1,11 +1,13 @@
 //! What models learn from runs: lessons, their texts, and the operator trained on them.
 //!
 //! It takes iterators of [`mutate::Lesson`]s and knows nothing of stores, archives or domains.
-//! [`select`] chooses among them, [`text`] makes of them what a trainer reads.
+//! [`select`] chooses among them, [`text`] makes of them what a trainer reads, and
+//! [`pupil`] is an operator that learns from the run it works in.
 
 pub use left::{Left, Why};
 
 mod hash;
 mod left;
+pub mod pupil;
 pub mod select;
 pub mod text;

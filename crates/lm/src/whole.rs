@@ -98,7 +98,9 @@ pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Error> {
 
 /// Writes tensors as a safetensors file (F32) through to the disk.
 pub(crate) fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Error> {
-    let shapes = tensors.iter().map(|(name, t)| (name.clone(), t.shape.clone()));
+    let shapes = tensors
+        .iter()
+        .map(|(name, t)| (name.clone(), t.shape.clone()));
     let (header, _) = layout(shapes);
     write(path, |file| {
         let io = |e| Error::io(path, "written", e);
@@ -126,9 +128,7 @@ pub(crate) fn write_at(file: &mut File, path: &Path, at: u64, data: &[f32]) -> R
 pub(crate) type Places = Vec<(String, u64, Vec<usize>)>;
 
 /// The head of a safetensors file with F32 tensors in the order given, and their places after it.
-pub(crate) fn layout(
-    tensors: impl IntoIterator<Item = (String, Vec<usize>)>,
-) -> (Vec<u8>, Places) {
+pub(crate) fn layout(tensors: impl IntoIterator<Item = (String, Vec<usize>)>) -> (Vec<u8>, Places) {
     let mut header = Map::new();
     header.insert("__metadata__".to_owned(), json!({"format": "pt"}));
     let mut places = Vec::new();

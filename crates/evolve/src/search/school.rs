@@ -113,11 +113,14 @@ impl Lessons for Beginning<'_> {
         take: &mut dyn FnMut(Lesson) -> bool,
     ) -> Result<(), mutate::Error> {
         let mut goes_on = true;
-        each_lesson(self.store, self.bound, accepted_only, |lesson| {
-            goes_on = goes_on && take(lesson);
-            Ok(())
-        })
-        .map_err(unlearned)
+        self.store
+            .each_lesson(self.bound, accepted_only, |lesson| {
+                // The run itself: wherever it lies, the lessons are the same.
+                let source = String::new();
+                goes_on = goes_on && take(Lesson { source, ..lesson });
+                Ok(())
+            })
+            .map_err(unlearned)
     }
 }
 
@@ -220,34 +223,4 @@ fn unlearned(error: Error) -> mutate::Error {
         Error::Mutate(error) => error,
         other => mutate::Error::Learning(other.to_string()),
     }
-}
-
-/// Stands in for `Store::each_lesson` until that is there.
-fn each_lesson(
-    store: &Store,
-    bound: u64,
-    accepted_only: bool,
-    mut take: impl FnMut(Lesson) -> Result<(), Error>,
-) -> Result<(), Error> {
-    store.each_child(1, bound, |child| {
-        let parent = match child.parent {
-            Some(parent) if child.accepted || !accepted_only => store.child(parent)?,
-            _ => None,
-        };
-        match parent.filter(|_| child.status != crate::store::Status::Invalid) {
-            None => Ok(()),
-            Some(parent) => take(Lesson {
-                source: String::new(),
-                id: child.id,
-                operator: child.operator,
-                told: child.told,
-                parent: parent.program,
-                child: child.program,
-                accepted: child.accepted,
-                niche: child.niche,
-                fitness: child.fitness,
-                parent_fitness: parent.fitness,
-            }),
-        }
-    })
 }

@@ -85,7 +85,9 @@ fn write_tensors(
     };
     let (header, places) = whole::layout(Llama::shapes(config));
     let places = places.into_iter();
-    let mut places: BTreeMap<_, _> = places.map(|(name, at, shape)| (name, (at, shape))).collect();
+    let mut places: BTreeMap<_, _> = places
+        .map(|(name, at, shape)| (name, (at, shape)))
+        .collect();
     let start = header.len() as u64;
     let io = |e| Error::io(path, "written", e);
     file.write_all(&header).map_err(io)?;

@@ -45,7 +45,10 @@ impl Tokenizer {
         }
         let number: HashMap<char, u32> = bytes.into_iter().zip(1..).collect();
         let words = words.into_iter().map(|(word, count)| Word {
-            tokens: word.chars().filter_map(|c| number.get(&c).copied()).collect(),
+            tokens: word
+                .chars()
+                .filter_map(|c| number.get(&c).copied())
+                .collect(),
             count,
         });
         let merges = merges(words.collect(), &mut tokens, size);
@@ -233,7 +236,9 @@ mod tests {
 
     #[test]
     fn neither_order_nor_threads_count() {
-        let texts: Vec<String> = (0..40).map(|i| format!("{TEXT}x{i} = {}\n", i * i)).collect();
+        let texts: Vec<String> = (0..40)
+            .map(|i| format!("{TEXT}x{i} = {}\n", i * i))
+            .collect();
         let there = Tokenizer::train(&texts, 400).unwrap().to_json();
         let back = Tokenizer::train(texts.iter().rev(), 400).unwrap().to_json();
         assert_eq!(there, back);

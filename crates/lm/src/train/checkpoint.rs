@@ -74,7 +74,10 @@ pub(super) fn identity(
     [
         ("settings", settings),
         ("data", sum(data)),
-        ("model", sha256::of(format!("{model}\n{config}{shapes:?}").as_bytes())),
+        (
+            "model",
+            sha256::of(format!("{model}\n{config}{shapes:?}").as_bytes()),
+        ),
         ("arithmetic", trainer.arithmetic()),
     ]
     .map(|(name, value)| format!("{name}: {value}\n"))
@@ -99,7 +102,11 @@ fn sum(data: Data<'_>) -> String {
 }
 
 fn add(sum: &mut Sha256, tree: &Tree) {
-    sum.update(format!("tree {} {}\n", tree.prefix.len(), tree.branches.len()));
+    sum.update(format!(
+        "tree {} {}\n",
+        tree.prefix.len(),
+        tree.branches.len()
+    ));
     tree.prefix.iter().for_each(|x| sum.update(x.to_le_bytes()));
     let seen = tree.branches.iter().map(|branch| branch.seen);
     for (text, seen) in tree.texts().zip([0].into_iter().chain(seen)) {
@@ -168,7 +175,11 @@ impl Keep {
                 return Err(damaged(&path, "the file", "is missing".to_owned()));
             }
             if sum_of(&path)? != *sum {
-                return Err(damaged(&path, "the file", "is not as it was written".to_owned()));
+                return Err(damaged(
+                    &path,
+                    "the file",
+                    "is not as it was written".to_owned(),
+                ));
             }
             let files = Files::new(&path, Bytes::map(&path)?)?;
             let mut all = Vec::new();
@@ -243,10 +254,7 @@ fn other(path: &Path, old: &str, new: &str) -> Error {
             format!("was {old}, is {new} here, and the rest would be computed otherwise"),
             "go on where it was begun",
         ),
-        "settings" => (
-            format!("were {old}, are {new}"),
-            "give the same settings",
-        ),
+        "settings" => (format!("were {old}, are {new}"), "give the same settings"),
         _ => (
             "is not the same as the checkpoint was begun with".to_owned(),
             "give the same",

@@ -321,7 +321,10 @@ pub fn train(
         });
     };
     if let Some(best) = best.filter(|_| ended != Ended::Stopped) {
-        let adam = trainer.state().into_iter().filter(|(name, _)| is_adams(name));
+        let adam = trainer
+            .state()
+            .into_iter()
+            .filter(|(name, _)| is_adams(name));
         let state = best.into_iter().chain(adam).collect();
         trainer.restore(state)?;
     }
@@ -377,7 +380,9 @@ pub fn measure(
         let trees: Vec<Tree> = part.iter().map(|example| example.tree.clone()).collect();
         let scores = trainer.score(&trees)?;
         let each = part.iter().zip(&scores);
-        sum += each.map(|(example, scores)| objective(example, scores)).sum::<f64>();
+        sum += each
+            .map(|(example, scores)| objective(example, scores))
+            .sum::<f64>();
     }
     Ok((all > 0.0).then(|| -sum / all))
 }
@@ -401,7 +406,11 @@ fn parts<'a, 'b>(
 }
 
 fn weight(example: &Example) -> f64 {
-    example.weights.iter().map(|weight| f64::from(*weight)).sum()
+    example
+        .weights
+        .iter()
+        .map(|weight| f64::from(*weight))
+        .sum()
 }
 
 /// Weights times log-probabilities; a weight of 0 passes over one that is minus infinity.
