@@ -11,29 +11,33 @@
 //! Every operator proposes in a thread of its own (`propose`) and hands its children on one by one, as many threads as
 //! the settings say evaluate them (`evaluate`), and the caller's thread hands out the tasks, places the children
 //! and writes them (`place`). Iterations are always asked for whole; children past the end of the run are dropped.
+//! An operator may learn from the run meanwhile, in rounds at fixed iterations (`rounds`, `school`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
-use qd::{Archive, GridArchive};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
+use qd::GridArchive;
 
-use mutate::draw::weighted;
-use mutate::{Active, Lost, Proposal, Reason};
+use mutate::{Active, Learned, Lost, Proposal, Reason};
 
 use crate::domain::Domain;
 use crate::settings::Settings;
 use crate::store::{Child, IterationMetrics, Store, Stretch, now};
 use crate::{Error, NOT_FINITE};
 use evaluate::{Bench, Genome, Unborn};
-use propose::{Clock, Proposer, Share, Task};
+use propose::{Clock, Proposer, Task};
+use rounds::{Pupil, Schedule};
+use school::School;
 
+mod commission;
 mod evaluate;
 mod place;
 mod propose;
+mod rounds;
+mod school;
 
 /// Where a search stands.
 #[derive(Clone, Debug)]
@@ -54,6 +58,17 @@ pub struct Progress {
     pub busy: f64,
     /// Share of the time in which at least one operator was proposing.
     pub proposing: f64,
+    /// The round of learning in progress.
+    pub learning: Option<Learning>,
+}
+
+/// A round of learning in progress.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learning {
+    /// Counted from 1.
+    pub round: u32,
+    /// How far it is, in the operator's words; may be empty.
+    pub says: String,
 }
 
 /// What the threads report.
@@ -64,6 +79,13 @@ enum News {
     Arrived(u64, Proposal),
     /// What an operator asked for and will not get.
     Lost(Lost),
+    /// What a round of learning came to.
+    Learned {
+        operator: &'static str,
+        round: u32,
+        seconds: f64,
+        learned: Learned,
+    },
     /// A thread cannot go on.
     Failed(Error),
     /// An operator's thread has ended.
@@ -78,9 +100,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// # Errors
 /// A setting out of its range, a seed that does not run, an evaluator that cannot start, an operator that cannot go on,
-/// a store that cannot be written. What was evaluated is in the store by then.
+/// a store that cannot be written, an operator that learns where there are no rounds or no teacher. What was evaluated is
+/// in the store by then.
 pub fn run(
-    operators: Vec<Active>,
+    mut operators: Vec<Active>,
     store: &mut Store,
     domain: &dyn Domain,
     seed: &str,
@@ -89,6 +112,7 @@ pub fn run(
 ) -> Result<Progress, Error> {
     let settings = store.settings().clone();
     settings.check()?;
+    rounds::check(&mut operators, &settings)?;
     let archive = GridArchive::new(domain.axes())
         .map_err(|e| Error::setting("map", e.to_string(), "mend the range of that axis"))?;
     let threads = match settings.threads {
@@ -111,6 +135,14 @@ pub fn run(
         threads,
         busy: AtomicU64::new(0),
     };
+    let school = School {
+        folder: store.folder().to_owned(),
+        settings: &settings,
+        schedule: Schedule::new(&settings),
+        domain,
+        learning: Mutex::default(),
+    };
+    let mut noted = store.rounds()?;
     std::thread::scope(|scope| {
         for evaluator in evaluators {
             let (todo, done, bench, halt) = (todo.clone(), done.clone(), &bench, &halt);
@@ -118,9 +150,12 @@ pub fn run(
         }
         let operators: Vec<_> = operators
             .into_iter()
-            .map(|active| {
+            .map(|mut active| {
                 let (tasks, receiver) = crossbeam_channel::unbounded();
                 let (name, weight) = (active.name, active.weight);
+                let own = noted.extract_if(.., |round| round.operator == name);
+                let own = Pupil::new(own.map(|noted| (noted.round, noted.learned)));
+                let pupil = active.operator.learner().is_some().then_some(own);
                 let proposer = Proposer {
                     active,
                     tasks: receiver,
@@ -128,18 +163,23 @@ pub fn run(
                     news: done.clone(),
                     clock: &clock,
                     halt: &halt,
+                    school: &school,
                 };
                 scope.spawn(move || mutate::roomy(|| proposer.work()));
                 Line {
                     name,
                     weight,
                     tasks,
+                    pupil,
                 }
             })
             .collect();
         drop((todo, done));
         let search = Search {
-            settings,
+            settings: &settings,
+            schedule: school.schedule,
+            begun: 0,
+            learning: &school.learning,
             working: operators.len(),
             operators,
             archive,
@@ -197,6 +237,7 @@ pub fn finished(store: &Store) -> Result<Progress, Error> {
         elapsed: Duration::ZERO,
         busy: 0.0,
         proposing: 0.0,
+        learning: None,
     })
 }
 
@@ -205,6 +246,8 @@ struct Line {
     name: &'static str,
     weight: f64,
     tasks: Sender<Task>,
+    /// Where it stands as one that learns.
+    pupil: Option<Pupil>,
 }
 
 /// Sets a flag when it goes, even in a panic.
@@ -226,7 +269,11 @@ struct Counts {
 }
 
 struct Search<'a> {
-    settings: Settings,
+    settings: &'a Settings,
+    schedule: Schedule,
+    /// The last round that has begun.
+    begun: u32,
+    learning: &'a Mutex<Option<Learning>>,
     operators: Vec<Line>,
     /// Operators whose threads have not ended.
     working: usize,
@@ -302,13 +349,21 @@ impl Search<'_> {
             self.tell(&champion);
         }
 
-        let mut commissioned = unfinished - 1;
+        self.recall_rounds(unfinished);
+        let mut drawn = unfinished - 1;
+        let mut drafts = VecDeque::new();
         while self.next <= target && !stop.load(Relaxed) {
-            while self.first_of(commissioned + 1) <= target
-                && commissioned < self.placed + 1 + delay
-            {
-                commissioned += 1;
-                self.commission(commissioned);
+            while self.first_of(drawn + 1) <= target && drawn < self.placed + 1 + delay {
+                drawn += 1;
+                drafts.push_back(self.draw(drawn));
+            }
+            while let Some(draft) = drafts.pop_front() {
+                self.begin_round(draft.iteration);
+                if self.is_uncertain(draft.iteration) {
+                    drafts.push_front(draft);
+                    break;
+                }
+                self.commission(draft);
             }
             if self.next < self.stored {
                 self.replay()?;
@@ -379,6 +434,12 @@ impl Search<'_> {
                     self.lost.prompt_tokens += lost.prompt_tokens;
                     self.lost.dollars += lost.dollars;
                 }
+                News::Learned {
+                    operator,
+                    round,
+                    seconds,
+                    learned,
+                } => self.note_round(operator, round, seconds, &learned)?,
                 News::Failed(failure) => return Err(failure),
                 News::Gone => self.working -= 1,
             }
@@ -460,50 +521,6 @@ impl Search<'_> {
         }
     }
 
-    /// Draws parents for every replica of an iteration and hands them to the operators: always the whole of it, so that
-    /// a run taken up again or made longer asks what the whole run would have asked.
-    fn commission(&mut self, iteration: u64) {
-        let Settings { search, rng, .. } = &self.settings;
-        let batch = u64::from(search.batch);
-        let weights: Vec<f64> = self.operators.iter().map(|line| line.weight).collect();
-        let mut shares: Vec<Vec<Share>> = self.operators.iter().map(|_| Vec::new()).collect();
-        for replica in 0..search.replicas {
-            let first = self.first_of(iteration) + u64::from(replica) * batch;
-            let mut draw = stream(*rng, iteration, replica, 0);
-            let (_, parent) = self.archive.ask(&mut draw).expect("the seed lives there");
-            let parent = parent.genotype.clone();
-            let chosen = weighted(&mut draw, &weights).expect("one has a weight above 0");
-            let mut draw = stream(*rng, iteration, replica, 2);
-            let (_, partner) = self.archive.ask(&mut draw).expect("the seed lives there");
-            let partner = Some(partner.genotype.clone()).filter(|genome| genome.id != parent.id);
-            let mut share = Share {
-                iteration,
-                replica,
-                first,
-                wanted: Vec::new(),
-                parent,
-                partner,
-                rng: stream(*rng, iteration, replica, 1),
-            };
-            for id in first..first + batch {
-                let open = id >= self.stored && id <= self.settings.evaluations;
-                let kept = self.kept.remove(&id).filter(|_| open);
-                share.wanted.push(open && kept.is_none());
-                if let Some(proposal) = kept {
-                    let name = self.operators[chosen].name;
-                    let _ = self.jobs.send(share.unborn(id, name, proposal));
-                }
-            }
-            shares[chosen].push(share);
-        }
-        for (line, shares) in self.operators.iter().zip(shares) {
-            if shares.iter().any(|share| share.wanted.contains(&true)) {
-                // An operator that has failed has said so.
-                let _ = line.tasks.send(Task { shares });
-            }
-        }
-    }
-
     fn progress(&self) -> Progress {
         let elapsed = self.began.1.elapsed();
         let share = self.busy.load(Relaxed) as f64 / 1e9 / elapsed.as_secs_f64();
@@ -517,6 +534,11 @@ impl Search<'_> {
             elapsed,
             busy: (share / self.threads as f64).min(1.0),
             proposing: proposing.min(1.0),
+            learning: self
+                .learning
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
         }
     }
 }
@@ -531,17 +553,4 @@ fn summary(metrics: &IterationMetrics) -> String {
 
 fn lost() -> Error {
     Error::Evaluator("its threads ended".to_owned())
-}
-
-/// The random stream of one replica in one iteration, for one purpose: 0 the parent and the operator, 1 what the operator
-/// draws, 2 the partner.
-fn stream(run: u64, iteration: u64, replica: u32, purpose: u64) -> ChaCha8Rng {
-    let mut key = [0; 32];
-    for (slot, part) in key
-        .chunks_exact_mut(8)
-        .zip([run, iteration, replica.into(), purpose])
-    {
-        slot.copy_from_slice(&part.to_le_bytes());
-    }
-    ChaCha8Rng::from_seed(key)
 }

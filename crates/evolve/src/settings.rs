@@ -22,6 +22,7 @@ pub struct Settings {
     pub threads: usize,
     pub pictures: bool,
     pub search: Search,
+    pub learn: Learn,
     /// The sections of operators and of the domain, which those read themselves.
     #[serde(flatten)]
     pub sections: Table,
@@ -37,6 +38,14 @@ pub struct Search {
     pub replicas: u32,
     pub batch: u32,
     pub delay: u32,
+}
+
+/// When an operator learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "documented for users in settings.toml")]
+pub struct Learn {
+    pub every: u64,
+    pub meanwhile: u64,
 }
 
 impl Default for Settings {
@@ -75,7 +84,7 @@ impl Settings {
             unread.push("seed".to_owned());
         }
         lay(&mut all, own, &mut |name, _| {
-            let ours = name.starts_with("search.");
+            let ours = name.starts_with("search.") || name.starts_with("learn.");
             if ours {
                 unread.push(name.to_owned());
             }
@@ -112,6 +121,18 @@ impl Settings {
         range("evaluations", self.evaluations as f64, 0.0, 1e12)?;
         // TOML and SQLite hold integers of 63 bits.
         range("rng", self.rng as f64, 0.0, (i64::MAX - 1023) as f64)?;
+        let Learn { every, meanwhile } = self.learn;
+        range("learn.every", every as f64, 0.0, 1e12)?;
+        let whole = |evaluations: u64| evaluations.div_ceil(self.iteration_size());
+        if every > 0 && meanwhile > 0 && whole(meanwhile) >= whole(every) {
+            return Err(Error::setting(
+                "learn.meanwhile",
+                format!(
+                    "{meanwhile} leaves the operator that learns no evaluation of {every} (whole iterations count)"
+                ),
+                "give a number below learn.every",
+            ));
+        }
         Ok(())
     }
 }

@@ -29,6 +29,7 @@ mod kept;
 mod lessons;
 mod provenance;
 mod read;
+mod rounds;
 mod sql;
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ mod texts;
 
 pub use child::{Child, IterationMetrics, Spent, Status, Stretch, Tally};
 pub use provenance::Provenance;
+pub use rounds::{Generation, Noted};
 /// A value in SQL.
 pub use rusqlite::types::Value as SqlValue;
 
@@ -43,6 +45,9 @@ pub use rusqlite::types::Value as SqlValue;
 pub const DATABASE: &str = "run.sqlite";
 /// The copy of the settings.
 pub const SETTINGS: &str = "settings.toml";
+
+/// The folder of the weights that learn in the run.
+pub const WEIGHTS: &str = "weights";
 
 /// An open run.
 pub struct Store {

@@ -808,3 +808,6 @@ fn scores_that_are_no_numbers_are_told() {
         );
     }
 }
+
+#[path = "search/learning.rs"]
+mod learning;

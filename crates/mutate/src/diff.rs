@@ -1,6 +1,7 @@
 //! Writing unified diffs.
 
 use std::borrow::Cow;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -16,7 +17,7 @@ use crate::Error;
 use crate::brief::Brief;
 use crate::kind::{Kind, Recipe, Workshop};
 use crate::line::worth_changing;
-use crate::model::WithModel;
+use crate::model::{self, WithModel};
 use crate::operator::{Operator, Request, Tray};
 use crate::reason::{EDIT_DOES_NOT_APPLY, Reason};
 use crate::settings::{range, section};
@@ -162,6 +163,25 @@ impl Guide for Held {
 }
 
 impl Diff {
+    /// The operator on a generation of a model's weights, whatever model its settings name.
+    ///
+    /// # Errors
+    /// A setting that cannot be; a model that cannot be loaded.
+    pub fn open(
+        path: &Path,
+        model: &model::Settings,
+        settings: &Settings,
+        brief: &Brief,
+        generation: u32,
+    ) -> Result<Self, Error> {
+        settings.check()?;
+        Ok(Self {
+            settings: settings.clone(),
+            frame: Frame::new(settings, brief),
+            writer: Arc::new(Writer::open(path, model, generation)?),
+        })
+    }
+
     fn plan(&self, request: &mut Request<'_>) -> Plan {
         let settings = &self.settings;
         let parent = &*canonical(request.parent);

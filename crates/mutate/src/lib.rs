@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 pub use brief::{Brief, Message};
 pub use kind::{Kind, Recipe, Workshop};
+pub use learner::{Judge, Learned, Learner, Lessons, Round, Shares, Verdict};
 pub use lesson::Lesson;
 pub use operator::{Cost, Lost, Operator, Proposal, Request, Tray, gather};
 pub use reason::{Code, Reason};
@@ -19,6 +20,7 @@ pub mod diff;
 pub mod draw;
 pub mod gp;
 mod kind;
+mod learner;
 mod lesson;
 pub mod line;
 pub mod model;
@@ -50,6 +52,9 @@ pub enum Error {
     /// A language model that cannot be loaded; says which file and what to do.
     #[error("{0}")]
     Model(String),
+    /// Learning that cannot go on; says why and what to do about it.
+    #[error("{0}")]
+    Learning(String),
     /// An operator that cannot propose anything more.
     #[error("the operator {name} cannot go on: {why}; {mend}")]
     Operator {

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::Error;
 use crate::settings::{range, section};
+use crate::{Error, MadeWith};
 
 /// The section as users see it, with its comments and all defaults.
 pub const SETTINGS: &str = include_str!("model.toml");
@@ -60,6 +60,21 @@ impl Settings {
     /// There is no such device.
     pub(crate) fn device(&self) -> Result<Device, Error> {
         self.device.parse().map_err(refused)
+    }
+
+    /// Where and how exactly it computes.
+    ///
+    /// # Errors
+    /// There is no such device.
+    pub fn made_with(&self) -> Result<MadeWith, Error> {
+        let device = self.device()?;
+        let mut made_with = MadeWith::from([("device".to_owned(), device.to_string())]);
+        if device == Device::Cpu {
+            let name = serde_json::to_value(self.precision).expect("plain data");
+            let name = name.as_str().unwrap_or_default().to_owned();
+            made_with.insert("precision".to_owned(), name);
+        }
+        Ok(made_with)
     }
 
     /// Checks what the types cannot.

@@ -6,7 +6,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
-use crate::{Error, Reason};
+use crate::{Error, Learner, Reason};
 
 /// One replica's share of an iteration: several changes of one parent.
 pub struct Request<'a> {
@@ -112,7 +112,8 @@ pub trait Tray: Send {
 /// A mutation operator. It works in a thread of its own, beside the evaluation.
 ///
 /// What it proposes is a function of the requests of a call alone (but for which children are wanted), so that a run
-/// can be repeated, resumed and made longer: a resumed run makes the same call again and takes what is missing.
+/// can be repeated, resumed and made longer: a resumed run makes the same call again and takes what is missing. Of one that
+/// learns, it is a function of the last round of learning as well ([`Learner`]).
 pub trait Operator: Send {
     /// Hands over a proposal for each wanted child of each request, in any order, each as soon as it is there. What it
     /// hands over of children that are not wanted is dropped. One call is one iteration's requests to this operator.
@@ -133,6 +134,11 @@ pub trait Operator: Send {
     /// not asked for again by a resumed run.
     fn is_dear(&self) -> bool {
         false
+    }
+
+    /// Itself as one that learns from the run, where it is one.
+    fn learner(&mut self) -> Option<&mut dyn Learner> {
+        None
     }
 }
 

@@ -1,6 +1,7 @@
 //! A model loaded once, shared by the operators that write with it.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
@@ -36,18 +37,28 @@ impl Writer {
     pub fn load(settings: &model::Settings) -> Result<Self, Error> {
         let failed = |e: lm::Error| Error::Model(e.to_string());
         settings.check()?;
-        let device = settings.device()?;
-        device.check().map_err(refused)?;
+        settings.device()?.check().map_err(refused)?;
         let cache = lm::pull::cache_folder().map_err(failed)?;
         let path = lm::pull::resolve(&settings.path, &cache).map_err(failed)?;
-        let checkpoint = Checkpoint::open(&path).map_err(failed)?;
+        Self::open(&path, settings, 0)
+    }
+
+    /// Loads a generation of a model's weights, whatever model the settings name.
+    ///
+    /// # Errors
+    /// As [`Writer::load`].
+    pub fn open(path: &Path, settings: &model::Settings, generation: u32) -> Result<Self, Error> {
+        let failed = |e: lm::Error| Error::Model(e.to_string());
+        settings.check()?;
+        let device = settings.device()?;
+        let checkpoint = Checkpoint::open(path).map_err(failed)?;
         let limits = Limits {
             batch: settings.batch,
             memory: settings.cache_mb << 20,
         };
         let began = Instant::now();
         let precision = settings.precision;
-        let mut made_with = MadeWith::new();
+        let mut made_with = settings.made_with()?;
         made_with.insert("model".to_owned(), checkpoint.sha256());
         let writer = lm::Writer::load(checkpoint, device, precision, limits, settings.threads)
             .map_err(refused)?;
@@ -57,17 +68,11 @@ impl Writer {
             writer.bytes() as f64 / 1e6,
             began.elapsed().as_secs_f64()
         );
-        made_with.insert("device".to_owned(), device.to_string());
-        if device == lm::Device::Cpu {
-            let name = serde_json::to_value(precision).expect("plain data");
-            let name = name.as_str().unwrap_or_default().to_owned();
-            made_with.insert("precision".to_owned(), name);
-        }
         Ok(Self {
             tokenizer: writer.tokenizer().clone(),
             context: writer.context(),
             writer: Mutex::new(writer),
-            generation: 0,
+            generation,
             made_with,
         })
     }

@@ -174,6 +174,11 @@ pub struct EvolveArgs {
     /// A mutation operator and its weight; give it once for each operator.
     #[arg(long = "operator", value_name = "NAME[=WEIGHT]", value_parser = weighted)]
     pub operators: Vec<(String, f64)>,
+    /// Let a model learn from the run while it goes on: the operator `learned`, beside the others. Rounds of learning follow each
+    /// other after `every` evaluations. Also meanwhile=N (evaluations after a round has begun that do without it), tokens=N (read
+    /// in a round), preset=SIZE, weight=W and what else the section [learned] has; with --model, that model learns.
+    #[arg(long, value_name = "every=N[,NAME=VALUE]...", value_parser = self_improve)]
+    pub self_improve: Option<SelfImprove>,
     /// How many changes to propose in all.
     #[arg(long, value_name = "N")]
     pub evaluations: Option<u64>,
@@ -391,6 +396,52 @@ fn weighted(text: &str) -> Result<(String, f64), String> {
     }
 }
 
+/// Settings of the sections `[learn]` and `[learned]`, with their whole names.
+#[derive(Clone)]
+pub struct SelfImprove(Vec<(String, Value)>);
+
+fn self_improve(text: &str) -> Result<SelfImprove, String> {
+    let defaults = settings::defaults();
+    let section = |name| settings::get(&defaults, name).and_then(Value::as_table);
+    let sections: Vec<(&str, &Table)> = ["learn", "learned"]
+        .into_iter()
+        .filter_map(|name| Some((name, section(name)?)))
+        .collect();
+    let mut typed = Vec::new();
+    for part in text.split(',') {
+        let (name, value) = part
+            .split_once('=')
+            .ok_or_else(|| format!("{part:?} is no NAME=VALUE, such as every=5000"))?;
+        let known = sections
+            .iter()
+            .find_map(|(section, keys)| Some((section, keys.get(name)?)));
+        let Some((section, default)) = known else {
+            let names: Vec<&str> = sections
+                .iter()
+                .flat_map(|(_, keys)| keys.keys().map(String::as_str))
+                .collect();
+            return Err(format!("there is no {name:?}; known: {}", names.join(", ")));
+        };
+        let wrong = |kind| format!("{name}: {value:?} is no {kind}");
+        let value = match default {
+            Value::Integer(_) => match value.parse::<i64>() {
+                Ok(value) if value >= 0 => Value::Integer(value),
+                _ => return Err(wrong("whole number of 0 or more")),
+            },
+            Value::Float(_) => Value::Float(value.parse().map_err(|_| wrong("number"))?),
+            _ => Value::String(value.to_owned()),
+        };
+        if name == "every" && value == Value::Integer(0) {
+            return Err("every=0 would be no rounds; give 1 or more, e.g. every=5000".to_owned());
+        }
+        typed.push((format!("{section}.{name}"), value));
+    }
+    if !typed.iter().any(|(name, _)| name == "learn.every") {
+        return Err("every=N is missing, e.g. every=5000".to_owned());
+    }
+    Ok(SelfImprove(typed))
+}
+
 impl Common {
     /// The settings: the configuration file's where one is given, and what was typed over them.
     ///
@@ -420,6 +471,14 @@ impl EvolveArgs {
         self.models.apply(&mut settings);
         if !self.operators.is_empty() {
             mutate::choose(&mut settings, &self.operators)?;
+        }
+        if let Some(SelfImprove(typed)) = &self.self_improve {
+            if self.models.endpoint.is_none() {
+                overwrite(&mut settings, "learned.base", &self.models.model);
+            }
+            for (path, value) in typed {
+                set(&mut settings, path, value.clone());
+            }
         }
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         overwrite(&mut settings, "seed", &self.seed);

@@ -135,7 +135,9 @@ impl From<mutate::Error> for Failure {
     fn from(error: mutate::Error) -> Self {
         match error {
             mutate::Error::Setting { .. } | mutate::Error::Model(_) => Self::usage(error),
-            other @ mutate::Error::Operator { .. } => anyhow::Error::from(other).into(),
+            other @ (mutate::Error::Operator { .. } | mutate::Error::Learning(_)) => {
+                anyhow::Error::from(other).into()
+            }
         }
     }
 }

@@ -45,7 +45,8 @@ impl Display {
             let m = &progress.metrics;
             bar.set_position(progress.evaluations);
             bar.set_message(format!(
-                "{} left  {rate:.0}/s  {}niches {} ({:.1}%)  QD {:.0}  best {:.1}  runnable {:.0}%",
+                "{}{} left  {rate:.0}/s  {}niches {} ({:.1}%)  QD {:.0}  best {:.1}  runnable {:.0}%",
+                learning(progress),
                 clock(left),
                 waiting(progress),
                 m.niches,
@@ -75,6 +76,10 @@ impl Display {
             "busy": progress.busy,
             "proposing": progress.proposing,
             "tokens_per_second": tokens_per_second(progress),
+            "learning": progress.learning.as_ref().map(|learning| json!({
+                "round": learning.round,
+                "says": learning.says,
+            })),
         })
     }
 
@@ -89,6 +94,14 @@ impl Display {
 /// Tokens that models wrote, over the whole time.
 pub fn tokens_per_second(progress: &Progress) -> f64 {
     progress.tokens as f64 / progress.elapsed.as_secs_f64().max(1e-3)
+}
+
+/// The round of learning in progress.
+fn learning(progress: &Progress) -> String {
+    match &progress.learning {
+        Some(learning) => format!("[learning, round {}: {}]  ", learning.round, learning.says),
+        None => String::new(),
+    }
 }
 
 /// Where a model proposes: how fast, and which side waits for the other.

@@ -25,7 +25,7 @@ pub fn evolve(args: &EvolveArgs) -> Done {
     let program = walkers::program(&settings.seed).map_err(Failure::usage)?;
     let terrain = walkers::terrain(&checked.walkers.sodarace.terrain).map_err(Failure::usage)?;
     // A model that cannot be loaded or an endpoint that is down leaves no run behind.
-    let (operators, made_with) = checked.operators.make().map_err(Failure::usage)?;
+    let (operators, made_with) = checked.make().map_err(Failure::usage)?;
     let folder = match &args.out {
         Some(folder) => folder.clone(),
         None => free_folder(&settings.seed),
@@ -68,7 +68,7 @@ pub fn resume(args: &ResumeArgs) -> Done {
     let checked = Checked::new(&table).map_err(Failure::usage)?;
     pyrun::caged(checked.walkers.python.cage).map_err(Failure::usage)?;
     let domain = Walkers::new(&checked.walkers);
-    let (operators, made_with) = checked.operators.make().map_err(Failure::usage)?;
+    let (operators, made_with) = checked.make().map_err(Failure::usage)?;
     let provenance = provenance(made_with, &domain);
     let mut differences = differences(&store, &provenance)?;
     differences.extend(unknown.iter().map(|name| {

@@ -8,8 +8,9 @@ use std::sync::LazyLock;
 use domains::walkers;
 use evolve::Error;
 use evolve::settings::Settings;
-use mutate::Operators;
+use learn::pupil::{self, Pupil};
 use mutate::settings::{lay, overlay, take_unlike};
+use mutate::{Active, MadeWith, Operators};
 use toml::{Table, Value};
 
 /// The commented configuration with all defaults.
@@ -21,6 +22,8 @@ pub static COMMENTED: LazyLock<String> = LazyLock::new(|| {
     text += evolve::settings::COMMENTED;
     text += "\n";
     text += &mutate::commented();
+    text += "\n";
+    text += learn::pupil::SETTINGS;
     for section in walkers::SETTINGS {
         text += "\n";
         text += section;
@@ -76,6 +79,7 @@ pub fn parse(text: &str) -> Result<Table, String> {
     Settings::read(all.clone()).map_err(words)?;
     walkers::Settings::read(&all).map_err(words)?;
     Operators::read(&all).map_err(|e| words(e.into()))?;
+    pupil::Settings::read(&all).map_err(|e| words(e.into()))?;
     Ok(all)
 }
 
@@ -150,6 +154,8 @@ pub struct Checked {
     pub walkers: walkers::Settings,
     /// The operators chosen.
     pub operators: Operators,
+    /// The settings from which the operator that learns is made, where there is to be one.
+    learned: Option<Table>,
 }
 
 impl Checked {
@@ -162,11 +168,35 @@ impl Checked {
             run: Settings::read(table.clone())?,
             walkers: walkers::Settings::read(table)?,
             operators: Operators::read(table)?,
+            learned: None,
         };
         checked.run.check()?;
         checked.walkers.check()?;
         checked.operators.check()?;
-        Ok(checked)
+        pupil::Settings::read(table)?;
+        let learns = checked.run.learn.every > 0;
+        Ok(Self {
+            learned: learns.then(|| table.clone()),
+            ..checked
+        })
+    }
+
+    /// Makes the operators, the one that learns last; tells with what they are made.
+    ///
+    /// # Errors
+    /// What keeps an operator from working at all.
+    pub fn make(&self) -> Result<(Vec<Active>, MadeWith), mutate::Error> {
+        let (mut operators, mut made_with) = self.operators.make()?;
+        if let Some(table) = &self.learned {
+            let pupil = Pupil::read(table)?;
+            made_with.extend(pupil.made_with()?);
+            operators.push(Active {
+                name: pupil::NAME,
+                weight: pupil.weight(),
+                operator: Box::new(pupil),
+            });
+        }
+        Ok((operators, made_with))
     }
 }
 

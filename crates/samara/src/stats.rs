@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use evolve::store::{Spent, Status, Store, Tally};
+use evolve::store::{Generation, Noted, Spent, Status, Store, Tally};
 use mutate::Lost;
 use serde::Serialize;
 
@@ -85,6 +85,10 @@ pub struct Stats {
     pub lost: Lost,
     /// The same counts for every operator.
     pub operators: BTreeMap<String, Counts>,
+    /// Of the operators that write with a model inside, by generation of its weights.
+    pub generations: Vec<Generation>,
+    /// The rounds of learning.
+    pub rounds: Vec<Noted>,
 }
 
 impl Stats {
@@ -133,6 +137,8 @@ impl Stats {
             proposing: ratio(proposing, seconds),
             lost,
             operators,
+            generations: store.generations()?,
+            rounds: store.rounds()?,
         })
     }
 }
@@ -204,12 +210,52 @@ pub fn stats(args: &StatsArgs) -> Done {
             spent.dollars
         )?;
     }
+    if !stats.rounds.is_empty() {
+        learning(&stats)?;
+    }
     if stats.lost.requests > 0 {
         say!(
             "lost in interrupts: {} requests, {} prompt tokens, ${:.4}",
             stats.lost.requests,
             stats.lost.prompt_tokens,
             stats.lost.dollars
+        )?;
+    }
+    Ok(())
+}
+
+/// Prints the rounds of learning, and what became of the children of each generation of weights.
+fn learning(stats: &Stats) -> Done {
+    say!("learning      round    lessons     tokens    seconds       loss")?;
+    for round in &stats.rounds {
+        let learned = &round.learned;
+        let loss = learned.loss.map(|loss| format!("{loss:.3}"));
+        say!(
+            "{:<12} {:>6} {:>10} {:>10} {:>10.1} {:>10}  {}: {}",
+            round.operator,
+            round.round,
+            learned.lessons,
+            learned.tokens,
+            round.seconds,
+            loss.as_deref().unwrap_or("-"),
+            if learned.kept { "kept" } else { "not kept" },
+            learned.why
+        )?;
+    }
+    say!("generation          proposed      valid   runnable   accepted")?;
+    for generation in &stats.generations {
+        let percent = |n: u64| {
+            let share = ratio(n as f64, generation.proposed as f64);
+            format!("{:.2}%", 100.0 * share)
+        };
+        say!(
+            "{:<12} {:>6} {:>8} {:>10} {:>10} {:>10}",
+            generation.operator,
+            generation.weights,
+            generation.proposed,
+            percent(generation.valid),
+            percent(generation.runnable),
+            percent(generation.accepted)
         )?;
     }
     Ok(())

@@ -5,13 +5,16 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use domains::walkers;
 use evolve::export::unwritable;
-use evolve::store::{IterationMetrics, SETTINGS, Store};
+use evolve::store::{Generation, IterationMetrics, Noted, SETTINGS, Store};
 use learn::record::Writer;
+use mutate::Shares;
 use mutate::diff::Frame;
 use mutate::settings::section;
 
 use crate::cli::{ExportArgs, PlotArgs, ReportArgs};
-use crate::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
+use crate::figures::report::{
+    Ancestor, Card, FailureRow, GenerationRow, Individual, OperatorRow, RoundRow,
+};
 use crate::figures::{self, Axis, Cell, Labels, Report, Series, curves, map_slices};
 use crate::settings::of_stored;
 use crate::show::{Walk, of_run};
@@ -344,10 +347,49 @@ fn page(store: &Store) -> anyhow::Result<String> {
         settings: flat(&settings.to_toml()),
         operators: operators.collect(),
         failures: failures.collect(),
+        rounds: stats.rounds.iter().map(round).collect(),
+        generations: stats.generations.iter().map(generation).collect(),
         charts: charts(own)?.into_iter().map(|(_, svg)| svg).collect(),
         map: Some(map(store)?),
         best,
     })))
+}
+
+fn round(noted: &Noted) -> RoundRow {
+    let learned = &noted.learned;
+    let counts = |shares: Shares| {
+        let Shares {
+            children,
+            valid,
+            runnable,
+            accepted,
+            unique,
+        } = shares;
+        [children, valid, runnable, accepted, unique]
+    };
+    RoundRow {
+        round: noted.round,
+        evaluations: noted.bound.saturating_sub(1),
+        lessons: learned.lessons,
+        tokens: learned.tokens,
+        seconds: duration(noted.seconds),
+        loss: learned.loss,
+        before: learned.before.map(counts),
+        after: learned.after.map(counts),
+        kept: learned.kept,
+        why: learned.why.clone(),
+    }
+}
+
+fn generation(generation: &Generation) -> GenerationRow {
+    GenerationRow {
+        operator: generation.operator.clone(),
+        weights: generation.weights,
+        proposed: generation.proposed,
+        valid: generation.valid,
+        runnable: generation.runnable,
+        accepted: generation.accepted,
+    }
 }
 
 /// The settings as lines of name and value.

@@ -1,5 +1,6 @@
 //! Proposing, beside the evaluation: every operator has a thread of its own, since a language model takes seconds for
-//! an iteration. Its children go straight on to the evaluation threads, one by one.
+//! an iteration. Its children go straight on to the evaluation threads, one by one. One that learns does so between two
+//! iterations, in the same queue.
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,7 @@ use mutate::{Active, Lost, Proposal, Request, Tray};
 
 use super::News;
 use super::evaluate::{Genome, Unborn};
+use super::school::School;
 use crate::Error;
 
 /// One replica's share of an iteration: a batch of changes of one parent.
@@ -44,9 +46,12 @@ impl Share {
     }
 }
 
-/// What one operator is to propose for one iteration.
-pub(super) struct Task {
-    pub shares: Vec<Share>,
+/// What one operator is to do.
+pub(super) enum Task {
+    /// Propose, for one iteration.
+    Propose(Vec<Share>),
+    /// Learn a round, or get the weights back of one that was kept.
+    Learn { round: u32, was_kept: bool },
 }
 
 /// An operator at work in its thread.
@@ -58,6 +63,7 @@ pub(super) struct Proposer<'a> {
     pub news: Sender<News>,
     pub clock: &'a Clock,
     pub halt: &'a AtomicBool,
+    pub school: &'a School<'a>,
 }
 
 impl Proposer<'_> {
@@ -67,9 +73,15 @@ impl Proposer<'_> {
             if self.halt.load(Relaxed) {
                 break;
             }
-            self.clock.begin();
-            let done = self.propose(&task);
-            self.clock.end();
+            let done = match task {
+                Task::Propose(shares) => {
+                    self.clock.begin();
+                    let done = self.propose(&shares);
+                    self.clock.end();
+                    done
+                }
+                Task::Learn { round, was_kept } => self.learn(round, was_kept),
+            };
             if let Err(failure) = done {
                 let _ = self.news.send(News::Failed(failure));
                 break;
@@ -78,10 +90,9 @@ impl Proposer<'_> {
         let _ = self.news.send(News::Gone);
     }
 
-    fn propose(&mut self, task: &Task) -> Result<(), Error> {
+    fn propose(&mut self, shares: &[Share]) -> Result<(), Error> {
         let Self { active, halt, .. } = self;
-        let mut requests: Vec<_> = task
-            .shares
+        let mut requests: Vec<_> = shares
             .iter()
             .map(|share| Request {
                 parent: &share.parent.program,
@@ -91,12 +102,12 @@ impl Proposer<'_> {
             })
             .collect();
         let mut belt = Belt {
-            task,
+            shares,
             name: active.name,
             is_dear: active.operator.is_dear(),
             jobs: &self.jobs,
             news: &self.news,
-            missing: task.shares.iter().map(|s| s.wanted.clone()).collect(),
+            missing: shares.iter().map(|s| s.wanted.clone()).collect(),
             since: Instant::now(),
             fault: None,
         };
@@ -120,7 +131,7 @@ impl Proposer<'_> {
 
 /// The way from an operator to the evaluation threads, and to the store for what cannot be had again.
 struct Belt<'a> {
-    task: &'a Task,
+    shares: &'a [Share],
     name: &'static str,
     is_dear: bool,
     jobs: &'a Sender<Unborn>,
@@ -144,7 +155,7 @@ impl Belt<'_> {
                 "it proposed child {child} of request {request}, where there is none"
             ));
         };
-        let share = &self.task.shares[request];
+        let share = &self.shares[request];
         if !std::mem::take(missing) {
             return match share.wanted[child] {
                 true => Err(format!(
@@ -188,7 +199,7 @@ impl Tray for Belt<'_> {
 }
 
 /// An operator that does not keep to its contract.
-fn flaw(name: &str, why: String) -> Error {
+pub(super) fn flaw(name: &str, why: String) -> Error {
     let mend = "this is a mistake in the operator, please report it; what was evaluated is kept";
     mutate::Error::Operator {
         name: name.to_owned(),

@@ -8,6 +8,9 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use super::diff;
 use super::ticks::text;
+pub use learning::{GenerationRow, RoundRow};
+
+mod learning;
 
 /// A run, told for people.
 #[derive(Clone, Debug, Default)]
@@ -26,6 +29,10 @@ pub struct Report {
     pub operators: Vec<OperatorRow>,
     /// Reasons why children failed.
     pub failures: Vec<FailureRow>,
+    /// The rounds of learning.
+    pub rounds: Vec<RoundRow>,
+    /// What became of the children of each generation of a model's weights, where one learned.
+    pub generations: Vec<GenerationRow>,
     /// Charts as SVG, from [`curves`](super::curves()).
     pub charts: Vec<String>,
     /// The map as SVG, from [`map_slices`](super::map_slices()).
@@ -146,6 +153,9 @@ pub fn report(report: &Report) -> String {
                 section.tables {
                     @if !report.operators.is_empty() { (operators(&report.operators)) }
                     @if !report.failures.is_empty() { (failures(&report.failures)) }
+                }
+                @if !report.rounds.is_empty() {
+                    section.tables { (learning::rounds(&report.rounds)) (learning::generations(&report.generations)) }
                 }
                 @if !report.settings.is_empty() {
                     section {

@@ -1,0 +1,163 @@
+//! The trial of new weights beside those before.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+use mutate::{Error, Judge, Operator, Request, Shares, gather};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+use crate::hash;
+
+/// Children of one parent.
+const BATCH: usize = 8;
+
+/// What a trial came to.
+pub(super) struct Trial {
+    pub before: Option<Shares>,
+    pub after: Shares,
+    /// Why the new weights are not kept; none where they are.
+    pub why: Option<String>,
+    /// The shares, in words.
+    pub told: String,
+}
+
+/// Lets the weights before and the new ones write so many children each, of the same parents with the same random streams,
+/// and compares what a judge says. `None` once `stop` is set.
+///
+/// # Errors
+/// The operator's and the judge's.
+pub(super) fn trial(
+    old: Option<&mut mutate::diff::Diff>,
+    new: &mut dyn Operator,
+    parents: &[&str],
+    children: usize,
+    seed: u64,
+    judge: &mut dyn Judge,
+    stop: &AtomicBool,
+) -> Result<Option<Trial>, Error> {
+    let mut write = |operator: &mut dyn Operator| {
+        let mut requests: Vec<_> = (0..children)
+            .step_by(BATCH)
+            .zip(parents.iter().cycle())
+            .map(|(first, parent)| {
+                let rng = ChaCha8Rng::seed_from_u64(hash::both(seed, first as u64));
+                Request::new(parent, BATCH.min(children - first), rng)
+            })
+            .collect();
+        let written = gather(operator, &mut requests, stop)?;
+        count(written.into_iter().flatten().flatten(), judge, stop)
+    };
+    let before = match old {
+        Some(old) => Some(write(old)?),
+        None => None,
+    };
+    let after = write(new)?;
+    Ok((!stop.load(Relaxed)).then(|| Trial {
+        before,
+        after,
+        why: fault(before, after),
+        told: told(after),
+    }))
+}
+
+fn count(
+    written: impl Iterator<Item = mutate::Proposal>,
+    judge: &mut dyn Judge,
+    stop: &AtomicBool,
+) -> Result<Shares, Error> {
+    let written: Vec<_> = written.collect();
+    let programs: Vec<&str> = written
+        .iter()
+        .filter_map(|proposal| proposal.program.as_deref().ok())
+        .collect();
+    let verdicts = judge.judge(&programs, stop)?;
+    let number = |n: usize| n as u64;
+    Ok(Shares {
+        children: number(written.len()),
+        valid: number(programs.len()),
+        runnable: number(verdicts.iter().filter(|verdict| verdict.runnable).count()),
+        accepted: number(verdicts.iter().filter(|verdict| verdict.accepted).count()),
+        unique: number(programs.iter().collect::<HashSet<_>>().len()),
+    })
+}
+
+fn told(shares: Shares) -> String {
+    let share = |part: u64| 100.0 * part as f64 / shares.children.max(1) as f64;
+    format!(
+        "of {} children {:.0} % valid, {:.0} % runnable, {:.0} % accepted, {:.0} % unique",
+        shares.children,
+        share(shares.valid),
+        share(shares.runnable),
+        share(shares.accepted),
+        share(shares.unique)
+    )
+}
+
+/// Why new weights are worse: a share that fell by more than one standard error; with nothing before them, that the map
+/// would take none of their children.
+fn fault(before: Option<Shares>, after: Shares) -> Option<String> {
+    let Some(before) = before else {
+        return (after.accepted == 0)
+            .then(|| format!("the map would take none of its children; {}", told(after)));
+    };
+    let (n, m) = (before.children as f64, after.children as f64);
+    let parts = |shares: Shares| {
+        let Shares {
+            valid,
+            runnable,
+            accepted,
+            unique,
+            ..
+        } = shares;
+        [valid, runnable, accepted, unique]
+    };
+    let names = ["valid", "runnable", "accepted", "unique"];
+    let both = parts(before).into_iter().zip(parts(after));
+    names.into_iter().zip(both).find_map(|(name, (old, new))| {
+        let (old, new) = (old as f64 / n, new as f64 / m);
+        let mean = (old * n + new * m) / (n + m);
+        let error = (mean * (1.0 - mean) * (1.0 / n + 1.0 / m)).max(0.0).sqrt();
+        // What is no number (no children at all) is no fall either.
+        (new < old - error).then(|| {
+            format!(
+                "{name} fell from {:.1} % to {:.1} %; {}",
+                100.0 * old,
+                100.0 * new,
+                told(after)
+            )
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shares(valid: u64, runnable: u64, accepted: u64, unique: u64) -> Shares {
+        Shares {
+            children: 100,
+            valid,
+            runnable,
+            accepted,
+            unique,
+        }
+    }
+
+    #[test]
+    fn weights_that_are_worse_in_one_thing_are_not_kept() {
+        let old = Some(shares(95, 80, 20, 90));
+        assert_eq!(fault(old, shares(95, 80, 20, 90)), None);
+        assert_eq!(fault(old, shares(94, 76, 17, 88)), None, "within the error");
+        for (worse, word) in [
+            (shares(85, 80, 20, 90), "valid fell from 95.0 % to 85.0 %"),
+            (shares(95, 70, 20, 90), "runnable fell"),
+            (shares(95, 80, 11, 90), "accepted fell"),
+            (shares(99, 99, 40, 30), "unique fell"),
+        ] {
+            assert!(fault(old, worse).unwrap().contains(word));
+        }
+        assert!(fault(None, shares(90, 90, 0, 90)).is_some());
+        assert_eq!(fault(None, shares(10, 5, 1, 10)), None);
+    }
+}
