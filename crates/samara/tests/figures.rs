@@ -2,7 +2,9 @@
 
 use roxmltree::{Document, Node};
 use samara::figures::bugs::{Family, Line, Panel, Point, bugs};
-use samara::figures::report::{Ancestor, Card, FailureRow, Individual, OperatorRow};
+use samara::figures::report::{
+    Ancestor, Card, FailureRow, GenerationRow, Individual, OperatorRow, RoundRow,
+};
 use samara::figures::{Axis, Cell, Labels, Report, Series, curves, map_slices, report};
 
 fn labels(log_y: bool) -> Labels {
@@ -229,6 +231,19 @@ fn evil() -> Report {
             reason: evil(),
             count: 3,
             proposed: 200,
+        }],
+        rounds: vec![RoundRow {
+            round: 1,
+            evaluations: 100,
+            before: Some([9, 8, 7, 6, 5]),
+            why: evil(),
+            ..RoundRow::default()
+        }],
+        generations: vec![GenerationRow {
+            operator: evil(),
+            weights: 1,
+            proposed: 200,
+            ..GenerationRow::default()
         }],
         charts: vec![chart],
         map: Some(map),

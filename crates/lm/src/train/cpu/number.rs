@@ -190,7 +190,11 @@ mod x86 {
                 let left = values.len() - at;
                 let mask = if left >= 16 { !0 } else { (1u16 << left) - 1 };
                 let rounded = _mm512_cvtneps_pbh(_mm512_maskz_loadu_ps(mask, from.add(at)));
-                _mm256_mask_storeu_epi16(to.add(at).cast(), mask, transmute::<__m256bh, __m256i>(rounded));
+                _mm256_mask_storeu_epi16(
+                    to.add(at).cast(),
+                    mask,
+                    transmute::<__m256bh, __m256i>(rounded),
+                );
                 at += 16;
             }
         }
