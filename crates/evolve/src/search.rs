@@ -33,6 +33,7 @@ use rounds::{Pupil, Schedule};
 use school::School;
 
 mod commission;
+pub mod court;
 mod evaluate;
 mod place;
 mod propose;

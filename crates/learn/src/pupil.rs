@@ -7,6 +7,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use lm::{Checkpoint, Config};
+use mutate::diff::Trained;
 use mutate::settings::{range, section, weight};
 use mutate::{
     Brief, Error, Learned, Learner, MadeWith, Operator, Request, Round, Tray, diff, model,
@@ -15,12 +16,16 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
+use crate::operator;
+use crate::trial;
 use record::{Files, Record};
 use study::{Chosen, Study};
 
 mod record;
 mod study;
-mod trial;
+
+/// Parents for which a trial's children are written, at most.
+const TRIED: usize = 16;
 
 /// The operator's name in the store.
 pub const NAME: &str = "learned";
@@ -111,8 +116,7 @@ impl Pupil {
         model.check()?;
         // As lessons are learned: once, and wherever the model would.
         let diff = diff::Settings {
-            tries: 1,
-            draw_place: false,
+            trained: Trained::Yes,
             crossover: 0.0,
             ..section(settings, "diff")?
         };
@@ -155,7 +159,7 @@ impl Pupil {
         if let Some(base) = &self.made.base {
             made_with.insert("base".to_owned(), base.sha256());
         }
-        let arithmetic = study::arithmetic().map_err(unlearned)?;
+        let arithmetic = operator::arithmetic().map_err(unlearned)?;
         made_with.insert("training".to_owned(), arithmetic);
         Ok(made_with)
     }
@@ -230,8 +234,8 @@ impl Learner for Pupil {
             (round.tell)("on trial");
             let mut new = made.load(&files.model, round.number)?;
             let (number, old) = (made.own.trial, self.writes.as_mut());
-            let parents = chosen.trial_parents();
-            let trial = trial::trial(
+            let parents = chosen.split.parents(TRIED);
+            let trial = trial::compare(
                 old,
                 &mut new,
                 &parents,
@@ -245,7 +249,7 @@ impl Learner for Pupil {
             };
             record.learned = Learned {
                 kept: trial.why.is_none(),
-                why: trial.why.unwrap_or_else(|| trial.told.clone()),
+                why: trial.why.unwrap_or_else(|| trial::told(trial.after)),
                 before: trial.before,
                 after: Some(trial.after),
                 ..record.learned

@@ -19,7 +19,7 @@ use crate::tokenizer::{self, Tokenizer};
 use crate::whole;
 use folder::{Texts, beside, config_beside, name, weights_in, whole_of};
 use names::{CONFIG, TOKENIZER, WEIGHTS};
-pub use save::save;
+pub use save::{check_folder, save, write_card};
 
 mod folder;
 mod names;
@@ -133,6 +133,13 @@ impl Checkpoint {
                 )))
             }
         }
+    }
+
+    /// The card of a model that was trained here, `card.json` beside it: what it was trained for and on. None where there is
+    /// none, or no object in it.
+    pub fn card(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
+        let card = fs::read_to_string(self.path.parent()?.join(names::CARDS[1])).ok()?;
+        serde_json::from_str(&card).ok()
     }
 
     fn gguf(gguf: Gguf) -> Result<Self, Error> {

@@ -31,6 +31,14 @@ pub(crate) fn replace(
     done
 }
 
+/// Whether the folder could be replaced now.
+pub(crate) fn replaceable(folder: &Path) -> Result<(), Error> {
+    let part = beside(folder, "part");
+    removed(&part)?;
+    fs::create_dir(&part).map_err(|e| Error::io(&part, "made", e))?;
+    removed(&part)
+}
+
 /// Brings back a folder that was about to be replaced when the machine stopped.
 pub(crate) fn recover(folder: &Path) {
     if !folder.exists() && folder.file_name().is_some() {

@@ -40,6 +40,7 @@ pub static KIND: Kind = Kind {
 #[serde(deny_unknown_fields)]
 #[allow(missing_docs, reason = "documented for users in diff.toml")]
 pub struct Settings {
+    pub trained: Trained,
     pub crossover: f64,
     pub temperature: f64,
     pub min_p: f64,
@@ -52,6 +53,21 @@ pub struct Settings {
     pub comments: bool,
 }
 
+/// Whether the model was trained on diffs, so that it is asked once a child and finds the place itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Trained {
+    /// As the card says that stands beside the model ([`lm::Checkpoint::card`]).
+    Auto,
+    /// It was.
+    Yes,
+    /// It was not.
+    No,
+}
+
+/// What the card of a model trained on diffs has as its `task`.
+pub const TASK: &str = "diff";
+
 impl Default for Settings {
     /// As `diff.toml` has them.
     fn default() -> Self {
@@ -61,12 +77,26 @@ impl Default for Settings {
 }
 
 impl Settings {
-    /// The settings under which an operator that was trained on diffs works: one try, and the model finds the place.
+    /// The settings under which an operator that was trained on diffs works.
     pub fn trained() -> Self {
         Self {
-            tries: 1,
-            draw_place: false,
+            trained: Trained::Yes,
             ..Self::default()
+        }
+        .with(false)
+    }
+
+    /// As they work with a model, whose card says whether it was trained on diffs: where it was, one try, and the model finds
+    /// the place.
+    fn with(self, card: bool) -> Self {
+        match self.trained {
+            Trained::Auto if !card => self,
+            Trained::No => self,
+            Trained::Auto | Trained::Yes => Self {
+                tries: 1,
+                draw_place: false,
+                ..self
+            },
         }
     }
 
@@ -93,10 +123,12 @@ impl Recipe for WithModel<Settings> {
     }
 
     fn make(&self, workshop: &mut Workshop<'_>) -> Result<Box<dyn Operator>, Error> {
+        let writer = workshop.writer(&self.model)?;
+        let settings = self.own.clone().with(writer.task() == Some(TASK));
         Ok(Box::new(Diff {
-            settings: self.own.clone(),
-            frame: Frame::new(&self.own, workshop.brief),
-            writer: workshop.writer(&self.model)?,
+            frame: Frame::new(&settings, workshop.brief),
+            settings,
+            writer,
         }))
     }
 }
@@ -175,10 +207,12 @@ impl Diff {
         generation: u32,
     ) -> Result<Self, Error> {
         settings.check()?;
+        let writer = Arc::new(Writer::open(path, model, generation)?);
+        let settings = settings.clone().with(writer.task() == Some(TASK));
         Ok(Self {
-            settings: settings.clone(),
-            frame: Frame::new(settings, brief),
-            writer: Arc::new(Writer::open(path, model, generation)?),
+            frame: Frame::new(&settings, brief),
+            settings,
+            writer,
         })
     }
 

@@ -27,6 +27,8 @@ pub struct Writer {
     /// Of the weights: 0 as loaded.
     generation: u32,
     made_with: MadeWith,
+    /// What the model's card says that it was trained for.
+    task: Option<String>,
 }
 
 impl Writer {
@@ -60,6 +62,9 @@ impl Writer {
         let precision = settings.precision;
         let mut made_with = settings.made_with()?;
         made_with.insert("model".to_owned(), checkpoint.sha256());
+        let task = checkpoint
+            .card()
+            .and_then(|card| Some(card.get("task")?.as_str()?.to_owned()));
         let writer = lm::Writer::load(checkpoint, device, precision, limits, settings.threads)
             .map_err(refused)?;
         log::info!(
@@ -74,7 +79,13 @@ impl Writer {
             writer: Mutex::new(writer),
             generation,
             made_with,
+            task,
         })
+    }
+
+    /// What the model was trained for, where its card says so.
+    pub(crate) fn task(&self) -> Option<&str> {
+        self.task.as_deref()
     }
 
     /// The model's sum, the device and the precision.

@@ -87,6 +87,74 @@ pub enum Command {
     /// Fetch, list and describe language models.
     #[command(subcommand)]
     Model(Model),
+    /// Train models on runs.
+    #[command(subcommand)]
+    Train(Train),
+}
+
+#[derive(Subcommand)]
+pub enum Train {
+    /// Train a mutation operator on the changes that maps took, for `samara evolve --operator diff --model MODEL`.
+    ///
+    /// It says what it will take before it begins. Interrupted, it keeps its state beside MODEL: the same command goes on there.
+    /// docs/training.md tells more.
+    Operator(TrainOperatorArgs),
+}
+
+#[derive(Args)]
+pub struct TrainOperatorArgs {
+    /// A run's folder, or a .parquet or .jsonl file as `samara export --lessons` writes it; each may have a weight, which says how
+    /// much its lessons count.
+    #[arg(required = true, value_name = "RUN|FILE[=WEIGHT]")]
+    pub sources: Vec<String>,
+    /// Where to write the model: a folder, new or a saved model's.
+    #[arg(short, long = "output", value_name = "MODEL")]
+    pub output: PathBuf,
+    /// The model to begin from, as in `samara model`; without one a compact model from scratch, whose tokenizer is made from the lessons.
+    #[arg(long, value_name = "MODEL")]
+    pub base: Option<String>,
+    /// With --base: train low-rank changes of it only, and write these, in PEFT's format.
+    #[arg(long, requires = "base")]
+    pub lora: bool,
+    /// The rank of the low-rank changes.
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "lora", value_parser = whole(1, 4096))]
+    pub rank: usize,
+    /// From scratch: the model's size.
+    #[arg(long, value_name = "SIZE", default_value = "6m", conflicts_with = "base",
+          value_parser = clap::builder::PossibleValuesParser::new(lm::Config::PRESETS))]
+    pub preset: String,
+    /// From scratch: tokens of its tokenizer at most.
+    #[arg(long, value_name = "N", default_value_t = 2048, conflicts_with = "base", value_parser = whole(257, 65_536))]
+    pub vocabulary: usize,
+    /// How often to read every lesson.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub epochs: u32,
+    /// Tokens to read in all at most; 0 for no bound.
+    #[arg(long, value_name = "N", default_value_t = 1_200_000)]
+    pub tokens: u64,
+    /// The highest learning rate [default: 0.002 from scratch, 0.0003 for a base, 0.0015 with --lora].
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<f32>,
+    /// Lessons of one niche of one source at most: half of them the best, half different from each other.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(2, 1_000_000))]
+    pub per_niche: usize,
+    /// Children that the trained operator writes at the end, once held to what applies and once free, to see what it is worth; 0
+    /// for no trial.
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = whole(0, 100_000))]
+    pub trial: usize,
+    /// Seed of every random draw; the same number gives the same model.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// A whole number within a range.
+fn whole(low: u64, high: u64) -> impl Fn(&str) -> Result<usize, String> + Clone + Send + Sync {
+    move |text| match text.parse::<u64>() {
+        Ok(n) if (low..=high).contains(&n) => Ok(n as usize),
+        _ => Err(format!("give a whole number of {low} to {high}")),
+    }
 }
 
 #[derive(Subcommand)]
@@ -452,12 +520,17 @@ impl Common {
             Some(path) => settings::load(path)?,
             None => settings::defaults(),
         };
+        self.lay(&mut settings);
+        Ok(settings)
+    }
+
+    /// Writes what was typed over the settings.
+    pub fn lay(&self, settings: &mut Table) {
         if let Some(tier) = self.python {
             let tier = Value::try_from(tier).expect("plain data");
-            set(&mut settings, "python.tier", tier);
+            set(settings, "python.tier", tier);
         }
-        self.cage.apply(&mut settings);
-        Ok(settings)
+        self.cage.apply(settings);
     }
 }
 

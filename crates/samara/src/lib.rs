@@ -24,6 +24,7 @@ mod sql;
 mod stats;
 mod study;
 pub mod terminal;
+mod train;
 
 /// Does what the command line says. As a worker (see `pyrun`) it never returns.
 pub fn main() -> ExitCode {
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
         Some(Command::Sql(args)) => sql::sql(&args),
         Some(Command::Bench(what)) => bench::bench(&what),
         Some(Command::Model(what)) => model::model(&what),
+        Some(Command::Train(what)) => train::train(&what),
     };
     end(done)
 }

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
-use super::names::{CONFIG, FILES, TOKENIZER, WEIGHTS};
+use super::names::{CARDS, CONFIG, FILES, TOKENIZER, WEIGHTS};
 use crate::config::Config;
 use crate::error::{Error, Fault};
 use crate::llama::Llama;
@@ -33,6 +33,29 @@ pub fn save(
     refuse_strangers(folder)?;
     let folder = whole::place(folder)?;
     whole::replace(&folder, |part| fill(part, config, tokenizer, tensors))
+}
+
+/// Whether a model can be saved in a folder: before the hours that making it takes.
+///
+/// # Errors
+/// `Error::Unsupported` for a folder with other files than a model's, `Error::Io` for one that may not be written.
+pub fn check_folder(folder: &Path) -> Result<(), Error> {
+    refuse_strangers(folder)?;
+    let folder = whole::place(folder)?;
+    whole::replaceable(&folder)
+}
+
+/// Writes a card into a saved model's folder: `README.md` for people, `card.json` for programs.
+///
+/// # Errors
+/// `Error::Io`.
+pub fn write_card(folder: &Path, text: &str, json: &str) -> Result<(), Error> {
+    for (name, text) in CARDS.into_iter().zip([text, json]) {
+        let part = folder.join(format!("{name}.part"));
+        whole::write_text(&part, text)?;
+        fs::rename(&part, folder.join(name)).map_err(|e| Error::io(folder, "written", e))?;
+    }
+    Ok(())
 }
 
 /// Refuses a folder with files that are no model's.

@@ -1,4 +1,4 @@
-//! The trial of new weights beside those before.
+//! What an operator writes, tried on a judge; and new weights beside those before.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -12,14 +12,12 @@ use crate::hash;
 /// Children of one parent.
 const BATCH: usize = 8;
 
-/// What a trial came to.
-pub(super) struct Trial {
+/// What a trial of new weights came to.
+pub(crate) struct Trial {
     pub before: Option<Shares>,
     pub after: Shares,
     /// Why the new weights are not kept; none where they are.
     pub why: Option<String>,
-    /// The shares, in words.
-    pub told: String,
 }
 
 /// Lets the weights before and the new ones write so many children each, of the same parents with the same random streams,
@@ -27,7 +25,7 @@ pub(super) struct Trial {
 ///
 /// # Errors
 /// The operator's and the judge's.
-pub(super) fn trial(
+pub(crate) fn compare(
     old: Option<&mut mutate::diff::Diff>,
     new: &mut dyn Operator,
     parents: &[&str],
@@ -36,53 +34,60 @@ pub(super) fn trial(
     judge: &mut dyn Judge,
     stop: &AtomicBool,
 ) -> Result<Option<Trial>, Error> {
-    let mut write = |operator: &mut dyn Operator| {
-        let mut requests: Vec<_> = (0..children)
-            .step_by(BATCH)
-            .zip(parents.iter().cycle())
-            .map(|(first, parent)| {
-                let rng = ChaCha8Rng::seed_from_u64(hash::both(seed, first as u64));
-                Request::new(parent, BATCH.min(children - first), rng)
-            })
-            .collect();
-        let written = gather(operator, &mut requests, stop)?;
-        count(written.into_iter().flatten().flatten(), judge, stop)
-    };
+    let mut shares =
+        |operator: &mut dyn Operator| of(operator, parents, children, seed, &mut *judge, stop);
     let before = match old {
-        Some(old) => Some(write(old)?),
+        Some(old) => shares(old)?,
         None => None,
     };
-    let after = write(new)?;
-    Ok((!stop.load(Relaxed)).then(|| Trial {
-        before,
-        after,
-        why: fault(before, after),
-        told: told(after),
-    }))
+    let Some(after) = shares(new)? else {
+        return Ok(None);
+    };
+    let why = fault(before, after);
+    Ok(Some(Trial { before, after, why }))
 }
 
-fn count(
-    written: impl Iterator<Item = mutate::Proposal>,
+/// Lets an operator write so many children, of these parents in turns, and counts what a judge says of them. `None` once
+/// `stop` is set.
+///
+/// # Errors
+/// The operator's and the judge's.
+pub fn of(
+    operator: &mut dyn Operator,
+    parents: &[&str],
+    children: usize,
+    seed: u64,
     judge: &mut dyn Judge,
     stop: &AtomicBool,
-) -> Result<Shares, Error> {
-    let written: Vec<_> = written.collect();
+) -> Result<Option<Shares>, Error> {
+    let mut requests: Vec<_> = (0..children)
+        .step_by(BATCH)
+        .zip(parents.iter().cycle())
+        .map(|(first, parent)| {
+            let rng = ChaCha8Rng::seed_from_u64(hash::both(seed, first as u64));
+            Request::new(parent, BATCH.min(children - first), rng)
+        })
+        .collect();
+    let written = gather(operator, &mut requests, stop)?;
+    let written: Vec<_> = written.into_iter().flatten().flatten().collect();
     let programs: Vec<&str> = written
         .iter()
         .filter_map(|proposal| proposal.program.as_deref().ok())
         .collect();
     let verdicts = judge.judge(&programs, stop)?;
     let number = |n: usize| n as u64;
-    Ok(Shares {
+    let shares = Shares {
         children: number(written.len()),
         valid: number(programs.len()),
         runnable: number(verdicts.iter().filter(|verdict| verdict.runnable).count()),
         accepted: number(verdicts.iter().filter(|verdict| verdict.accepted).count()),
         unique: number(programs.iter().collect::<HashSet<_>>().len()),
-    })
+    };
+    Ok((!stop.load(Relaxed)).then_some(shares))
 }
 
-fn told(shares: Shares) -> String {
+/// The shares in words.
+pub fn told(shares: Shares) -> String {
     let share = |part: u64| 100.0 * part as f64 / shares.children.max(1) as f64;
     format!(
         "of {} children {:.0} % valid, {:.0} % runnable, {:.0} % accepted, {:.0} % unique",

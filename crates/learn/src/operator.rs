@@ -1,0 +1,384 @@
+//! The operator *diff*, trained: lessons in, weights out.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use lm::train::checkpoint::Keep;
+use lm::train::supervised::{self, Data, Example, Progress, Schedule, Trained};
+use lm::train::{Learns, Lora, Options, Trainer, cpu, init};
+use lm::{Checkpoint, Config, Error, Llama, Tokenizer};
+use mutate::Lesson;
+use mutate::diff::Frame;
+use serde::{Deserialize, Serialize};
+
+use crate::hash;
+use crate::left::Left;
+use crate::text::{self, Texts};
+
+/// Of how many parents one is held out.
+const HELD_OUT: u64 = 20;
+/// Parents held out on which the loss is measured, at most.
+const MEASURED: usize = 64;
+
+/// Lessons to learn from, and those of other parents to measure on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Split {
+    /// Learned.
+    pub learned: Vec<Lesson>,
+    /// Held out: about a twentieth of the parents, one at least where there are several.
+    pub held_out: Vec<Lesson>,
+}
+
+impl Split {
+    /// Splits by parent, by chance; the same lessons and seed give the same split.
+    pub fn new(lessons: Vec<Lesson>, seed: u64) -> Self {
+        let parents: BTreeSet<&str> = lessons.iter().map(|lesson| &*lesson.parent).collect();
+        let number = |parent: &str| hash::both(seed, hash::of([parent]));
+        let first = parents.iter().copied().min_by_key(|parent| number(parent));
+        let first = first.filter(|_| parents.len() > 1).map(str::to_owned);
+        let is_held = |lesson: &Lesson| {
+            first.as_ref().is_some_and(|first| {
+                number(&lesson.parent) % HELD_OUT == 0 || *first == lesson.parent
+            })
+        };
+        let (held_out, learned) = lessons.into_iter().partition(is_held);
+        Self { learned, held_out }
+    }
+
+    /// Parents for a trial, so many at most: those held out, where there are such.
+    pub fn parents(&self, most: usize) -> Vec<&str> {
+        let from = match self.held_out.is_empty() {
+            true => &self.learned,
+            false => &self.held_out,
+        };
+        let parents: BTreeSet<(u64, &str)> = from
+            .iter()
+            .map(|lesson| (hash::of([&*lesson.parent]), &*lesson.parent))
+            .collect();
+        let parents = parents.into_iter().map(|(_, parent)| parent);
+        parents.take(most).collect()
+    }
+}
+
+/// How an operator is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// Without a base: the model's size, one of [`Config::PRESETS`].
+    pub preset: String,
+    /// Without a base: tokens of its own tokenizer at most.
+    pub vocabulary: usize,
+    /// With a base: the rank of its low-rank changes; 0 to train all of it.
+    pub rank: usize,
+    /// How often every lesson is read.
+    pub epochs: u32,
+    /// Tokens to read in all at most; 0 for no bound.
+    pub tokens: u64,
+    /// The highest learning rate; 0 for the one that suits.
+    pub rate: f32,
+    /// The seed of every draw.
+    pub seed: u64,
+}
+
+/// A training before its first update: what is read, by which model, and how.
+pub struct Course<'a> {
+    base: Option<&'a Checkpoint>,
+    /// The model's shape.
+    pub config: Config,
+    /// Its tokenizer: the base's, or one made from the lessons.
+    pub tokenizer: Arc<Tokenizer>,
+    /// What of the model learns, and in which numbers.
+    pub options: Options,
+    /// How.
+    pub training: supervised::Settings,
+    /// Lessons that are read.
+    pub lessons: u64,
+    /// Tokens that one reading of all of them takes.
+    pub epoch_tokens: u64,
+    /// Lessons that cannot be read.
+    pub left: Left,
+    examples: Vec<Example>,
+    held_out: Vec<Example>,
+    seed: u64,
+}
+
+impl<'a> Course<'a> {
+    /// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts, 1 by itself.
+    /// `lessons` may come to 0.
+    ///
+    /// # Errors
+    /// A preset that is not known, a vocabulary that is too small, a base without an end of text.
+    pub fn new(
+        base: Option<&'a Checkpoint>,
+        frame: &Frame,
+        split: &Split,
+        weigh: &dyn Fn(&Lesson) -> f32,
+        settings: &Settings,
+    ) -> Result<Self, Error> {
+        let (config, tokenizer) = model(base, frame, &split.learned, settings)?;
+        let text = text::Settings {
+            program_weight: if base.is_some() { 0.0 } else { 0.15 },
+            seed: settings.seed,
+        };
+        let texts = Texts::new(frame.clone(), tokenizer.clone(), &config, text)?;
+        let mut left = Left::default();
+        let examples = examples(&texts, &split.learned, usize::MAX, weigh, &mut left);
+        let lessons = examples.iter().map(|x| x.tree.branches.len() as u64).sum();
+        let epoch_tokens = examples.iter().map(|x| x.tree.len() as u64).sum();
+        Ok(Self {
+            base,
+            options: options(base, settings),
+            training: training(base, settings, epoch_tokens),
+            held_out: measured(&texts, &split.held_out),
+            seed: settings.seed,
+            config,
+            tokenizer,
+            examples,
+            lessons,
+            epoch_tokens,
+            left,
+        })
+    }
+
+    /// Tokens that the training reads.
+    pub fn tokens(&self) -> u64 {
+        self.training.tokens.unwrap_or_default()
+    }
+
+    /// Bytes that it needs at most.
+    pub fn bytes(&self) -> u64 {
+        // The weights of the smallest loss are kept beside.
+        let longest = self.examples.iter().map(|x| x.tree.len()).max();
+        let side_by_side = self.training.side_by_side + longest.unwrap_or_default();
+        cpu::Trainer::bytes(&self.config, &self.options, side_by_side)
+    }
+
+    /// Numbers of the whole model.
+    pub fn parameters(&self) -> u64 {
+        let mut sum = 0;
+        Llama::shapes(&self.config).map(|_, shape| sum += shape.iter().product::<usize>() as u64);
+        sum
+    }
+
+    /// Bytes of disk that it needs at most: the model, and the state of a training that is not at its end, while the next is
+    /// being written.
+    pub fn disk(&self) -> u64 {
+        let learned = match &self.options.learns {
+            Learns::All => self.parameters(),
+            Learns::Lora(lora) => lora.parameters(&self.config),
+        };
+        // Weights, two means, the best weights; twice.
+        4 * (2 * self.parameters() + 8 * learned)
+    }
+
+    /// The model in the state in which the training begins.
+    ///
+    /// # Errors
+    /// The base's weights cannot be read.
+    pub fn trainer(&self) -> Result<cpu::Trainer, Error> {
+        let options = self.options.clone();
+        match self.base {
+            Some(base) => cpu::Trainer::new(&self.config, &base.weights()?, options),
+            None => cpu::Trainer::new(&self.config, &init(&self.config, self.seed)?, options),
+        }
+    }
+
+    /// Seconds that a token takes, about: of a first reading, of which an update takes three times the time.
+    ///
+    /// # Errors
+    /// The trainer's.
+    pub fn seconds_per_token(&self, trainer: &mut dyn Trainer) -> Result<f64, Error> {
+        let mut tokens = 0;
+        let some = self.examples.iter().take_while(|example| {
+            let goes_on = tokens < self.training.side_by_side;
+            tokens += example.tree.len();
+            goes_on
+        });
+        let trees: Vec<_> = some.map(|example| example.tree.clone()).collect();
+        let tokens: usize = trees.iter().map(lm::train::Tree::len).sum();
+        // The first time memory is fetched.
+        trainer.score(&trees)?;
+        let began = std::time::Instant::now();
+        trainer.score(&trees)?;
+        Ok(3.0 * began.elapsed().as_secs_f64() / tokens.max(1) as f64)
+    }
+
+    /// Trains, as [`supervised::train`].
+    ///
+    /// # Errors
+    /// As that.
+    pub fn train(
+        &self,
+        trainer: &mut dyn Trainer,
+        keep: Option<&Keep>,
+        stop: &AtomicBool,
+        observe: &mut dyn FnMut(&Progress),
+    ) -> Result<Trained, Error> {
+        let data = Data {
+            examples: &self.examples,
+            held_out: &self.held_out,
+        };
+        supervised::train(trainer, data, &self.training, keep, stop, observe)
+    }
+
+    /// Writes the trained model into a folder of its own.
+    ///
+    /// # Errors
+    /// As [`lm::save`].
+    pub fn save(&self, trainer: &dyn Trainer, folder: &Path) -> Result<(), Error> {
+        let mut tensors = Vec::new();
+        trainer.weights()?.map(|name, tensor| {
+            tensors.push((name.to_owned(), tensor.shape, tensor.data));
+        });
+        lm::save(folder, &self.config, &self.tokenizer, tensors.into_iter())
+    }
+}
+
+/// What trainers compute with here.
+///
+/// # Errors
+/// The trainer's.
+pub fn arithmetic() -> Result<String, Error> {
+    let config = Config {
+        vocab_size: 257,
+        num_hidden_layers: 1,
+        ..Config::preset("0.1m").expect("a name of ours")
+    };
+    let options = Options {
+        bf16: true,
+        ..Options::default()
+    };
+    Ok(cpu::Trainer::new(&config, &init(&config, 0)?, options)?.arithmetic())
+}
+
+/// The configuration and the tokenizer: the base's, or those of a compact model for these lessons.
+fn model(
+    base: Option<&Checkpoint>,
+    frame: &Frame,
+    lessons: &[Lesson],
+    settings: &Settings,
+) -> Result<(Config, Arc<Tokenizer>), Error> {
+    if let Some(base) = base {
+        let text = base.tokenizer.to_json();
+        let tokenizer = Tokenizer::from_json(base.path(), &text)?;
+        return Ok((base.config.clone(), Arc::new(tokenizer)));
+    }
+    let mut texts = Vec::new();
+    for group in text::by_parent(lessons) {
+        for (i, lesson) in group.into_iter().enumerate() {
+            if let Ok(words) = text::words(frame, lesson, settings.seed) {
+                if i == 0 {
+                    texts.push(words.prompt);
+                }
+                texts.push(words.completion);
+            }
+        }
+    }
+    let tokenizer = Tokenizer::train(&texts, settings.vocabulary)?;
+    let preset = Config::preset(&settings.preset).ok_or_else(|| {
+        let field = format!("{:?}", settings.preset);
+        Error::Config(lm::error::Fault::new(
+            Path::new("the new model"),
+            field,
+            "is no size",
+            format!("choose from: {}", Config::PRESETS.join(", ")),
+        ))
+    })?;
+    let config = Config {
+        vocab_size: tokenizer.vocab_size(),
+        ..preset
+    };
+    Ok((config, Arc::new(tokenizer)))
+}
+
+fn options(base: Option<&Checkpoint>, settings: &Settings) -> Options {
+    let rank = if base.is_some() { settings.rank } else { 0 };
+    let lora = Lora {
+        rank,
+        alpha: 2.0 * rank as f32,
+        seed: settings.seed,
+    };
+    Options {
+        learns: match rank {
+            0 => Learns::All,
+            _ => Learns::Lora(lora),
+        },
+        bf16: true,
+        ..Options::default()
+    }
+}
+
+fn training(
+    base: Option<&Checkpoint>,
+    settings: &Settings,
+    epoch_tokens: u64,
+) -> supervised::Settings {
+    let all = epoch_tokens * u64::from(settings.epochs);
+    let defaults = supervised::Settings::default();
+    // Low-rank changes want about ten times the rate of full tuning.
+    let (rate, schedule, floor) = match (base, settings.rank) {
+        (None, _) => (2e-3, Schedule::Cosine, 0.05),
+        (Some(_), 0) => (3e-4, Schedule::Cosine, 0.05),
+        (Some(_), _) => (1.5e-3, Schedule::Linear, 0.0),
+    };
+    supervised::Settings {
+        epochs: settings.epochs,
+        tokens: Some(match settings.tokens {
+            0 => all,
+            most => all.min(most),
+        }),
+        // A large model is looked after more often, so that it can be stopped.
+        side_by_side: if base.is_some() {
+            256
+        } else {
+            defaults.side_by_side
+        },
+        rate: if settings.rate > 0.0 {
+            settings.rate
+        } else {
+            rate
+        },
+        schedule,
+        floor,
+        seed: settings.seed,
+        ..defaults
+    }
+}
+
+/// What the trainer reads of lessons: a tree for each parent, of so many parents at most.
+fn examples(
+    texts: &Texts,
+    lessons: &[Lesson],
+    most: usize,
+    weigh: &dyn Fn(&Lesson) -> f32,
+    left: &mut Left,
+) -> Vec<Example> {
+    let groups = text::by_parent(lessons).into_iter().take(most);
+    let taught = groups.filter_map(|group| texts.tree(&group, left));
+    let weighed = taught.map(|(text::Taught { tree, mut weights }, lessons)| {
+        let each: Vec<f32> = lessons.iter().map(|lesson| weigh(lesson)).collect();
+        let mean = each.iter().sum::<f32>() / each.len() as f32;
+        let mut rest = weights.as_mut_slice();
+        for (text, weight) in tree.texts().zip([mean].into_iter().chain(each)) {
+            let chosen = text.chosen.iter().filter(|chosen| **chosen).count();
+            let (own, others) = rest.split_at_mut(chosen);
+            own.iter_mut().for_each(|x| *x *= weight);
+            rest = others;
+        }
+        Example { tree, weights }
+    });
+    weighed.collect()
+}
+
+/// Examples that only measure: a program's own tokens do not count.
+fn measured(texts: &Texts, lessons: &[Lesson]) -> Vec<Example> {
+    let mut examples = examples(texts, lessons, MEASURED, &|_| 1.0, &mut Left::default());
+    for example in &mut examples {
+        let of_program = example.tree.trunk.chosen.iter().filter(|chosen| **chosen);
+        let of_program = of_program.count();
+        example.tree.trunk.chosen.fill(false);
+        example.weights.drain(..of_program);
+    }
+    examples
+}

@@ -1,0 +1,244 @@
+//! `samara train`: models that learn from runs.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use domains::walkers::{self, Walkers};
+use evolve::domain::Domain;
+use evolve::search::court::Court;
+use learn::operator::{Course, Settings, Split};
+use learn::select::{self, Selected, Selection};
+use learn::{Left, trial};
+use lm::Checkpoint;
+use lm::train::Trainer;
+use lm::train::checkpoint::Keep;
+use lm::train::supervised::{Ended, Trained};
+use mutate::diff::{Diff, Frame};
+use mutate::settings::section;
+use mutate::{Brief, Shares, diff, model};
+use toml::Table;
+
+use crate::cli::{Train, TrainOperatorArgs};
+use crate::settings::{of_walkers, set};
+use crate::{Done, Failure, interrupts};
+use card::Card;
+use display::Display;
+use source::Source;
+
+mod card;
+mod display;
+mod resources;
+mod source;
+
+/// Time between two checkpoints.
+const EVERY: Duration = Duration::from_secs(60);
+/// Parents for which a trial's children are written, at most.
+const TRIED: usize = 16;
+
+/// Does what a `samara train` command says.
+pub fn train(what: &Train) -> Done {
+    match what {
+        Train::Operator(args) => operator(args),
+    }
+}
+
+fn operator(args: &TrainOperatorArgs) -> Done {
+    let began = Instant::now();
+    let sources = Source::all(&args.sources).map_err(Failure::usage)?;
+    let table = source::settings(&sources, &args.common)?;
+    let setting = Setting::read(&table).map_err(Failure::usage)?;
+    pyrun::caged(setting.walkers.python.cage).map_err(Failure::usage)?;
+    let base = args.base.as_deref().map(base).transpose()?;
+    lm::check_folder(&args.output).map_err(Failure::usage)?;
+    let stop = interrupts()?;
+
+    let Selected { lessons, mut left } = selected(args, &sources, setting.diff.max_lines)?;
+    if lessons.is_empty() {
+        return Err(Failure::usage(nothing(&left)));
+    }
+    let split = Split::new(lessons, args.rng);
+    let settings = Settings {
+        preset: args.preset.clone(),
+        vocabulary: args.vocabulary,
+        rank: if args.lora { args.rank } else { 0 },
+        epochs: args.epochs,
+        tokens: args.tokens,
+        rate: args.rate.unwrap_or_default(),
+        seed: args.rng,
+    };
+    let frame = Frame::new(&setting.diff, &setting.brief);
+    let weigh = |lesson: &mutate::Lesson| source::weight(&sources, &lesson.source);
+    let base = base.as_ref();
+    let course = Course::new(base, &frame, &split, &weigh, &settings)?;
+    left += &course.left;
+    if course.lessons == 0 {
+        return Err(Failure::usage(nothing(&left)));
+    }
+    course.training.check().map_err(Failure::usage)?;
+    resources::check(&course, &args.output).map_err(Failure::usage)?;
+
+    let mut trainer = course.trainer()?;
+    let per_token = course.seconds_per_token(&mut trainer)?;
+    let keep = Keep {
+        folder: training_folder(&args.output),
+        every: EVERY,
+        model: base.map_or_else(|| "from scratch".to_owned(), Checkpoint::sha256),
+    };
+    let display = Display::begin(&course, &split, &left, &trainer, per_token, keep.exists())?;
+    let trained = learn(&course, &mut trainer, &keep, &stop, display)?;
+    course.save(&trainer, &args.output)?;
+
+    let trial = match args.trial {
+        0 => None,
+        children => Some(try_out(args, &setting, &split, children, &stop)?),
+    };
+    let card = Card {
+        args,
+        sources: &sources,
+        settings: &settings,
+        course: &course,
+        left: &left,
+        trained: &trained,
+        arithmetic: trainer.arithmetic(),
+        base: base.map(Checkpoint::sha256),
+        parameters: trainer.parameters(),
+        seconds: began.elapsed().as_secs_f64(),
+        trial,
+    };
+    card.write(&args.output)?;
+    keep.remove()?;
+    Ok(card.say()?)
+}
+
+/// Under what the operator works, and its children are tried.
+struct Setting {
+    diff: diff::Settings,
+    brief: Brief,
+    model: model::Settings,
+    walkers: walkers::Settings,
+}
+
+impl Setting {
+    fn read(table: &Table) -> Result<Self, evolve::Error> {
+        let mut table = table.clone();
+        set(&mut table, "diff.trained", "yes");
+        set(&mut table, "diff.crossover", 0.0);
+        Ok(Self {
+            diff: section(&table, "diff")?,
+            brief: section(&table, "brief")?,
+            model: section(&table, "model")?,
+            walkers: of_walkers(&table)?,
+        })
+    }
+}
+
+fn base(name: &str) -> Result<Checkpoint, Failure> {
+    let cache = lm::pull::cache_folder()?;
+    let path = lm::pull::resolve(name, &cache)?;
+    Checkpoint::open(&path).map_err(Failure::usage)
+}
+
+/// The lessons of all sources.
+fn selected(
+    args: &TrainOperatorArgs,
+    sources: &[Source],
+    max_lines: usize,
+) -> Result<Selected, Failure> {
+    let settings = select::Settings {
+        max_lines,
+        per_niche: args.per_niche,
+        ..select::Settings::default()
+    };
+    let mut selection = Selection::new(settings, args.rng);
+    for source in sources {
+        source.each(&mut |lesson| selection.push(lesson))?;
+    }
+    Ok(selection.done())
+}
+
+/// Why nothing can be learned.
+fn nothing(left: &Left) -> anyhow::Error {
+    anyhow!(
+        "there are no lessons in these sources (left out: {left}); give runs whose maps took changes, such as a minute of \
+         `samara evolve --operator gp`"
+    )
+}
+
+/// Where a training that is not at its end keeps its state: beside the model.
+fn training_folder(output: &Path) -> PathBuf {
+    let name = output.file_name().unwrap_or_default().to_string_lossy();
+    output.with_file_name(format!("{name}.training"))
+}
+
+fn learn(
+    course: &Course<'_>,
+    trainer: &mut lm::train::cpu::Trainer,
+    keep: &Keep,
+    stop: &AtomicBool,
+    mut display: Display,
+) -> Result<Trained, Failure> {
+    let trained = course.train(trainer, Some(keep), stop, &mut |p| display.update(p));
+    display.finish();
+    let trained = trained.map_err(Failure::usage)?;
+    if trained.ended == Ended::Stopped {
+        return Err(Failure {
+            code: 130,
+            error: anyhow!(
+                "interrupted after {} of {} tokens, which are kept in {}; the same command goes on there",
+                trained.place.tokens,
+                course.tokens(),
+                keep.folder.display()
+            ),
+        });
+    }
+    Ok(trained)
+}
+
+/// Shares of a trial: held to what applies, and free.
+struct Trial {
+    parents: usize,
+    held: Shares,
+    free: Shares,
+}
+
+/// Has the trained operator write children of parents that it did not learn from. The map that would take them holds these
+/// parents alone.
+fn try_out(
+    args: &TrainOperatorArgs,
+    setting: &Setting,
+    split: &Split,
+    children: usize,
+    stop: &AtomicBool,
+) -> Result<Trial, Failure> {
+    let domain = Walkers::new(&setting.walkers);
+    let terrain = walkers::terrain(&setting.walkers.sodarace.terrain)?;
+    let parents = split.parents(TRIED);
+    let mut court = Court::new(&domain as &dyn Domain, &walkers::condition(&terrain))?;
+    court.admit(&parents)?;
+    let mut shares = |constrained| {
+        let settings = diff::Settings {
+            constrained,
+            ..setting.diff.clone()
+        };
+        let mut operator = Diff::open(&args.output, &setting.model, &settings, &setting.brief, 0)?;
+        let court = &mut court;
+        trial::of(&mut operator, &parents, children, args.rng, court, stop)
+    };
+    let (held, free) = (shares(true)?, shares(false)?);
+    match (held, free) {
+        (Some(held), Some(free)) => Ok(Trial {
+            parents: parents.len(),
+            held,
+            free,
+        }),
+        _ => Err(Failure {
+            code: 130,
+            error: anyhow!(
+                "interrupted in the trial; the model is whole in {}, without a card",
+                args.output.display()
+            ),
+        }),
+    }
+}

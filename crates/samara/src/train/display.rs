@@ -1,0 +1,118 @@
+//! How a training is shown: what it takes, a bar on a terminal, lines of JSON elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use learn::Left;
+use learn::operator::{Course, Split};
+use lm::train::Trainer;
+use lm::train::supervised::Progress;
+use serde_json::json;
+
+use super::resources::gigabytes;
+use crate::say;
+
+/// Between two lines where no terminal watches.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Shows where a training stands.
+pub struct Display {
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    held_out: Option<f64>,
+}
+
+impl Display {
+    /// Says what the training will take, and begins.
+    pub fn begin(
+        course: &Course<'_>,
+        split: &Split,
+        left: &Left,
+        trainer: &dyn Trainer,
+        per_token: f64,
+        goes_on: bool,
+    ) -> std::io::Result<Self> {
+        let (lessons, tokens) = (course.lessons, course.tokens());
+        let minutes = tokens as f64 * per_token / 60.0;
+        let readings = tokens as f64 / course.epoch_tokens.max(1) as f64;
+        if std::io::stdout().is_terminal() {
+            say!(
+                "lessons   {lessons} to learn, {} held out; left out: {left}",
+                split.held_out.len()
+            )?;
+            say!(
+                "model     {:.1} million numbers, {} learn; vocabulary {}; {}",
+                course.parameters() as f64 / 1e6,
+                trainer.parameters(),
+                course.tokenizer.vocab_size(),
+                trainer.arithmetic()
+            )?;
+            say!(
+                "takes     {tokens} tokens ({readings:.1} readings of all), about {minutes:.1} minutes, {} of memory at most",
+                gigabytes(course.bytes())
+            )?;
+            if goes_on {
+                say!("goes on where it was interrupted")?;
+            }
+        } else {
+            say!(
+                "{}",
+                json!({
+                    "event": "begin", "lessons": lessons, "held_out": split.held_out.len(), "left_out": left.to_string(),
+                    "tokens": tokens, "readings": readings, "minutes": minutes, "bytes": course.bytes(),
+                    "parameters": course.parameters(), "trained": trainer.parameters(),
+                    "arithmetic": trainer.arithmetic(), "goes_on": goes_on,
+                })
+            )?;
+        }
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let template = "{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}";
+            let style = ProgressStyle::with_template(template).expect("a valid template");
+            ProgressBar::with_draw_target(Some(tokens), ProgressDrawTarget::stderr_with_hz(5))
+                .with_style(style)
+        });
+        Ok(Self {
+            bar,
+            last_line: Instant::now(),
+            held_out: None,
+        })
+    }
+
+    /// Shows a new state.
+    pub fn update(&mut self, progress: &Progress) {
+        let place = &progress.place;
+        self.held_out = progress.held_out.or(self.held_out).or(place.first);
+        let held_out = self
+            .held_out
+            .map_or_else(String::new, |loss| format!(" (held out {loss:.3})"));
+        if let Some(bar) = &self.bar {
+            bar.set_position(place.tokens);
+            bar.set_message(format!(
+                "{:.0} s left  {:.0} tokens/s  loss {:.3}{held_out}  rate {:.1e}",
+                progress.seconds_left, progress.tokens_per_second, progress.loss, progress.rate
+            ));
+        } else if !std::io::stdout().is_terminal()
+            && (self.last_line.elapsed() >= QUIET || progress.held_out.is_some())
+        {
+            self.last_line = Instant::now();
+            // Whoever reads may have gone; the training goes on.
+            let _ = say!(
+                "{}",
+                json!({
+                    "event": "progress", "updates": place.updates, "tokens": place.tokens, "total": progress.total,
+                    "epoch": progress.epoch, "loss": progress.loss, "held_out": progress.held_out, "rate": progress.rate,
+                    "norm": progress.norm, "tokens_per_second": progress.tokens_per_second,
+                    "seconds_left": progress.seconds_left,
+                })
+            );
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Whether memory and disk will do, before hours are spent.
+
+use std::path::Path;
+
+use anyhow::bail;
+use learn::operator::Course;
+
+/// Checks both.
+///
+/// # Errors
+/// Says how much is missing, and what to do.
+pub fn check(course: &Course<'_>, output: &Path) -> anyhow::Result<()> {
+    let (needed, there) = (course.bytes(), available());
+    if let Some(there) = there.filter(|there| *there < needed) {
+        bail!(
+            "the training needs {} of memory and {} are free; free some, or choose a smaller model{}",
+            gigabytes(needed),
+            gigabytes(there),
+            match course.options.learns {
+                lm::train::Learns::All => " or --lora",
+                lm::train::Learns::Lora(_) => "",
+            }
+        );
+    }
+    let (needed, folder) = (course.disk(), existing(output));
+    if let Some(there) = free(folder).filter(|there| *there < needed) {
+        bail!(
+            "{}: the training needs {} of disk and {} are free; free some, or choose another place with -o",
+            folder.display(),
+            gigabytes(needed),
+            gigabytes(there)
+        );
+    }
+    Ok(())
+}
+
+/// Bytes as people say them.
+pub fn gigabytes(bytes: u64) -> String {
+    format!("{:.2} GB", bytes as f64 / 1e9)
+}
+
+/// The folder that is there already.
+fn existing(path: &Path) -> &Path {
+    let mut folders = path.ancestors();
+    let there = folders.find(|folder| folder.is_dir());
+    there.unwrap_or(Path::new("."))
+}
+
+/// Bytes of memory that programs may still take, where the system says so; a container's own bound counts.
+fn available() -> Option<u64> {
+    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
+    let line = text.lines().find_map(|l| l.strip_prefix("MemAvailable:"))?;
+    let kilobytes: u64 = line.split_whitespace().next()?.parse().ok()?;
+    let machine = 1024 * kilobytes;
+    let number = |name: &str| {
+        let text = std::fs::read_to_string(format!("/sys/fs/cgroup/{name}")).ok()?;
+        text.trim().parse::<u64>().ok()
+    };
+    let own = number("memory.max").zip(number("memory.current"));
+    let own = own.map(|(most, used)| most.saturating_sub(used));
+    Some(own.map_or(machine, |own| own.min(machine)))
+}
+
+/// Bytes that may still be written in a folder, where the system says so.
+#[cfg(not(unix))]
+fn free(_: &Path) -> Option<u64> {
+    None
+}
+
+/// Bytes that may still be written in a folder.
+#[cfg(unix)]
+fn free(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail * stat.f_frsize)
+}
