@@ -13,7 +13,7 @@ pub enum Why {
     /// The child is its parent, but for what editors change unasked.
     #[error("unchanged")]
     Unchanged,
-    /// The map did not take the child.
+    /// The map did not take the child, or it was not even scored.
     #[error("rejected")]
     Rejected,
     /// It removes or adds more lines than asked for.
@@ -22,9 +22,12 @@ pub enum Why {
     /// The same parent and child came before.
     #[error("duplicate")]
     Duplicate,
-    /// Its niche has as many lessons as it may have.
-    #[error("beyond the cap of its niche")]
+    /// Its niche, or its parent, has as many lessons as it may have.
+    #[error("beyond the cap of its niche or parent")]
     Crowded,
+    /// There are more than the training reads.
+    #[error("beyond what is read")]
+    Enough,
     /// It cannot be written as the operator's guide has it.
     #[error("not for the guide ({0})")]
     Unwritten(#[from] Unwritten),

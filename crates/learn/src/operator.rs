@@ -11,16 +11,23 @@ use lm::train::{Learns, Lora, Options, Trainer, cpu, init};
 use lm::{Checkpoint, Config, Error, Llama, Tokenizer};
 use mutate::Lesson;
 use mutate::diff::Frame;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::hash;
-use crate::left::Left;
+use crate::left::{Left, Why};
 use crate::text::{self, Texts};
 
 /// Of how many parents one is held out.
 const HELD_OUT: u64 = 20;
 /// Parents held out on which the loss is measured, at most.
-const MEASURED: usize = 64;
+const MEASURED: usize = 48;
+/// Lessons of one parent that the map did not take, at most.
+const REJECTED: usize = 4;
+/// Parents whose lessons a new tokenizer is made from, at most.
+const SPELLED: usize = 2000;
+/// Parents whose lessons are put into words at a time.
+const AT_ONCE: usize = 128;
 
 /// Lessons to learn from, and those of other parents to measure on.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -104,8 +111,8 @@ pub struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts, 1 by itself.
-    /// `lessons` may come to 0.
+    /// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts. The loss is
+    /// measured on accepted changes alone. `lessons` may come to 0.
     ///
     /// # Errors
     /// A preset that is not known, a vocabulary that is too small, a base without an end of text.
@@ -113,24 +120,30 @@ impl<'a> Course<'a> {
         base: Option<&'a Checkpoint>,
         frame: &Frame,
         split: &Split,
-        weigh: &dyn Fn(&Lesson) -> f32,
+        weigh: &(dyn Fn(&Lesson) -> f32 + Sync),
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let (config, tokenizer) = model(base, frame, &split.learned, settings)?;
+        let mut left = Left::default();
+        let groups = groups(&split.learned, settings.seed, &mut left);
+        let (config, tokenizer) = model(base, frame, &groups, settings)?;
         let text = text::Settings {
             program_weight: if base.is_some() { 0.0 } else { 0.15 },
             seed: settings.seed,
         };
         let texts = Texts::new(frame.clone(), tokenizer.clone(), &config, text)?;
-        let mut left = Left::default();
-        let examples = examples(&texts, &split.learned, usize::MAX, weigh, &mut left);
+        let enough = if settings.tokens == 0 {
+            u64::MAX
+        } else {
+            settings.tokens
+        };
+        let examples = examples(&texts, &groups, enough, weigh, &mut left);
         let lessons = examples.iter().map(|x| x.tree.branches.len() as u64).sum();
         let epoch_tokens = examples.iter().map(|x| x.tree.len() as u64).sum();
         Ok(Self {
             base,
             options: options(base, settings),
             training: training(base, settings, epoch_tokens),
-            held_out: measured(&texts, &split.held_out),
+            held_out: measured(&texts, &split.held_out, settings.seed),
             seed: settings.seed,
             config,
             tokenizer,
@@ -256,7 +269,7 @@ pub fn arithmetic() -> Result<String, Error> {
 fn model(
     base: Option<&Checkpoint>,
     frame: &Frame,
-    lessons: &[Lesson],
+    groups: &[Group<'_>],
     settings: &Settings,
 ) -> Result<(Config, Arc<Tokenizer>), Error> {
     if let Some(base) = base {
@@ -264,18 +277,20 @@ fn model(
         let tokenizer = Tokenizer::from_json(base.path(), &text)?;
         return Ok((base.config.clone(), Arc::new(tokenizer)));
     }
-    let mut texts = Vec::new();
-    for group in text::by_parent(lessons) {
-        for (i, lesson) in group.into_iter().enumerate() {
-            if let Ok(words) = text::words(frame, lesson, settings.seed) {
-                if i == 0 {
-                    texts.push(words.prompt);
-                }
-                texts.push(words.completion);
-            }
-        }
-    }
-    let tokenizer = Tokenizer::train(&texts, settings.vocabulary)?;
+    let spelled = groups.iter().take(SPELLED).collect::<Vec<_>>();
+    let texts: Vec<Vec<String>> = (spelled.par_iter())
+        .map(|group| {
+            let words = group.iter().take(2).enumerate();
+            let words = words.filter_map(|(i, lesson)| {
+                let words = text::words(frame, lesson, settings.seed).ok()?;
+                let prompt = (i == 0).then_some(words.prompt);
+                Some(prompt.into_iter().chain([words.completion]))
+            });
+            words.flatten().collect()
+        })
+        .collect();
+    let texts = texts.into_iter().flatten();
+    let tokenizer = Tokenizer::train(texts, settings.vocabulary)?;
     let preset = Config::preset(&settings.preset).ok_or_else(|| {
         let field = format!("{:?}", settings.preset);
         Error::Config(lm::error::Fault::new(
@@ -346,34 +361,86 @@ fn training(
     }
 }
 
-/// What the trainer reads of lessons: a tree for each parent, of so many parents at most.
-fn examples(
-    texts: &Texts,
-    lessons: &[Lesson],
-    most: usize,
-    weigh: &dyn Fn(&Lesson) -> f32,
-    left: &mut Left,
-) -> Vec<Example> {
-    let groups = text::by_parent(lessons).into_iter().take(most);
-    let taught = groups.filter_map(|group| texts.tree(&group, left));
-    let weighed = taught.map(|(text::Taught { tree, mut weights }, lessons)| {
-        let each: Vec<f32> = lessons.iter().map(|lesson| weigh(lesson)).collect();
-        let mean = each.iter().sum::<f32>() / each.len() as f32;
-        let mut rest = weights.as_mut_slice();
-        for (text, weight) in tree.texts().zip([mean].into_iter().chain(each)) {
-            let chosen = text.chosen.iter().filter(|chosen| **chosen).count();
-            let (own, others) = rest.split_at_mut(chosen);
-            own.iter_mut().for_each(|x| *x *= weight);
-            rest = others;
-        }
-        Example { tree, weights }
-    });
-    weighed.collect()
+/// A group of lessons of one parent.
+type Group<'a> = Vec<&'a Lesson>;
+
+/// Lessons by parent, the parents in an order drawn by chance; of each those accepted, and some of the others.
+fn groups<'a>(lessons: &'a [Lesson], seed: u64, left: &mut Left) -> Vec<Group<'a>> {
+    let mut groups = text::by_parent(lessons);
+    groups.sort_by_cached_key(|group| hash::both(seed, hash::of([&*group[0].parent])));
+    for group in &mut groups {
+        let mut rejected = 0;
+        group.retain(|lesson| {
+            rejected += usize::from(!lesson.accepted);
+            let stays = lesson.accepted || rejected <= REJECTED;
+            if !stays {
+                left.add(Why::Crowded);
+            }
+            stays
+        });
+    }
+    groups
 }
 
-/// Examples that only measure: a program's own tokens do not count.
-fn measured(texts: &Texts, lessons: &[Lesson]) -> Vec<Example> {
-    let mut examples = examples(texts, lessons, MEASURED, &|_| 1.0, &mut Left::default());
+/// What the trainer reads of lessons, a tree for each parent, until there are so many tokens.
+fn examples(
+    texts: &Texts,
+    groups: &[Group<'_>],
+    tokens: u64,
+    weigh: &(dyn Fn(&Lesson) -> f32 + Sync),
+    left: &mut Left,
+) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut sum = 0;
+    for some in groups.chunks(AT_ONCE) {
+        if sum >= tokens {
+            let more = some.iter().flatten();
+            more.for_each(|_| left.add(Why::Enough));
+            continue;
+        }
+        let made: Vec<_> = some
+            .par_iter()
+            .map(|group| {
+                let mut left = Left::default();
+                (example(texts, group, weigh, &mut left), left)
+            })
+            .collect();
+        for (example, own) in made {
+            *left += &own;
+            sum += example.as_ref().map_or(0, |x| x.tree.len() as u64);
+            examples.extend(example);
+        }
+    }
+    examples
+}
+
+/// The tree of lessons of one parent; none where none of them can be read.
+fn example(
+    texts: &Texts,
+    lessons: &[&Lesson],
+    weigh: &dyn Fn(&Lesson) -> f32,
+    left: &mut Left,
+) -> Option<Example> {
+    let (text::Taught { tree, mut weights }, lessons) = texts.tree(lessons, left)?;
+    let each: Vec<f32> = lessons.iter().map(|lesson| weigh(lesson)).collect();
+    let most = each.iter().copied().fold(0.0, f32::max);
+    let mut rest = weights.as_mut_slice();
+    for (text, weight) in tree.texts().zip([most].into_iter().chain(each)) {
+        let chosen = text.chosen.iter().filter(|chosen| **chosen).count();
+        let (own, others) = rest.split_at_mut(chosen);
+        own.iter_mut().for_each(|x| *x *= weight);
+        rest = others;
+    }
+    Some(Example { tree, weights })
+}
+
+/// Examples that only measure: of accepted changes, without what a program's own tokens cost.
+fn measured(texts: &Texts, lessons: &[Lesson], seed: u64) -> Vec<Example> {
+    let accepted: Vec<Lesson> = lessons.iter().filter(|x| x.accepted).cloned().collect();
+    let left = &mut Left::default();
+    let mut groups = groups(&accepted, seed, left);
+    groups.truncate(MEASURED);
+    let mut examples = examples(texts, &groups, u64::MAX, &|_| 1.0, left);
     for example in &mut examples {
         let of_program = example.tree.trunk.chosen.iter().filter(|chosen| **chosen);
         let of_program = of_program.count();

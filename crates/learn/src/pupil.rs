@@ -46,6 +46,7 @@ pub struct Settings {
     pub tokens: u64,
     pub rate: f32,
     pub per_niche: usize,
+    pub rejected: f32,
     pub trial: usize,
 }
 
@@ -76,6 +77,7 @@ impl Settings {
             ("tokens", self.tokens as f64, 0.0, 1e12),
             ("rate", self.rate.into(), 0.0, 1.0),
             ("per_niche", self.per_niche as f64, 2.0, 1e6),
+            ("rejected", self.rejected.into(), 0.0, 1.0),
             ("trial", self.trial as f64, 8.0, 100_000.0),
         ];
         bounds

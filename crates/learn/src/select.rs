@@ -16,11 +16,11 @@ use crate::left::{Left, Why};
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
-    /// Whether children that the map did not take are lessons too.
+    /// Whether children that were scored, but that the map did not take, are lessons too.
     pub rejected: bool,
     /// Lines removed, and lines added, at most.
     pub max_lines: usize,
-    /// Lessons of one niche of one source at most; those that were not scored share one.
+    /// Lessons of one niche of one source at most, and as many rejected ones; those that were not scored share one.
     pub per_niche: usize,
     /// What the best are best in.
     pub best: Best,
@@ -78,8 +78,8 @@ pub struct Selection {
     seed: u64,
     /// Hashes of changes that came.
     seen: HashSet<u64>,
-    /// By source and niche.
-    bins: BTreeMap<(u64, Option<u32>), Bin>,
+    /// By source, niche, and whether the map took them.
+    bins: BTreeMap<(u64, Option<u32>, bool), Bin>,
     come: u64,
     left: Left,
 }
@@ -117,7 +117,7 @@ impl Selection {
     }
 
     fn take(&mut self, lesson: Lesson) -> Result<(), Why> {
-        if !lesson.accepted && !self.settings.rejected {
+        if !lesson.accepted && !(self.settings.rejected && lesson.fitness.is_some()) {
             return Err(Why::Rejected);
         }
         if is_same(&lesson.parent, &lesson.child) {
@@ -134,7 +134,7 @@ impl Selection {
             Best::Fitness => lesson.fitness,
             Best::Gain => Option::zip(lesson.fitness, lesson.parent_fitness).map(|(a, b)| a - b),
         };
-        let bin = (hash::of([&*lesson.source]), lesson.niche);
+        let bin = (hash::of([&*lesson.source]), lesson.niche, lesson.accepted);
         let bin = self.bins.entry(bin).or_default();
         let before = count(&mut bin.parents, parent) + count(&mut bin.edits, edit);
         let chance = hash::both(self.seed, change);

@@ -135,9 +135,14 @@ pub struct TrainOperatorArgs {
     /// The highest learning rate [default: 0.002 from scratch, 0.0003 for a base, 0.0015 with --lora].
     #[arg(long, value_name = "RATE")]
     pub rate: Option<f32>,
-    /// Lessons of one niche of one source at most: half of them the best, half different from each other.
+    /// Lessons of one niche of one source at most, and as many that the map did not take: half of them the best, half different
+    /// from each other.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(2, 1_000_000))]
     pub per_niche: usize,
+    /// How much a change counts that was scored, but that the map did not take, beside 1: they teach what runs, and there are many. 0
+    /// to 1; with 0 they are left out.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.2)]
+    pub rejected: f32,
     /// Children that the trained operator writes at the end, once held to what applies and once free, to see what it is worth; 0
     /// for no trial.
     #[arg(long, value_name = "N", default_value_t = 128, value_parser = whole(0, 100_000))]

@@ -17,7 +17,7 @@ use lm::train::checkpoint::Keep;
 use lm::train::supervised::{Ended, Trained};
 use mutate::diff::{Diff, Frame};
 use mutate::settings::section;
-use mutate::{Brief, Shares, diff, model};
+use mutate::{Brief, Lesson, Shares, diff, model};
 use toml::Table;
 
 use crate::cli::{Train, TrainOperatorArgs};
@@ -46,6 +46,10 @@ pub fn train(what: &Train) -> Done {
 
 fn operator(args: &TrainOperatorArgs) -> Done {
     let began = Instant::now();
+    if !(0.0..=1.0).contains(&args.rejected) {
+        let why = anyhow!("--rejected {}: give a number of 0 to 1", args.rejected);
+        return Err(Failure::usage(why));
+    }
     let sources = Source::all(&args.sources).map_err(Failure::usage)?;
     let table = source::settings(&sources, &args.common)?;
     let setting = Setting::read(&table).map_err(Failure::usage)?;
@@ -69,7 +73,11 @@ fn operator(args: &TrainOperatorArgs) -> Done {
         seed: args.rng,
     };
     let frame = Frame::new(&setting.diff, &setting.brief);
-    let weigh = |lesson: &mutate::Lesson| source::weight(&sources, &lesson.source);
+    let weights = source::weights(&sources);
+    let weigh = |lesson: &Lesson| {
+        let of_kind = if lesson.accepted { 1.0 } else { args.rejected };
+        of_kind * weights.get(&lesson.source).copied().unwrap_or(1.0)
+    };
     let base = base.as_ref();
     let course = Course::new(base, &frame, &split, &weigh, &settings)?;
     left += &course.left;
@@ -149,11 +157,12 @@ fn selected(
     let settings = select::Settings {
         max_lines,
         per_niche: args.per_niche,
+        rejected: args.rejected > 0.0,
         ..select::Settings::default()
     };
     let mut selection = Selection::new(settings, args.rng);
     for source in sources {
-        source.each(&mut |lesson| selection.push(lesson))?;
+        source.each(settings.rejected, &mut |lesson| selection.push(lesson))?;
     }
     Ok(selection.done())
 }

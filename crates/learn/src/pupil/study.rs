@@ -37,10 +37,11 @@ impl Chosen {
         let settings = select::Settings {
             max_lines: made.diff.max_lines,
             per_niche: made.own.per_niche,
+            rejected: made.own.rejected > 0.0,
             ..select::Settings::default()
         };
         let mut selection = Selection::new(settings, seed);
-        round.lessons.each(true, &mut |lesson| {
+        round.lessons.each(!settings.rejected, &mut |lesson| {
             selection.push(lesson);
             !stop.load(Relaxed)
         })?;
@@ -50,7 +51,8 @@ impl Chosen {
         let select::Selected { lessons, left } = selection.done();
         let texts = lessons.iter().flat_map(|lesson| {
             let told = lesson.told.as_deref().unwrap_or("");
-            [&*lesson.parent, &*lesson.child, told]
+            let accepted = if lesson.accepted { "accepted" } else { "" };
+            [&*lesson.parent, &*lesson.child, told, accepted]
         });
         let lessons_sum = hash::of(texts);
         let settings = serde_json::to_string(&(&made.own, &made.diff)).expect("plain data");
@@ -84,7 +86,13 @@ impl Study<'_> {
             made.base.as_ref(),
             &frame,
             &chosen.split,
-            &|_| 1.0,
+            &|lesson| {
+                if lesson.accepted {
+                    1.0
+                } else {
+                    made.own.rejected
+                }
+            },
             &settings,
         )
         .map_err(unlearned)?;

@@ -1,5 +1,6 @@
 //! Where lessons come from.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
@@ -66,8 +67,8 @@ impl Source {
         self.path.display().to_string()
     }
 
-    /// Hands over all lessons that the map took.
-    pub fn each(&self, take: &mut dyn FnMut(Lesson)) -> Result<(), Failure> {
+    /// Hands over all lessons that the map took, or also the others.
+    pub fn each(&self, rejected: bool, take: &mut dyn FnMut(Lesson)) -> Result<(), Failure> {
         let mut take = |lesson| {
             take(Lesson {
                 source: self.name(),
@@ -75,7 +76,7 @@ impl Source {
             });
         };
         match &self.store {
-            Some(store) => store.each_lesson(u64::MAX, true, |lesson| {
+            Some(store) => store.each_lesson(u64::MAX, !rejected, |lesson| {
                 take(lesson);
                 Ok(())
             })?,
@@ -89,10 +90,10 @@ impl Source {
     }
 }
 
-/// How much a lesson of a source counts.
-pub fn weight(sources: &[Source], name: &str) -> f32 {
-    let own = sources.iter().find(|source| source.name() == name);
-    own.map_or(1.0, |source| source.weight)
+/// How much lessons count, by the name of their source.
+pub fn weights(sources: &[Source]) -> BTreeMap<String, f32> {
+    let each = sources.iter();
+    each.map(|source| (source.name(), source.weight)).collect()
 }
 
 /// The settings under which the operator will work: those of a configuration file, else of the first run, else the defaults.
