@@ -132,8 +132,8 @@ def wait(patience):
 def peak(binary, patience):
     """Operations a second of products in registers, bf16 where there are, and whether others took of it."""
     best, disturbed = 0.0, True
+    wait(patience)
     for _ in range(5):
-        wait(patience)
         before, own, began = busy(), children(), time.perf_counter()
         for kind in "bf16", "f32":
             command = [binary, "--threads", THREADS, "--peak", kind]
