@@ -2,11 +2,13 @@
 
 Reads lines; each is an update, for which it prints a line of JSON. A plain decoder of the Llama family: f32 weights under
 bf16 autocast where all learns, a frozen base in bf16 under f32 adapters. The trunks of all trees go through the causal
-kernel at once, and so do all branches, through the masked one, each over its trunk and itself.
+kernel at once, and so do all branches, through the masked one, each over its trunk and itself. It begins where ours
+does if there is a file that our `--save` wrote.
 """
 
 import json
 import sys
+import time
 
 import torch
 import torch.nn.functional as F
@@ -123,6 +125,33 @@ class Model(torch.nn.Module):
             return F.cross_entropy(logits.flatten(0, 1).float(), tokens[:, batch.at].flatten())
 
 
+PLACES = {
+    "q": "self_attn.q_proj", "k": "self_attn.k_proj", "v": "self_attn.v_proj", "o": "self_attn.o_proj",
+    "gate": "mlp.gate_proj", "up": "mlp.up_proj", "down": "mlp.down_proj",
+}
+
+
+def theirs(name):
+    """A parameter's name in the file."""
+    name = {"embedding": "embed_tokens.weight"}.get(name, name)
+    parts = name.split(".")
+    parts = [PLACES.get(part, part) for part in parts]
+    if parts[-1] in "ab":
+        return ".".join(["base_model.model.model", *parts[:-1], f"lora_{parts[-1].upper()}.weight"])
+    return ".".join(["model", *parts])
+
+
+def load(model, file):
+    """Takes the weights of a file; returns its tokens."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(file)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            parameter.copy_(tensors[theirs(name)])
+    return tensors["tokens"].long()
+
+
 def memory():
     with open("/proc/self/status") as status:
         return next(1024 * int(line.split()[1]) for line in status if line.startswith("VmHWM:"))
@@ -141,11 +170,12 @@ def main():
     model = Model(shape, settings["lora"])
     batch = Batch(trees, *parts, shape[5])
     tokens = torch.randint(shape[6], (trees, parts[0] + parts[1] * parts[2]))
+    if settings.get("begin"):
+        tokens = load(model, settings["begin"])
     learns = [p for p in model.parameters() if p.requires_grad]
     optimizer = torch.optim.AdamW(learns, lr=1e-4, betas=(0.9, 0.95), weight_decay=0.1, fused=True)
     forward = torch.compile(lambda tokens: model(tokens, batch)) if settings["compile"] else lambda tokens: model(tokens, batch)
     say(version=torch.__version__, trained=sum(p.numel() for p in learns), tokens=tokens.numel(), memory=idle)
-    import time
     while sys.stdin.readline():
         began = time.perf_counter()
         loss = forward(tokens)

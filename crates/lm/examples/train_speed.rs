@@ -1,19 +1,22 @@
 //! Seconds an update: `train_speed [--model FOLDER | --shape LxHxIxQxKxDxV] [--lora RANK] [--batch TxPxCxN] [--updates N]
-//! [--threads N] [--precision bf16|f32] [--wait yes]`, or `train_speed --peak bf16|f32` for what the machine could do.
+//! [--threads N] [--precision bf16|f32] [--wait yes] [--save FILE]`, or `train_speed --peak bf16|f32` for what the machine could do.
 //!
 //! A shape is layers, hidden and intermediate size, query heads, key heads, a head's width and tokens known; its weights are
 //! random. A batch is so many trees of a program of P tokens and C changes of N tokens, which are all learnt; with C = 0 the
-//! program is. Every update prints a line of JSON; where it is to wait, after it has read a line.
+//! program is. Every update prints a line of JSON; where it is to wait, after it has read a line. `--save` writes where training
+//! begins as safetensors: all weights, the adapter, and the batch's `tokens`, `[trees, tokens]`.
 
 use std::borrow::Cow;
 use std::cell::Cell;
+use std::path::Path;
 use std::time::Instant;
 
 use lm::train::cpu::Trainer;
 use lm::train::{Branch, Climbed, Learns, Lora, Options, Scores, Step, Text, Trainer as _, Tree};
-use lm::{Checkpoint, Config, Error, Llama, Weight};
+use lm::{Checkpoint, Config, Error, Llama, Tensor, Weight};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use safetensors::tensor::{Dtype, TensorView};
 use serde_json::json;
 
 #[path = "train_speed/peak.rs"]
@@ -25,7 +28,7 @@ fn main() -> Fallible<()> {
     let mut arguments = std::env::args().skip(1);
     let (mut model, mut shape, mut batch) =
         (None, numbers("8x256x768x4x2x64x2048")?, [3, 500, 4, 60]);
-    let (mut updates, mut threads, mut wait) = (3, 2, false);
+    let (mut updates, mut threads, mut wait, mut file) = (3, 2, false, None);
     let mut options = Options {
         bf16: true,
         ..Options::default()
@@ -50,6 +53,7 @@ fn main() -> Fallible<()> {
             "--precision" if value == "f32" => options.bf16 = false,
             "--precision" if value == "bf16" => {}
             "--wait" => wait = value == "yes",
+            "--save" => file = Some(value),
             _ => return Err(format!("{name} {value}: not known").into()),
         }
     }
@@ -68,6 +72,9 @@ fn main() -> Fallible<()> {
         }
     };
     let trees = trees(batch, trainer.config().vocab_size);
+    if let Some(file) = file {
+        save(&trainer, &trees, file.as_ref())?;
+    }
     let tokens = trees.iter().map(Tree::len).sum();
     println!(
         "{}",
@@ -183,6 +190,40 @@ fn trees([trees, program, changes, change]: [usize; 4], vocabulary: usize) -> Ve
         }
     };
     (0..trees).map(tree).collect()
+}
+
+/// Writes what another trainer needs to begin here.
+fn save(trainer: &Trainer, trees: &[Tree], file: &Path) -> Fallible<()> {
+    let mut all = trainer.adapter();
+    trainer
+        .weights()?
+        .map(|name, tensor| all.push((name.to_owned(), tensor)));
+    let texts = trees.iter().flat_map(Tree::texts);
+    let tokens = Tensor {
+        shape: vec![trees.len(), trees.first().map_or(0, Tree::len)],
+        // Whole numbers are exact up to 2^24.
+        data: texts
+            .flat_map(|text| &text.tokens)
+            .map(|token| *token as f32)
+            .collect(),
+    };
+    all.push(("tokens".to_owned(), tokens));
+    let bytes = |tensor: &Tensor| -> Vec<u8> {
+        tensor
+            .data
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect()
+    };
+    let all: Vec<_> = all
+        .iter()
+        .map(|(name, tensor)| (name, &tensor.shape, bytes(tensor)))
+        .collect();
+    let mut views = Vec::with_capacity(all.len());
+    for (name, shape, bytes) in &all {
+        views.push((name, TensorView::new(Dtype::F32, shape.to_vec(), bytes)?));
+    }
+    Ok(safetensors::serialize_to_file(views, None, file)?)
 }
 
 /// The most bytes that were in memory so far; 0 where the system does not say.
