@@ -23,7 +23,7 @@ const HELD_OUT: u64 = 20;
 /// Parents held out on which the loss is measured, at most.
 const MEASURED: usize = 48;
 /// Lessons of one parent that the map did not take, at most.
-const REJECTED: usize = 4;
+const REJECTED: usize = 16;
 /// Parents whose lessons a new tokenizer is made from, at most.
 const SPELLED: usize = 2000;
 /// Parents whose lessons are put into words at a time.
@@ -123,22 +123,29 @@ impl<'a> Course<'a> {
         weigh: &(dyn Fn(&Lesson) -> f32 + Sync),
         settings: &Settings,
     ) -> Result<Self, Error> {
-        let mut left = Left::default();
-        let groups = groups(&split.learned, settings.seed, &mut left);
+        let groups = groups(&split.learned, settings.seed);
         let (config, tokenizer) = model(base, frame, &groups, settings)?;
         let text = text::Settings {
-            program_weight: if base.is_some() { 0.0 } else { 0.15 },
+            program_weight: if base.is_some() { 0.0 } else { 0.5 },
             seed: settings.seed,
         };
         let texts = Texts::new(frame.clone(), tokenizer.clone(), &config, text)?;
-        let enough = if settings.tokens == 0 {
-            u64::MAX
-        } else {
-            settings.tokens
+        let enough = match settings.tokens {
+            0 => u64::MAX,
+            tokens => tokens,
         };
-        let examples = examples(&texts, &groups, enough, weigh, &mut left);
+        let read = |rejected| {
+            let mut left = Left::default();
+            let groups = with_rejected(&groups, rejected, &mut left);
+            (examples(&texts, &groups, enough, weigh, &mut left), left)
+        };
+        let (mut examples, mut left) = read(0);
+        // Accepted changes teach more: the others fill up what the training would read.
+        if tokens(&examples).saturating_mul(settings.epochs.into()) < enough {
+            (examples, left) = read(REJECTED);
+        }
         let lessons = examples.iter().map(|x| x.tree.branches.len() as u64).sum();
-        let epoch_tokens = examples.iter().map(|x| x.tree.len() as u64).sum();
+        let epoch_tokens = tokens(&examples);
         Ok(Self {
             base,
             options: options(base, settings),
@@ -333,7 +340,7 @@ fn training(
     let defaults = supervised::Settings::default();
     // Low-rank changes want about ten times the rate of full tuning.
     let (rate, schedule, floor) = match (base, settings.rank) {
-        (None, _) => (2e-3, Schedule::Cosine, 0.05),
+        (None, _) => (1.2e-3, Schedule::Cosine, 0.05),
         (Some(_), 0) => (3e-4, Schedule::Cosine, 0.05),
         (Some(_), _) => (1.5e-3, Schedule::Linear, 0.0),
     };
@@ -357,29 +364,39 @@ fn training(
         schedule,
         floor,
         seed: settings.seed,
+        batch_tokens: 1024,
         ..defaults
     }
+}
+
+fn tokens(examples: &[Example]) -> u64 {
+    examples.iter().map(|x| x.tree.len() as u64).sum()
 }
 
 /// A group of lessons of one parent.
 type Group<'a> = Vec<&'a Lesson>;
 
-/// Lessons by parent, the parents in an order drawn by chance; of each those accepted, and some of the others.
-fn groups<'a>(lessons: &'a [Lesson], seed: u64, left: &mut Left) -> Vec<Group<'a>> {
+/// Lessons by parent, the parents in an order drawn by chance.
+fn groups(lessons: &[Lesson], seed: u64) -> Vec<Group<'_>> {
     let mut groups = text::by_parent(lessons);
     groups.sort_by_cached_key(|group| hash::both(seed, hash::of([&*group[0].parent])));
-    for group in &mut groups {
-        let mut rejected = 0;
-        group.retain(|lesson| {
-            rejected += usize::from(!lesson.accepted);
-            let stays = lesson.accepted || rejected <= REJECTED;
-            if !stays {
-                left.add(Why::Crowded);
-            }
-            stays
-        });
-    }
     groups
+}
+
+/// The groups with their accepted lessons, and at most so many of the others each.
+fn with_rejected<'a>(groups: &[Group<'a>], most: usize, left: &mut Left) -> Vec<Group<'a>> {
+    let some = |group: &Group<'a>| {
+        let mut rejected = 0;
+        let stay = group.iter().copied().filter(|lesson| {
+            rejected += usize::from(!lesson.accepted);
+            lesson.accepted || rejected <= most
+        });
+        let stay: Group<'a> = stay.collect();
+        (stay.len()..group.len()).for_each(|_| left.add(Why::Crowded));
+        stay
+    };
+    let groups = groups.iter().map(some);
+    groups.filter(|group| !group.is_empty()).collect()
 }
 
 /// What the trainer reads of lessons, a tree for each parent, until there are so many tokens.
@@ -438,7 +455,7 @@ fn example(
 fn measured(texts: &Texts, lessons: &[Lesson], seed: u64) -> Vec<Example> {
     let accepted: Vec<Lesson> = lessons.iter().filter(|x| x.accepted).cloned().collect();
     let left = &mut Left::default();
-    let mut groups = groups(&accepted, seed, left);
+    let mut groups = groups(&accepted, seed);
     groups.truncate(MEASURED);
     let mut examples = examples(texts, &groups, u64::MAX, &|_| 1.0, left);
     for example in &mut examples {

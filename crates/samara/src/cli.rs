@@ -132,7 +132,7 @@ pub struct TrainOperatorArgs {
     /// Tokens to read in all at most; 0 for no bound.
     #[arg(long, value_name = "N", default_value_t = 1_200_000)]
     pub tokens: u64,
-    /// The highest learning rate [default: 0.002 from scratch, 0.0003 for a base, 0.0015 with --lora].
+    /// The highest learning rate [default: 0.0012 from scratch, 0.0003 for a base, 0.0015 with --lora].
     #[arg(long, value_name = "RATE")]
     pub rate: Option<f32>,
     /// Lessons of one niche of one source at most, and as many that the map did not take: half of them the best, half different
@@ -141,7 +141,7 @@ pub struct TrainOperatorArgs {
     pub per_niche: usize,
     /// How much a change counts that was scored, but that the map did not take, beside 1: they teach what runs, and there are many. 0
     /// to 1; with 0 they are left out.
-    #[arg(long, value_name = "WEIGHT", default_value_t = 0.2)]
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.5)]
     pub rejected: f32,
     /// Children that the trained operator writes at the end, once held to what applies and once free, to see what it is worth; 0
     /// for no trial.
@@ -258,6 +258,9 @@ pub struct EvolveArgs {
     /// flat, left-wall, right-wall, bumpy, tunnel, tunnel:HEIGHT, or a terrain file.
     #[arg(long, value_name = "T")]
     pub terrain: Option<String>,
+    /// Simulated seconds of a walk [default: 10].
+    #[arg(long, value_name = "S", allow_negative_numbers = true)]
+    pub seconds: Option<f64>,
     /// Seed of every random draw; the same number gives the same run.
     #[arg(long, value_name = "N")]
     pub rng: Option<u64>,
@@ -561,6 +564,7 @@ impl EvolveArgs {
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         overwrite(&mut settings, "seed", &self.seed);
         overwrite(&mut settings, "sodarace.terrain", &self.terrain);
+        overwrite(&mut settings, "sodarace.seconds", &self.seconds);
         overwrite(&mut settings, "evaluations", &self.evaluations.map(number));
         overwrite(&mut settings, "rng", &self.rng.map(number));
         let threads = self.threads.map(|n| number(n as u64));

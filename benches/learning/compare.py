@@ -1,0 +1,135 @@
+#!/usr/bin/env python3
+"""Operators that learned, beside gp, on seed programs that no paper has (benches/learning/seeds).
+
+    python3 benches/learning/compare.py operator [SEED...]      # a minute of gp, minutes of training, 1,500 evaluations each
+    python3 benches/learning/compare.py inside [SEED...]        # runs with --self-improve beside gp alone
+
+`operator`: gp makes a run of 100,000 evaluations of each seed (default: ladder, spider, caterpillar), `samara train operator` learns from it,
+and both evolve the seed 1,500 times under the same numbers of --rng; the figures are means.
+
+`inside`: of each seed (default: all five) gp alone and gp beside an operator that learns make the same number of evaluations. Then gp alone
+goes on until it has the same QD score. From both follows how long an evaluation must take for the learning run to be there
+sooner: (seconds of learning and writing - seconds of gp) / (evaluations that gp needs more).
+
+Runs are kept in --folder; what is there is not made again.
+"""
+
+import argparse
+import json
+import pathlib
+import shutil
+import sqlite3
+import subprocess
+
+HERE = pathlib.Path(__file__).resolve().parent
+SAMARA = HERE.parent.parent / "target/release/samara"
+
+
+def samara(*args):
+    """Runs samara; its last line, which is JSON."""
+    done = subprocess.run([SAMARA, *map(str, args)], check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def mean(numbers):
+    numbers = list(numbers)
+    return sum(numbers) / len(numbers)
+
+
+class Bench:
+    def __init__(self, args):
+        self.args, self.folder = args, args.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.config = self.folder / "bench.toml"
+        self.config.write_text("pictures = false\n")
+
+    def evolve(self, name, seed, *args):
+        """The statistics of a run, which is made unless it is there."""
+        run, part = self.folder / name, self.folder / f"{name}.part"
+        if not run.exists():
+            shutil.rmtree(part, ignore_errors=True)
+            samara("evolve", "--config", self.config, "--seed", HERE / f"seeds/{seed}.py", "--out", part, *args)
+            part.rename(run)
+        return samara("stats", run, "--json")
+
+    def curve(self, name):
+        """(evaluations, QD score, niches) after each iteration."""
+        db = sqlite3.connect(self.folder / name / "run.sqlite")
+        return db.execute("SELECT evaluations, qd_score, niches FROM iteration ORDER BY iteration").fetchall()
+
+    def operator(self, seeds):
+        print("| seed | gp, s | training, s | held-out loss | operator | valid | runnable | accepted | niches | QD score |")
+        print("| --- | ---: | ---: | ---: | --- | ---: | ---: | ---: | ---: | ---: |")
+        for seed in seeds:
+            teacher = self.evolve(f"{seed}-teacher", seed, "--operator", "gp", "--evaluations", self.args.lessons)
+            model = self.folder / f"{seed}-operator"
+            if not (model / "card.json").exists():
+                samara("train", "operator", self.folder / f"{seed}-teacher", "-o", model)
+            card = json.loads((model / "card.json").read_text())
+            loss = card["held_out_loss"]["after"]
+            for operator in ("diff", "gp"):
+                more = ["--model", model] if operator == "diff" else []
+                more += ["--operator", operator, "--evaluations", self.args.evaluations or 1500]
+                runs = [self.evolve(f"{seed}-{operator}-{rng}", seed, *more, "--rng", rng) for rng in range(self.args.rngs)]
+                first = f"{seed} | {teacher['seconds']:.0f} | {card['seconds']:.0f} | {loss:.3f} | learned"
+                self.row(first if operator == "diff" else f"{seed} | | | | gp", runs, operator)
+
+    def row(self, first, runs, operator):
+        def share(kind):
+            return mean(100 * run["operators"][operator][kind] / run["operators"][operator]["proposed"] for run in runs)
+
+        shares = " | ".join(f"{share(kind):.1f}" for kind in ("valid", "runnable", "accepted"))
+        niches, qd = mean(run["niches"] for run in runs), mean(run["qd_score"] for run in runs)
+        print(f"| {first} | {shares} | {niches:.0f} | {qd:,.0f} |", flush=True)
+
+    def inside(self, seeds):
+        evaluations = self.args.evaluations or 20_000
+        print("| seed | operators | niches | QD score | seconds | of these learning | gp alone has this QD score after | learning wins by the clock from |")
+        print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
+        for seed in seeds:
+            more = ["--operator", "gp", "--evaluations", evaluations]
+            if self.args.seconds:
+                more += ["--seconds", self.args.seconds]
+            alone = self.evolve(f"{seed}-alone", seed, *more)
+            curve = self.curve(f"{seed}-alone")
+            own = self.evolve(f"{seed}-inside", seed, *more, "--self-improve", self.args.learn)
+            niches, qd = alone["niches"], alone["qd_score"]
+            curve_to = [point for point in curve if point[0] <= evaluations][-1]
+            niches, qd = curve_to[2], curve_to[1]
+            speed = alone["seconds"] / alone["evaluations"]
+            print(f"| {seed} | gp alone | {niches} | {qd:,.0f} | {speed * evaluations:.0f} | | | |", flush=True)
+            # gp alone goes on until it is as good, or for ten times as long.
+            target = 2 * evaluations
+            while curve[-1][1] < own["qd_score"] and target <= 10 * evaluations:
+                samara("resume", self.folder / f"{seed}-alone", "--evaluations", target)
+                curve, target = self.curve(f"{seed}-alone"), target + evaluations
+            there = next((point[0] for point in curve if point[1] >= own["qd_score"]), None)
+            learning = sum(round["seconds"] for round in own["rounds"])
+            wins, after = "never", f"more than {curve[-1][0]:,}"
+            if there is not None:
+                after = f"{there:,}"
+                # Of both what is not evaluation: proposing and learning.
+                extra = learning + sum(own["operators"][name]["propose_seconds"] for name in own["operators"])
+                extra -= alone["operators"]["gp"]["seconds_per_child"] * there if "seconds_per_child" in alone["operators"]["gp"] else 0
+                if there > evaluations:
+                    wins = f"{1000 * extra / (there - evaluations):.1f} ms an evaluation"
+            print(f"| {seed} | gp and learned | {own['niches']} | {own['qd_score']:,.0f} | {own['seconds']:.0f} | {learning:.0f} | {after} | {wins} |", flush=True)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("operator", "inside"))
+    parser.add_argument("seeds", nargs="*")
+    parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/samara-learning"))
+    parser.add_argument("--lessons", type=int, default=100_000, help="operator: evaluations of gp to learn from")
+    parser.add_argument("--evaluations", type=int, help="default: 1500 for operator, 20000 for inside")
+    parser.add_argument("--rngs", type=int, default=3, help="operator: runs of each")
+    parser.add_argument("--learn", default="every=5000", help="inside: what --self-improve is told")
+    parser.add_argument("--seconds", type=float, help="inside: simulated seconds of a walk")
+    args = parser.parse_args()
+    every = ["ladder", "spider", "caterpillar"] + (["tower", "bridge"] if args.what == "inside" else [])
+    getattr(Bench(args), args.what)(args.seeds or every)
+
+
+if __name__ == "__main__":
+    main()
