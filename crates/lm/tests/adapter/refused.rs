@@ -162,3 +162,28 @@ fn bases_that_are_not_at_hand() {
     });
     refused(folder.path(), &["made for", "is of shape"]);
 }
+
+/// Whatever byte is another one, it is an adapter or an error.
+#[test]
+fn bytes_that_are_others() {
+    for (file, most) in [
+        ("adapter_config.json", 1200),
+        ("adapter_model.safetensors", 4000),
+    ] {
+        let folder = copy("all", "llama");
+        let path = folder.path().join(file);
+        let bytes = fs::read(&path).unwrap();
+        for (at, new) in (0..most.min(bytes.len()))
+            .step_by(17)
+            .zip([0, b'"', b'9', 0xff].iter().cycle())
+        {
+            let mut changed = bytes.clone();
+            changed[at] = *new;
+            fs::write(&path, &changed).unwrap();
+            if let Ok(model) = Checkpoint::open(folder.path()) {
+                let _ = model.weights().unwrap();
+                let _ = model.tensor("model.layers.1.mlp.down_proj.weight");
+            }
+        }
+    }
+}
