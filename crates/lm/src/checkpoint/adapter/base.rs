@@ -39,20 +39,30 @@ fn find_in(
         false => name.to_owned(),
     };
     pull::resolve(&pulled, &cache()?).map_err(|_| {
-        let known = pull::KNOWN.iter().any(|known| known.name == pulled);
-        missing(match known || pulled.starts_with("hf:") {
+        missing(match is_known(&pulled) || pulled.starts_with("hf:") {
             true => format!("fetch it with `samara model pull {pulled}`, or write there its path"),
             false => "write there the path of the model that it changes".to_owned(),
         })
     })
 }
 
+fn is_known(name: &str) -> bool {
+    pull::KNOWN.iter().any(|known| known.name == name)
+}
+
 /// How a base is written into an adapter's files: a model on disk by the whole path of its folder or `.gguf` file, one of a model
 /// hub as `ORG/NAME`, others by their name.
 pub(super) fn written(base: &str) -> String {
-    let Ok(path) = Path::new(base).canonicalize() else {
-        let on_hub = base.strip_prefix("hf:").filter(|name| !name.contains(':'));
-        return on_hub.unwrap_or(base).to_owned();
+    if let Some(on_hub) = base.strip_prefix("hf:") {
+        let whole = !on_hub.contains(':');
+        return if whole { on_hub } else { base }.to_owned();
+    }
+    // A known name goes before a folder of that name, as where a model is opened.
+    let Some(path) = (!is_known(base))
+        .then(|| Path::new(base).canonicalize().ok())
+        .flatten()
+    else {
+        return base.to_owned();
     };
     let in_folder = path.is_file() && path.extension().is_none_or(|ending| ending != "gguf");
     let whole = match path.parent() {
