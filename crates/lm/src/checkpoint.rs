@@ -17,10 +17,12 @@ use crate::sha256;
 use crate::tensor::{Entry, Tensor, Weight};
 use crate::tokenizer::{self, Tokenizer};
 use crate::whole;
+pub use adapter::{Adapter, save_adapter};
 use folder::{Texts, beside, config_beside, name, weights_in, whole_of};
-use names::{CONFIG, TOKENIZER, WEIGHTS};
+use names::{ADAPTER, ADAPTER_CONFIG, CONFIG, TOKENIZER, WEIGHTS};
 pub use save::{check_folder, save, write_card};
 
+mod adapter;
 mod folder;
 mod names;
 mod save;
@@ -33,6 +35,8 @@ pub struct Checkpoint {
     pub tokenizer: Tokenizer,
     path: PathBuf,
     source: Source,
+    /// What is added to the source's weights, one after the other.
+    adapters: Vec<Adapter>,
     /// The SHA-256 of each file read but those with weights, by its name.
     sums: BTreeMap<String, String>,
 }
@@ -82,11 +86,39 @@ impl Checkpoint {
     /// Opens a `.gguf` file, a `.safetensors` file with `config.json` and `tokenizer.json` beside it, or a folder with
     /// those. The weights may be in shards, of which any stands for all.
     ///
+    /// A folder with `adapter_config.json` is a low-rank change in PEFT's files (LoRA). The model that it names is opened, and
+    /// every weight is read with the change added to it, in f32. The name is a path, absolute, from that folder or from the
+    /// working directory, or of a model in the cache: `hf:ORG/NAME` or `ORG/NAME`. That model may be an adapter's folder itself.
+    ///
     /// Afterwards every tensor of the configuration is known to be there, of the right shape and of a known kind.
     ///
     /// # Errors
     /// Whatever is missing, damaged or not known; no weights are read before that is found out.
     pub fn open(path: &Path) -> Result<Self, Error> {
+        let is_adapters = path.ends_with(ADAPTER) || path.ends_with(ADAPTER_CONFIG);
+        let folder = match path.parent() {
+            Some(folder) if is_adapters => folder,
+            _ => path,
+        };
+        match folder.join(ADAPTER_CONFIG).exists() {
+            true => Self::changed(folder),
+            false => Self::plain(path),
+        }
+    }
+
+    /// Opens an adapter's base with what is added to it.
+    fn changed(folder: &Path) -> Result<Self, Error> {
+        let adapters = Adapter::chain(folder)?;
+        let mut model = Self::plain(adapters[0].base())?;
+        for adapter in &adapters {
+            adapter.check(&model.config)?;
+            model.path = adapter.weights_path();
+        }
+        model.adapters = adapters;
+        Ok(model)
+    }
+
+    fn plain(path: &Path) -> Result<Self, Error> {
         if !path.exists() {
             let mend = "give a .gguf file, a .safetensors file or a folder with a model";
             return Err(Error::Missing(Fault::new(
@@ -119,6 +151,7 @@ impl Checkpoint {
                     tokenizer,
                     path,
                     source: Source::Safetensors(files),
+                    adapters: Vec::new(),
                     sums: texts.sums,
                 }
                 .checked()
@@ -148,6 +181,7 @@ impl Checkpoint {
             tokenizer: gguf.tokenizer()?,
             path: gguf.path().to_owned(),
             source: Source::Gguf(gguf),
+            adapters: Vec::new(),
             sums: BTreeMap::new(),
         }
         .checked()
@@ -181,6 +215,7 @@ impl Checkpoint {
             tokenizer: Tokenizer::from_json(&file(TOKENIZER), tokenizer)?,
             path: file(WEIGHTS),
             source: Source::Safetensors(Files::new(&file(WEIGHTS), Bytes::Memory(weights.into()))?),
+            adapters: Vec::new(),
             sums: texts.sums,
         }
         .checked()
@@ -210,6 +245,7 @@ impl Checkpoint {
             tokenizer,
             path,
             source: Source::Memory(tensors),
+            adapters: Vec::new(),
             sums: BTreeMap::new(),
         }
         .checked()
@@ -274,7 +310,7 @@ impl Checkpoint {
     }
 
     /// A tensor by its Hugging Face name ("model.layers.0.self_attn.q_proj.weight"), as f32 and in Hugging Face's
-    /// order of rows, whatever the file's own.
+    /// order of rows, whatever the file's own, and with an adapter's change added.
     ///
     /// # Errors
     /// `Error::Tensor` for a name that is not there.
@@ -284,10 +320,19 @@ impl Checkpoint {
             Source::Safetensors(files) => files.tensor(name)?,
             Source::Memory(tensors) => tensors.get(name).cloned(),
         };
-        tensor.ok_or_else(|| self.missing(name))
+        let mut tensor = tensor.ok_or_else(|| self.missing(name))?;
+        for adapter in &self.adapters {
+            adapter.add(name, &mut tensor)?;
+        }
+        Ok(tensor)
     }
 
-    /// Names of all tensors in the files.
+    /// Low-rank changes that are added to the weights, in their order; none for a whole model.
+    pub fn adapters(&self) -> &[Adapter] {
+        &self.adapters
+    }
+
+    /// Names of all tensors in the files, of an adapter's base.
     pub fn names(&self) -> Vec<String> {
         self.entries().into_iter().map(|entry| entry.name).collect()
     }
@@ -296,7 +341,14 @@ impl Checkpoint {
     /// followed by a line's end, in the order of the files' names (`sha256sum FILE... | cut -d' ' -f1 | sha256sum`):
     /// `config.json`, `tokenizer.json`, the files with weights, and `generation_config.json` and the index of shards
     /// where there are such; of a split GGUF model its shards. A model in memory has the sum of the folder that [`save`] would write.
+    /// An adapter has the sum of its base's and of its change.
     pub fn sha256(&self) -> String {
+        (self.adapters.iter()).fold(self.source_sha256(), |base, adapter| {
+            sha256::of(format!("{base}\n{}\n", adapter.sha256()).as_bytes())
+        })
+    }
+
+    fn source_sha256(&self) -> String {
         let mut sums = self.sums.clone();
         let mut add = |(path, bytes): (&Path, &[u8])| {
             sums.insert(name(path), sha256::of(bytes));
@@ -335,12 +387,12 @@ impl Checkpoint {
         sha256::of(all.as_bytes())
     }
 
-    /// The file with the weights, or their index.
+    /// The file with the weights, or their index; an adapter's, not its base's.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the files are made of.
+    /// What the files are made of, an adapter's base's.
     pub fn summary(&self) -> Summary {
         let mut kinds = BTreeMap::new();
         let mut bytes = 0;

@@ -1,7 +1,7 @@
 //! Language models of the Llama family: weights in and out, tokenizers, a decoder that writes many short texts
 //! side by side, and drawing held to a [`Guide`](edit::guide::Guide).
 
-pub use checkpoint::{Checkpoint, check_folder, save, write_card};
+pub use checkpoint::{Adapter, Checkpoint, check_folder, save, save_adapter, write_card};
 pub use config::{Config, RopeScaling};
 pub use device::Device;
 pub use draw::Sampling;

@@ -23,6 +23,7 @@ pub mod cpu;
 pub mod gpu;
 mod init;
 pub mod lora;
+pub mod metrics;
 pub mod supervised;
 mod tree;
 

@@ -88,7 +88,7 @@ fn list(args: &ModelListArgs) -> Done {
 fn info(args: &ModelInfoArgs) -> Done {
     let path = pull::resolve(&args.model, &pull::cache_folder()?)?;
     let model = Checkpoint::open(&path)?;
-    let (summary, config) = (model.summary(), &model.config);
+    let (summary, config, adapters) = (model.summary(), &model.config, model.adapters());
     if args.json {
         let kinds: serde_json::Map<_, _> = summary
             .kinds
@@ -97,13 +97,32 @@ fn info(args: &ModelInfoArgs) -> Done {
                 (kind.clone(), json!({"tensors": tensors, "bytes": bytes}))
             })
             .collect();
+        let adapters: Vec<_> = adapters
+            .iter()
+            .map(|adapter| {
+                json!({
+                    "path": adapter.path(), "base": adapter.base(), "rank": adapter.rank(),
+                    "matrices": adapter.matrices(), "parameters": adapter.parameters(),
+                })
+            })
+            .collect();
         let line = json!({
-            "path": model.path(), "format": summary.format, "parameters": summary.parameters,
+            "path": model.path(), "adapters": adapters, "format": summary.format, "parameters": summary.parameters,
             "bytes": summary.bytes, "tensors": kinds, "config": config, "tokens": model.tokenizer.vocab_size(),
         });
         return Ok(say!("{line}")?);
     }
     say!("file        {}", model.path().display())?;
+    // The last first, as one is opened: each names what it changes.
+    for adapter in adapters.iter().rev() {
+        say!(
+            "adapter     LoRA of rank {} on {} matrices, {} parameters",
+            adapter.rank(),
+            adapter.matrices(),
+            adapter.parameters()
+        )?;
+        say!("base        {}", adapter.base().display())?;
+    }
     say!("format      {}", summary.format)?;
     say!("parameters  {}", summary.parameters)?;
     say!("size        {}", size(summary.bytes))?;

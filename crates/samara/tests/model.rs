@@ -67,6 +67,19 @@ fn models_are_listed_and_described() {
         "{text}"
     );
 
+    // An adapter says what it is of.
+    let adapter = tiny("../adapter/some");
+    let text = ok(c, &["info", adapter.to_str().unwrap()]);
+    assert!(
+        text.contains("adapter     LoRA of rank 4 on 5 matrices") && text.contains("tiny/qwen2"),
+        "{text}"
+    );
+    let info = ok(c, &["info", adapter.to_str().unwrap(), "--json"]);
+    let info: Value = serde_json::from_str(&info).unwrap();
+    assert_eq!(info["adapters"][0]["path"], adapter.to_str().unwrap());
+    assert_eq!(info["adapters"][0]["rank"], 4);
+    assert_eq!(info["format"], "safetensors");
+
     // What is there is not fetched again.
     let line: Value = serde_json::from_str(&ok(c, &["pull", "hf:org/tiny:q.gguf"])).unwrap();
     assert_eq!(line["event"], "done");

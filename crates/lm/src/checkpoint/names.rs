@@ -9,6 +9,8 @@ pub(super) const INDEX: &str = "model.safetensors.index.json";
 pub(super) const CARDS: [&str; 2] = ["README.md", "card.json"];
 /// Of a low-rank change of a model, as PEFT has it.
 pub(super) const ADAPTER_CONFIG: &str = "adapter_config.json";
+/// Its tensors.
+pub(super) const ADAPTER: &str = "adapter_model.safetensors";
 
 /// What a model's folder may have besides tensors.
 pub(super) const FILES: [&str; 7] = [
