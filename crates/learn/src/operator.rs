@@ -188,8 +188,12 @@ impl<'a> Course<'a> {
             Learns::All => self.parameters(),
             Learns::Lora(lora) => lora.parameters(&self.config),
         };
-        // Weights, two means, the best weights; twice.
-        4 * (2 * self.parameters() + 8 * learned)
+        let model = match &self.options.learns {
+            Learns::All => self.parameters(),
+            Learns::Lora(_) => learned,
+        };
+        // The model, and the one it replaces; weights, two means and the best weights, twice.
+        4 * (2 * model + 8 * learned)
     }
 
     /// The model in the state in which the training begins.
@@ -242,11 +246,14 @@ impl<'a> Course<'a> {
         supervised::train(trainer, data, &self.training, keep, stop, observe)
     }
 
-    /// Writes the trained model into a folder of its own.
+    /// Writes what was trained into a folder of its own: a model, or low-rank changes of a base of this name.
     ///
     /// # Errors
-    /// As [`lm::save`].
-    pub fn save(&self, trainer: &dyn Trainer, folder: &Path) -> Result<(), Error> {
+    /// As [`lm::save`] and [`lm::save_adapter`].
+    pub fn save(&self, trainer: &dyn Trainer, folder: &Path, base: &str) -> Result<(), Error> {
+        if let Learns::Lora(lora) = &self.options.learns {
+            return lm::save_adapter(folder, base, lora, &trainer.adapter());
+        }
         let mut tensors = Vec::new();
         trainer.weights()?.map(|name, tensor| {
             tensors.push((name.to_owned(), tensor.shape, tensor.data));

@@ -195,7 +195,11 @@ impl Parent {
     fn branch(&self, texts: &Texts, lesson: &Lesson) -> Result<Text, Why> {
         let frame = &texts.frame;
         let diff = self.guide.short(&canonical(&lesson.child))?;
-        let lead = Frame::lead(message(frame, lesson, texts.settings.seed));
+        let message = message(frame, lesson, texts.settings.seed);
+        let lead = match lesson.accepted {
+            true => Frame::lead(message),
+            false => Frame::lead_of_rejected(message),
+        };
         let guide = self.guide.clone();
         let followed = follow(
             guide,

@@ -14,6 +14,7 @@ use learn::{Left, trial};
 use lm::Checkpoint;
 use lm::train::Trainer;
 use lm::train::checkpoint::Keep;
+use lm::train::metrics::Metrics;
 use lm::train::supervised::{Ended, Trained};
 use mutate::diff::{Diff, Frame};
 use mutate::settings::section;
@@ -22,6 +23,7 @@ use toml::Table;
 
 use crate::cli::{Train, TrainOperatorArgs};
 use crate::settings::{of_walkers, set};
+use crate::terminal::complain;
 use crate::{Done, Failure, interrupts};
 use card::Card;
 use display::Display;
@@ -56,6 +58,17 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     pyrun::caged(setting.walkers.python.cage).map_err(Failure::usage)?;
     let base = args.base.as_deref().map(base).transpose()?;
     lm::check_folder(&args.output).map_err(Failure::usage)?;
+    if let Some(base) = base
+        .as_ref()
+        .filter(|base| holds(&args.output, base.path()))
+    {
+        let why = anyhow!(
+            "-o {}: there lies the base, {}, which would be lost; give another folder",
+            args.output.display(),
+            base.path().display()
+        );
+        return Err(Failure::usage(why));
+    }
     let stop = interrupts()?;
 
     let Selected { lessons, mut left } = selected(args, &sources, setting.diff.max_lines)?;
@@ -90,13 +103,14 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     let mut trainer = course.trainer()?;
     let per_token = course.seconds_per_token(&mut trainer)?;
     let keep = Keep {
-        folder: training_folder(&args.output),
+        folder: beside(&args.output, "training"),
         every: EVERY,
         model: base.map_or_else(|| "from scratch".to_owned(), Checkpoint::sha256),
     };
     let display = Display::begin(&course, &split, &left, &trainer, per_token, keep.exists())?;
-    let trained = learn(&course, &mut trainer, &keep, &stop, display)?;
-    course.save(&trainer, &args.output)?;
+    let metrics = Metrics::open(&beside(&args.output, "metrics")).map_err(Failure::usage)?;
+    let trained = learn(&course, &mut trainer, &keep, &stop, metrics, display)?;
+    course.save(&trainer, &args.output, args.base.as_deref().unwrap_or(""))?;
 
     let trial = match args.trial {
         0 => None,
@@ -148,6 +162,13 @@ fn base(name: &str) -> Result<Checkpoint, Failure> {
     Checkpoint::open(&path).map_err(Failure::usage)
 }
 
+/// Whether a file lies in a folder.
+fn holds(folder: &Path, file: &Path) -> bool {
+    let whole = |path: &Path| path.canonicalize().ok();
+    let file = whole(file);
+    whole(folder).is_some_and(|folder| file.is_some_and(|file| file.starts_with(folder)))
+}
+
 /// The lessons of all sources.
 fn selected(
     args: &TrainOperatorArgs,
@@ -175,10 +196,10 @@ fn nothing(left: &Left) -> anyhow::Error {
     )
 }
 
-/// Where a training that is not at its end keeps its state: beside the model.
-fn training_folder(output: &Path) -> PathBuf {
+/// A folder beside the model's: `training` for the state of one that is not at its end, `metrics` for its losses.
+fn beside(output: &Path, what: &str) -> PathBuf {
     let name = output.file_name().unwrap_or_default().to_string_lossy();
-    output.with_file_name(format!("{name}.training"))
+    output.with_file_name(format!("{name}.{what}"))
 }
 
 fn learn(
@@ -186,10 +207,19 @@ fn learn(
     trainer: &mut lm::train::cpu::Trainer,
     keep: &Keep,
     stop: &AtomicBool,
+    mut metrics: Metrics,
     mut display: Display,
 ) -> Result<Trained, Failure> {
-    let trained = course.train(trainer, Some(keep), stop, &mut |p| display.update(p));
+    let mut unwritten = None;
+    let trained = course.train(trainer, Some(keep), stop, &mut |p| {
+        unwritten = metrics.write(p).err().or(unwritten.take());
+        display.update(p);
+    });
     display.finish();
+    // A full disk, say, costs the curves and not the training.
+    if let Some(error) = unwritten {
+        complain(&format!("{error}"));
+    }
     let trained = trained.map_err(Failure::usage)?;
     if trained.ended == Ended::Stopped {
         return Err(Failure {

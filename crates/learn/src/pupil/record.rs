@@ -30,6 +30,8 @@ pub(super) struct Files {
     pub model: PathBuf,
     /// The state of a training that is not at its end.
     pub training: PathBuf,
+    /// Its losses, as TensorBoard reads them and as JSON lines.
+    pub metrics: PathBuf,
     record: PathBuf,
 }
 
@@ -39,6 +41,7 @@ impl Files {
         Self {
             model: folder.join(number.to_string()),
             training: folder.join(format!("{number}.training")),
+            metrics: folder.join(format!("{number}.metrics")),
             record: folder.join(format!("{number}.json")),
         }
     }

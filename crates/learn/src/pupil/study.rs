@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use lm::train::checkpoint::Keep;
+use lm::train::metrics::Metrics;
 use lm::train::supervised::Ended;
 use mutate::diff::Frame;
 use mutate::{Error, Learned, Round};
@@ -110,7 +111,10 @@ impl Study<'_> {
             every: EVERY,
             model: format!("{} {}", made.origin, self.seed),
         };
+        let mut metrics = Metrics::open(&files.metrics).map_err(unlearned)?;
+        let mut unwritten = None;
         let trained = course.train(&mut trainer, Some(&keep), stop, &mut |p| {
+            unwritten = metrics.write(p).err().or(unwritten.take());
             let share = 100.0 * p.place.tokens as f64 / p.total.max(1) as f64;
             (self.tell)(&format!(
                 "{:.0} % of {lessons} lessons, loss {:.2}, {:.0} tokens/s, {:.0} s left",
@@ -120,11 +124,16 @@ impl Study<'_> {
                 p.seconds_left
             ));
         });
+        if let Some(error) = unwritten {
+            log::warn!("{error}");
+        }
         let trained = trained.map_err(unlearned)?;
         if trained.ended == Ended::Stopped {
             return Ok(None);
         }
-        course.save(&trainer, &files.model).map_err(unlearned)?;
+        course
+            .save(&trainer, &files.model, &made.own.base)
+            .map_err(unlearned)?;
         let learned = Learned {
             lessons,
             tokens: trained.place.tokens,

@@ -59,6 +59,12 @@ impl Frame {
         format!(" {message}\n\n# Diff:\n\n")
     }
 
+    /// The same for a diff that the map did not take: a model that learns from such diffs knows them by it, and is never asked for them
+    /// (conditional training, Korbak et al. 2023).
+    pub fn lead_of_rejected(message: &str) -> String {
+        format!(" {message}\n\n# Rejected diff:\n\n")
+    }
+
     /// The bounds and rules of a diff of the program; names of the second program are known too.
     pub fn options(&self, program: &str, partner: Option<&str>) -> DiffOptions {
         let settings = &self.settings;
