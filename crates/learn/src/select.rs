@@ -117,7 +117,7 @@ impl Selection {
     }
 
     fn take(&mut self, lesson: Lesson) -> Result<(), Why> {
-        if !lesson.accepted && !(self.settings.rejected && lesson.fitness.is_some()) {
+        if !(lesson.accepted || self.settings.rejected && lesson.fitness.is_some()) {
             return Err(Why::Rejected);
         }
         if is_same(&lesson.parent, &lesson.child) {
