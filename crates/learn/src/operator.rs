@@ -208,11 +208,12 @@ impl<'a> Course<'a> {
         }
     }
 
-    /// Seconds that a token takes, about: of a first reading, of which an update takes three times the time.
+    /// Seconds that the training takes, about: by a first reading, of which an update takes three times the time, and a measure
+    /// of the held-out loss as long.
     ///
     /// # Errors
     /// The trainer's.
-    pub fn seconds_per_token(&self, trainer: &mut dyn Trainer) -> Result<f64, Error> {
+    pub fn seconds(&self, trainer: &mut dyn Trainer) -> Result<f64, Error> {
         let mut tokens = 0;
         let some = self.examples.iter().take_while(|example| {
             let goes_on = tokens < self.training.side_by_side;
@@ -225,7 +226,9 @@ impl<'a> Course<'a> {
         trainer.score(&trees)?;
         let began = std::time::Instant::now();
         trainer.score(&trees)?;
-        Ok(3.0 * began.elapsed().as_secs_f64() / tokens.max(1) as f64)
+        let per_token = began.elapsed().as_secs_f64() / tokens.max(1) as f64;
+        let measured = self::tokens(&self.held_out) * u64::from(self.training.measures + 1);
+        Ok(per_token * (3 * self.tokens() + measured) as f64)
     }
 
     /// Trains, as [`supervised::train`].

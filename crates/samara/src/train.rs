@@ -101,13 +101,13 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     resources::check(&course, &args.output).map_err(Failure::usage)?;
 
     let mut trainer = course.trainer()?;
-    let per_token = course.seconds_per_token(&mut trainer)?;
+    let seconds = course.seconds(&mut trainer)?;
     let keep = Keep {
         folder: beside(&args.output, "training"),
         every: EVERY,
         model: base.map_or_else(|| "from scratch".to_owned(), Checkpoint::sha256),
     };
-    let display = Display::begin(&course, &split, &left, &trainer, per_token, keep.exists())?;
+    let display = Display::begin(&course, &split, &left, &trainer, seconds, keep.exists())?;
     let metrics = Metrics::open(&beside(&args.output, "metrics")).map_err(Failure::usage)?;
     let trained = learn(&course, &mut trainer, &keep, &stop, metrics, display)?;
     course.save(&trainer, &args.output, args.base.as_deref().unwrap_or(""))?;

@@ -30,11 +30,11 @@ impl Display {
         split: &Split,
         left: &Left,
         trainer: &dyn Trainer,
-        per_token: f64,
+        seconds: f64,
         goes_on: bool,
     ) -> std::io::Result<Self> {
         let (lessons, tokens) = (course.lessons, course.tokens());
-        let minutes = tokens as f64 * per_token / 60.0;
+        let minutes = seconds / 60.0;
         let readings = tokens as f64 / course.epoch_tokens.max(1) as f64;
         if std::io::stdout().is_terminal() {
             say!(
