@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use lm::train::checkpoint::Keep;
 use lm::train::supervised::{self, Data, Example, Progress, Schedule, Trained};
 use lm::train::{Learns, Lora, Options, Trainer, cpu, init};
-use lm::{Checkpoint, Config, Error, Llama, Tokenizer};
+use lm::{Checkpoint, Config, Error, Tokenizer};
 use mutate::Lesson;
 use mutate::diff::Frame;
 use rayon::prelude::*;
@@ -84,6 +84,8 @@ pub struct Settings {
     pub tokens: u64,
     /// The highest learning rate; 0 for the one that suits.
     pub rate: f32,
+    /// How much a change counts that the map did not take, beside 1 for one that it took.
+    pub rejected: f32,
     /// The seed of every draw.
     pub seed: u64,
 }
@@ -111,8 +113,8 @@ pub struct Course<'a> {
 }
 
 impl<'a> Course<'a> {
-    /// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts. The loss is
-    /// measured on accepted changes alone. `lessons` may come to 0.
+    /// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts for where
+    /// it comes from. The loss is measured on accepted changes alone. `lessons` may come to 0.
     ///
     /// # Errors
     /// A preset that is not known, a vocabulary that is too small, a base without an end of text.
@@ -134,16 +136,25 @@ impl<'a> Course<'a> {
             0 => u64::MAX,
             tokens => tokens,
         };
+        let weigh = |lesson: &Lesson| {
+            let of_kind = if lesson.accepted {
+                1.0
+            } else {
+                settings.rejected
+            };
+            of_kind * weigh(lesson)
+        };
         let read = |rejected| {
             let mut left = Left::default();
             let groups = with_rejected(&groups, rejected, &mut left);
-            (examples(&texts, &groups, enough, weigh, &mut left), left)
+            (examples(&texts, &groups, enough, &weigh, &mut left), left)
         };
-        let (mut examples, mut left) = read(0);
         // Accepted changes teach more: the others fill up what the training would read.
-        if tokens(&examples).saturating_mul(settings.epochs.into()) < enough {
-            (examples, left) = read(REJECTED);
-        }
+        let accepted = (settings.tokens > 0).then(|| read(0));
+        let is_enough = |(examples, _): &(Vec<Example>, Left)| {
+            tokens(examples).saturating_mul(settings.epochs.into()) >= enough
+        };
+        let (examples, left) = accepted.filter(is_enough).unwrap_or_else(|| read(REJECTED));
         let lessons = examples.iter().map(|x| x.tree.branches.len() as u64).sum();
         let epoch_tokens = tokens(&examples);
         Ok(Self {
@@ -166,34 +177,22 @@ impl<'a> Course<'a> {
         self.training.tokens.unwrap_or_default()
     }
 
-    /// Bytes that it needs at most.
+    /// Bytes that the trainer needs at most, beside the lessons.
     pub fn bytes(&self) -> u64 {
-        // The weights of the smallest loss are kept beside.
         let longest = self.examples.iter().map(|x| x.tree.len()).max();
         let side_by_side = self.training.side_by_side + longest.unwrap_or_default();
         cpu::Trainer::bytes(&self.config, &self.options, side_by_side)
     }
 
-    /// Numbers of the whole model.
-    pub fn parameters(&self) -> u64 {
-        let mut sum = 0;
-        Llama::shapes(&self.config).map(|_, shape| sum += shape.iter().product::<usize>() as u64);
-        sum
-    }
-
-    /// Bytes of disk that it needs at most: the model, and the state of a training that is not at its end, while the next is
-    /// being written.
+    /// Bytes of disk that it needs at most: what is written at the end, and the state of a training that is not at its end, while
+    /// the next is being written.
     pub fn disk(&self) -> u64 {
         let learned = match &self.options.learns {
-            Learns::All => self.parameters(),
+            Learns::All => self.config.parameters(),
             Learns::Lora(lora) => lora.parameters(&self.config),
         };
-        let model = match &self.options.learns {
-            Learns::All => self.parameters(),
-            Learns::Lora(_) => learned,
-        };
-        // The model, and the one it replaces; weights, two means and the best weights, twice.
-        4 * (2 * model + 8 * learned)
+        // What is written, and what it replaces; weights, two means and the best weights, twice.
+        4 * (2 + 8) * learned
     }
 
     /// The model in the state in which the training begins.
@@ -257,29 +256,10 @@ impl<'a> Course<'a> {
         if let Learns::Lora(lora) = &self.options.learns {
             return lm::save_adapter(folder, base, lora, &trainer.adapter());
         }
-        let mut tensors = Vec::new();
-        trainer.weights()?.map(|name, tensor| {
-            tensors.push((name.to_owned(), tensor.shape, tensor.data));
-        });
-        lm::save(folder, &self.config, &self.tokenizer, tensors.into_iter())
+        let weights = trainer.weights()?.into_iter();
+        let tensors = weights.map(|(name, tensor)| (name, tensor.shape, tensor.data));
+        lm::save(folder, &self.config, &self.tokenizer, tensors)
     }
-}
-
-/// What trainers compute with here.
-///
-/// # Errors
-/// The trainer's.
-pub fn arithmetic() -> Result<String, Error> {
-    let config = Config {
-        vocab_size: 257,
-        num_hidden_layers: 1,
-        ..Config::preset("0.1m").expect("a name of ours")
-    };
-    let options = Options {
-        bf16: true,
-        ..Options::default()
-    };
-    Ok(cpu::Trainer::new(&config, &init(&config, 0)?, options)?.arithmetic())
 }
 
 /// The configuration and the tokenizer: the base's, or those of a compact model for these lessons.
@@ -350,7 +330,7 @@ fn training(
     let defaults = supervised::Settings::default();
     // Low-rank changes want about ten times the rate of full tuning.
     let (rate, schedule, floor) = match (base, settings.rank) {
-        (None, _) => (1.2e-3, Schedule::Cosine, 0.05),
+        (None, _) => (defaults.rate, defaults.schedule, defaults.floor),
         (Some(_), 0) => (3e-4, Schedule::Cosine, 0.05),
         (Some(_), _) => (1.5e-3, Schedule::Linear, 0.0),
     };
@@ -374,7 +354,6 @@ fn training(
         schedule,
         floor,
         seed: settings.seed,
-        batch_tokens: 1024,
         ..defaults
     }
 }

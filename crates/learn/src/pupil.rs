@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 
 use lm::{Checkpoint, Config};
 use mutate::diff::Trained;
-use mutate::settings::{range, section, weight};
+use mutate::settings::{range, section};
 use mutate::{
     Brief, Error, Learned, Learner, MadeWith, Operator, Request, Round, Tray, diff, model,
 };
@@ -16,7 +16,6 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use toml::Table;
 
-use crate::operator;
 use crate::trial;
 use record::{Files, Record};
 use study::{Chosen, Study};
@@ -62,7 +61,6 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), Error> {
-        weight("learned.weight", self.weight)?;
         if Config::preset(&self.preset).is_none() {
             return Err(Error::setting(
                 "learned.preset",
@@ -125,8 +123,7 @@ impl Pupil {
         let base = match own.base.as_str() {
             "" => None,
             name => {
-                let cache = lm::pull::cache_folder().map_err(unlearned)?;
-                let path = lm::pull::resolve(name, &cache).map_err(unlearned)?;
+                let path = lm::pull::find(name).map_err(unlearned)?;
                 Some(Checkpoint::open(&path).map_err(unlearned)?)
             }
         };
@@ -158,11 +155,11 @@ impl Pupil {
     /// The device is not there.
     pub fn made_with(&self) -> Result<MadeWith, Error> {
         let mut made_with = self.made.model.made_with()?;
-        if let Some(base) = &self.made.base {
-            made_with.insert("base".to_owned(), base.sha256());
+        if self.made.base.is_some() {
+            made_with.insert("base".to_owned(), self.made.origin.clone());
         }
-        let arithmetic = operator::arithmetic().map_err(unlearned)?;
-        made_with.insert("training".to_owned(), arithmetic);
+        let arithmetic = lm::train::cpu::arithmetic(true);
+        made_with.insert("training".to_owned(), arithmetic.to_owned());
         Ok(made_with)
     }
 }

@@ -88,14 +88,10 @@ pub fn of(
 
 /// The shares in words.
 pub fn told(shares: Shares) -> String {
-    let share = |part: u64| 100.0 * part as f64 / shares.children.max(1) as f64;
+    let [valid, runnable, accepted, unique] = shares.percent();
     format!(
-        "of {} children {:.0} % valid, {:.0} % runnable, {:.0} % accepted, {:.0} % unique",
-        shares.children,
-        share(shares.valid),
-        share(shares.runnable),
-        share(shares.accepted),
-        share(shares.unique)
+        "of {} children {valid:.0} % valid, {runnable:.0} % runnable, {accepted:.0} % accepted, {unique:.0} % unique",
+        shares.children
     )
 }
 
@@ -107,32 +103,24 @@ fn fault(before: Option<Shares>, after: Shares) -> Option<String> {
             .then(|| format!("the map would take none of its children; {}", told(after)));
     };
     let (n, m) = (before.children as f64, after.children as f64);
-    let parts = |shares: Shares| {
-        let Shares {
-            valid,
-            runnable,
-            accepted,
-            unique,
-            ..
-        } = shares;
-        [valid, runnable, accepted, unique]
-    };
-    let names = ["valid", "runnable", "accepted", "unique"];
-    let both = parts(before).into_iter().zip(parts(after));
-    names.into_iter().zip(both).find_map(|(name, (old, new))| {
-        let (old, new) = (old as f64 / n, new as f64 / m);
-        let mean = (old * n + new * m) / (n + m);
-        let error = (mean * (1.0 - mean) * (1.0 / n + 1.0 / m)).max(0.0).sqrt();
-        // What is no number (no children at all) is no fall either.
-        (new < old - error).then(|| {
-            format!(
-                "{name} fell from {:.1} % to {:.1} %; {}",
-                100.0 * old,
-                100.0 * new,
-                told(after)
-            )
+    let both = before.counts().into_iter().zip(after.counts());
+    Shares::NAMES
+        .into_iter()
+        .zip(both)
+        .find_map(|(name, (old, new))| {
+            let (old, new) = (old as f64 / n, new as f64 / m);
+            let mean = (old * n + new * m) / (n + m);
+            let error = (mean * (1.0 - mean) * (1.0 / n + 1.0 / m)).max(0.0).sqrt();
+            // What is no number (no children at all) is no fall either.
+            (new < old - error).then(|| {
+                format!(
+                    "{name} fell from {:.1} % to {:.1} %; {}",
+                    100.0 * old,
+                    100.0 * new,
+                    told(after)
+                )
+            })
         })
-    })
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ fn settings() -> Settings {
         epochs: 1,
         tokens: 0,
         rate: 0.0,
+        rejected: 1.0,
         seed: 3,
     }
 }

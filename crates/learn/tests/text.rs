@@ -13,7 +13,9 @@ use learn::{Left, Why};
 #[test]
 fn what_gp_changes_can_be_written() {
     let frame = frame();
-    for seed in SEEDS {
+    // Of 120 of each seed. The others ask a name for an attribute of which the program asks none (`wc2.add_muscle`), or change
+    // more lines than a diff may.
+    for (seed, least) in SEEDS.into_iter().zip([105, 102, 115, 100]) {
         let (mut whole, mut all, mut bytes) = (0, 0, 0);
         let mut not: BTreeMap<String, usize> = BTreeMap::new();
         for lesson in lessons(seed, 12, 10) {
@@ -48,8 +50,7 @@ fn what_gp_changes_can_be_written() {
             "{whole} of {all}, {} bytes each, not {not:?}",
             bytes / whole.max(1)
         );
-        // gp names what is not in scope now and then, and does not know how long a diff may be.
-        assert!(whole * 10 >= all * 8, "{not:?}");
+        assert!(whole >= least, "{whole} of {all}: {not:?}");
     }
 }
 

@@ -228,6 +228,14 @@ pub fn list(cache: &Path) -> Result<Vec<Cached>, Error> {
     Ok(found)
 }
 
+/// As [`resolve`], with the user's own cache.
+///
+/// # Errors
+/// As [`resolve`] and [`cache_folder`].
+pub fn find(name_or_path: &str) -> Result<PathBuf, Error> {
+    resolve(name_or_path, &cache_folder()?)
+}
+
 /// The path of a model that was pulled, or the path itself if it is one.
 ///
 /// # Errors

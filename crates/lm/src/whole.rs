@@ -78,6 +78,25 @@ fn exchange(new: &Path, folder: &Path, old: &Path) -> Result<(), Error> {
     removed(old)
 }
 
+/// The name of a file in a folder, if it is there, that is none of those known.
+pub(crate) fn stranger(
+    folder: &Path,
+    is_known: impl Fn(&str) -> bool,
+) -> Result<Option<String>, Error> {
+    if !folder.exists() {
+        return Ok(None);
+    }
+    let read = |e| Error::io(folder, "read", e);
+    for entry in fs::read_dir(folder).map_err(read)? {
+        let name = entry.map_err(read)?.file_name();
+        let name = name.to_string_lossy();
+        if !is_known(&name) {
+            return Ok(Some(name.into_owned()));
+        }
+    }
+    Ok(None)
+}
+
 /// Removes a folder if it is there.
 pub(crate) fn removed(folder: &Path) -> Result<(), Error> {
     match fs::remove_dir_all(folder) {

@@ -107,3 +107,19 @@ pub struct Shares {
     /// Programs that are valid and differ from all others of the trial.
     pub unique: u64,
 }
+
+impl Shares {
+    /// What is counted of the children: valid, runnable, accepted, unique.
+    pub const NAMES: [&str; 4] = ["valid", "runnable", "accepted", "unique"];
+
+    /// The counts, in the order of [`Self::NAMES`].
+    pub fn counts(self) -> [u64; 4] {
+        [self.valid, self.runnable, self.accepted, self.unique]
+    }
+
+    /// Each count in percent of the children; 0 where there are none.
+    pub fn percent(self) -> [f64; 4] {
+        let all = self.children.max(1) as f64;
+        self.counts().map(|count| 100.0 * count as f64 / all)
+    }
+}

@@ -40,8 +40,7 @@ impl Writer {
         let failed = |e: lm::Error| Error::Model(e.to_string());
         settings.check()?;
         settings.device()?.check().map_err(refused)?;
-        let cache = lm::pull::cache_folder().map_err(failed)?;
-        let path = lm::pull::resolve(&settings.path, &cache).map_err(failed)?;
+        let path = lm::pull::find(&settings.path).map_err(failed)?;
         Self::open(&path, settings, 0)
     }
 

@@ -14,6 +14,7 @@ mod bench;
 mod cli;
 pub mod figures;
 mod log;
+mod meter;
 mod model;
 mod progress;
 pub mod reasons;
@@ -65,7 +66,7 @@ fn end(done: Done) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Failure { code, error }) => {
-            complain(&format!("samara: {error:#}"));
+            complain(&format!("samara: {}", told(&error)));
             ExitCode::from(code)
         }
     }
@@ -82,6 +83,18 @@ fn usage(told: &clap::Error) -> ExitCode {
 
 /// The exit code for a standard output that takes nothing: EX_IOERR of sysexits.h.
 const UNWRITABLE: u8 = 74;
+
+/// An error with its causes; a cause that the words before it tell already is not told again.
+fn told(error: &anyhow::Error) -> String {
+    error.chain().fold(String::new(), |told, cause| {
+        let cause = cause.to_string();
+        match told.is_empty() {
+            true => cause,
+            false if told.contains(&cause) => told,
+            false => format!("{told}: {cause}"),
+        }
+    })
+}
 
 /// Why a command failed, and the exit code that says so.
 struct Failure {

@@ -1,17 +1,13 @@
 //! `samara model`: language models fetched, listed and described.
 
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use lm::{Checkpoint, pull};
 use serde_json::json;
 
 use crate::cli::{Model, ModelInfoArgs, ModelListArgs, ModelPullArgs};
+use crate::meter::{Meter, size};
 use crate::{Done, Failure, say};
-
-/// Between two lines where no terminal watches.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Does what a `samara model` command says.
 pub fn model(what: &Model) -> Done {
@@ -29,7 +25,7 @@ fn fetch(args: &ModelPullArgs) -> Done {
     let path = pull::pull(&args.name, &cache, &mut |done, total| {
         display.update(done, total)
     });
-    display.finish();
+    display.0.finish();
     let path = path?;
     if std::io::stdout().is_terminal() {
         say!("{}", path.display())?;
@@ -86,7 +82,7 @@ fn list(args: &ModelListArgs) -> Done {
 
 /// Describes a model.
 fn info(args: &ModelInfoArgs) -> Done {
-    let path = pull::resolve(&args.model, &pull::cache_folder()?)?;
+    let path = pull::find(&args.model)?;
     let model = Checkpoint::open(&path)?;
     let (summary, config, adapters) = (model.summary(), &model.config, model.adapters());
     if args.json {
@@ -151,53 +147,28 @@ fn info(args: &ModelInfoArgs) -> Done {
     Ok(())
 }
 
-/// Bytes as people say them.
-fn size(bytes: u64) -> String {
-    match bytes {
-        0..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        1_000_000..1_000_000_000 => format!("{:.1} MB", bytes as f64 / 1e6),
-        _ => format!("{:.2} GB", bytes as f64 / 1e9),
-    }
-}
-
-/// A bar on a terminal, lines of JSON elsewhere.
-struct Display {
-    bar: Option<ProgressBar>,
-    last_line: Instant,
-}
+/// Shows how far a download is.
+struct Display(Meter);
 
 impl Display {
     fn new() -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let template = "{bar:30.green} {percent:>3}%  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
-            let style = ProgressStyle::with_template(template).expect("a valid template");
-            ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(5)).with_style(style)
-        });
-        Self {
-            bar,
-            last_line: Instant::now(),
-        }
+        let template =
+            "{bar:30.green} {percent:>3}%  {bytes} of {total_bytes}, {bytes_per_sec}, {eta} left";
+        Self(Meter::new(None, template))
     }
 
     fn update(&mut self, done: u64, total: Option<u64>) {
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.0.bar() {
             if let Some(total) = total {
                 bar.set_length(total);
             }
             bar.set_position(done);
-        } else if !std::io::stdout().is_terminal() && self.last_line.elapsed() >= QUIET {
-            self.last_line = Instant::now();
+        } else if self.0.wants_line(false) {
             // Whoever reads may have gone; the download goes on.
             let _ = say!(
                 "{}",
                 json!({"event": "progress", "bytes": done, "total": total})
             );
-        }
-    }
-
-    fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
         }
     }
 }

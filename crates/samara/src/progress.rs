@@ -1,38 +1,23 @@
 //! Live progress: a bar on a terminal, lines of JSON elsewhere.
 
-use std::io::IsTerminal;
-use std::time::{Duration, Instant};
-
 use evolve::search::Progress;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::{Value, json};
 
+use crate::meter::Meter;
 use crate::say;
-
-/// Between two lines where no terminal watches.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Shows where a search stands.
 pub struct Display {
-    bar: Option<ProgressBar>,
-    last_line: Instant,
+    meter: Meter,
     niches: u64,
 }
 
 impl Display {
     /// A display for a map of so many niches.
     pub fn new(target: u64, niches: u64) -> Self {
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(
-                "{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}",
-            )
-            .expect("a valid template");
-            ProgressBar::with_draw_target(Some(target), ProgressDrawTarget::stderr_with_hz(5))
-                .with_style(style)
-        });
+        let template = "{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}";
         Self {
-            bar,
-            last_line: Instant::now(),
+            meter: Meter::new(Some(target), template),
             niches,
         }
     }
@@ -40,7 +25,7 @@ impl Display {
     /// Shows a new state.
     pub fn update(&mut self, progress: &Progress) {
         let rate = progress.fresh as f64 / progress.elapsed.as_secs_f64().max(1e-3);
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.meter.bar() {
             let left = (progress.target - progress.evaluations.min(progress.target)) as f64 / rate;
             let m = &progress.metrics;
             bar.set_position(progress.evaluations);
@@ -55,8 +40,7 @@ impl Display {
                 m.max_fitness,
                 100.0 * m.runnable as f64 / (m.proposed as f64).max(1.0),
             ));
-        } else if !std::io::stdout().is_terminal() && self.last_line.elapsed() >= QUIET {
-            self.last_line = Instant::now();
+        } else if self.meter.wants_line(false) {
             // Whoever reads may have gone; the run goes on.
             let _ = say!("{}", self.line("progress", progress));
         }
@@ -85,9 +69,7 @@ impl Display {
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.meter.finish();
     }
 }
 

@@ -358,14 +358,8 @@ fn page(store: &Store) -> anyhow::Result<String> {
 fn round(noted: &Noted) -> RoundRow {
     let learned = &noted.learned;
     let counts = |shares: Shares| {
-        let Shares {
-            children,
-            valid,
-            runnable,
-            accepted,
-            unique,
-        } = shares;
-        [children, valid, runnable, accepted, unique]
+        let [valid, runnable, accepted, unique] = shares.counts();
+        [shares.children, valid, runnable, accepted, unique]
     };
     RoundRow {
         round: noted.round,

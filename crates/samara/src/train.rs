@@ -83,14 +83,12 @@ fn operator(args: &TrainOperatorArgs) -> Done {
         epochs: args.epochs,
         tokens: args.tokens,
         rate: args.rate.unwrap_or_default(),
+        rejected: args.rejected,
         seed: args.rng,
     };
     let frame = Frame::new(&setting.diff, &setting.brief);
     let weights = source::weights(&sources);
-    let weigh = |lesson: &Lesson| {
-        let of_kind = if lesson.accepted { 1.0 } else { args.rejected };
-        of_kind * weights.get(&lesson.source).copied().unwrap_or(1.0)
-    };
+    let weigh = |lesson: &Lesson| weights.get(&lesson.source).copied().unwrap_or(1.0);
     let base = base.as_ref();
     let course = Course::new(base, &frame, &split, &weigh, &settings)?;
     left += &course.left;
@@ -102,10 +100,13 @@ fn operator(args: &TrainOperatorArgs) -> Done {
 
     let mut trainer = course.trainer()?;
     let seconds = course.seconds(&mut trainer)?;
+    let base_sum = base.map(Checkpoint::sha256);
     let keep = Keep {
         folder: beside(&args.output, "training"),
         every: EVERY,
-        model: base.map_or_else(|| "from scratch".to_owned(), Checkpoint::sha256),
+        model: base_sum
+            .clone()
+            .unwrap_or_else(|| "from scratch".to_owned()),
     };
     let display = Display::begin(&course, &split, &left, &trainer, seconds, keep.exists())?;
     let metrics = Metrics::open(&beside(&args.output, "metrics")).map_err(Failure::usage)?;
@@ -124,7 +125,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
         left: &left,
         trained: &trained,
         arithmetic: trainer.arithmetic(),
-        base: base.map(Checkpoint::sha256),
+        base: base_sum,
         parameters: trainer.parameters(),
         seconds: began.elapsed().as_secs_f64(),
         trial,
@@ -157,9 +158,7 @@ impl Setting {
 }
 
 fn base(name: &str) -> Result<Checkpoint, Failure> {
-    let cache = lm::pull::cache_folder()?;
-    let path = lm::pull::resolve(name, &cache)?;
-    Checkpoint::open(&path).map_err(Failure::usage)
+    Checkpoint::open(&lm::pull::find(name)?).map_err(Failure::usage)
 }
 
 /// Whether a file lies in a folder.

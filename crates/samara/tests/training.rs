@@ -118,6 +118,12 @@ fn an_operator_is_trained_on_runs_and_files_and_works() {
     ok(f, &train(&["gp"], "again"));
     assert!(weights("op") == weights("again"));
     assert!(weights("from-parquet") == weights("from-jsonl"));
+    // As an editor of another system leaves it.
+    let text = fs::read_to_string(f.join("lessons/lessons.jsonl")).unwrap();
+    let edited = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    fs::write(f.join("edited.jsonl"), edited).unwrap();
+    ok(f, &train(&["edited.jsonl"], "from-edited"));
+    assert!(weights("from-edited") == weights("from-jsonl"));
     let weighted = lines(&ok(
         f,
         &train(&["gp=2", "lessons/lessons.jsonl=0.5"], "both"),
@@ -161,6 +167,12 @@ fn what_cannot_be_learned_is_said_before_hours_are_spent() {
     fails(&["empty"], &[], &["run.sqlite"]);
     fs::write(f.join("bad.jsonl"), "{\"parent\": \"x = 1\\n\"}\n").unwrap();
     fails(&["bad.jsonl"], &[], &["bad.jsonl", "line 1", "child"]);
+
+    fs::write(f.join("cut.jsonl"), "{\"parent\": \"x = 1\\n\", \"chi").unwrap();
+    fails(&["cut.jsonl"], &[], &["cut.jsonl", "line 1", "is not JSON"]);
+    let said = samara(f, &train(&["cut.jsonl"], "op"));
+    let said = String::from_utf8_lossy(&said.stderr);
+    assert_eq!(said.matches("cut.jsonl").count(), 1, "told once: {said}");
 
     // A run whose map took nothing but the seed.
     ok(

@@ -37,10 +37,15 @@ fn lines<E: From<Error>>(
     for (number, line) in (1..).zip(BufReader::new(open(path)?).lines()) {
         let wrong = |why: String| Error::new(path, format!("line {number}: {why}"));
         let line = line.map_err(|e| wrong(e.to_string()))?;
+        // Some editors put a mark at the beginning.
+        let line = match number {
+            1 => line.strip_prefix('\u{feff}').unwrap_or(&line),
+            _ => &*line,
+        };
         if line.trim().is_empty() {
             continue;
         }
-        match serde_json::from_str(&line) {
+        match serde_json::from_str(line) {
             Ok(Value::Object(row)) => each(number, row)?,
             Ok(_) => return Err(wrong("is not an object".to_owned()).into()),
             Err(e) => return Err(wrong(format!("is not JSON: {e}")).into()),

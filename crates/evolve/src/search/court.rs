@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use mutate::{Judge, Verdict};
 use qd::{Archive, Axis, Elite, GridArchive};
 
+use super::evaluate::held;
 use super::school::unlearned;
 use crate::Error;
 use crate::domain::{Case, Domain, Evaluator, Outcome};
@@ -80,12 +81,8 @@ impl<'a> Court<'a> {
             .iter()
             .map(|program| Case { program, condition })
             .collect();
-        let evaluations = evaluator.evaluate(&cases);
-        if evaluations.len() != cases.len() {
-            let (given, wanted) = (evaluations.len(), cases.len());
-            let why = format!("it gave {given} results for {wanted} programs");
-            return Err(Error::Evaluator(why));
-        }
+        let axes = self.archive.axes().len();
+        let evaluations = held(evaluator.as_mut(), &cases, axes).map_err(Error::Evaluator)?;
         let outcomes = evaluations.into_iter().map(|evaluation| evaluation.outcome);
         Ok(outcomes.collect())
     }
@@ -96,7 +93,7 @@ impl<'a> Court<'a> {
             runnable: true,
             ..Verdict::default()
         };
-        if measures.len() != self.archive.axes().len() || !fitness.is_finite() {
+        if !fitness.is_finite() {
             return runnable;
         }
         let Ok(niche) = self.archive.niche_of(&measures) else {

@@ -37,6 +37,32 @@ const LEAST: usize = 16;
 /// no more than fill lanes well.
 const MOST: usize = 256;
 
+/// What an evaluator makes of cases, held to its contract: a result for each, a measure for each axis.
+pub(super) fn held(
+    evaluator: &mut dyn Evaluator,
+    cases: &[Case<'_>],
+    axes: usize,
+) -> Result<Vec<Evaluation>, String> {
+    let wanted = cases.len();
+    let evaluations = match wanted {
+        0 => Vec::new(),
+        _ => evaluator.evaluate(cases),
+    };
+    if evaluations.len() != wanted {
+        let given = evaluations.len();
+        return Err(format!("it gave {given} results for {wanted} programs"));
+    }
+    for evaluation in &evaluations {
+        if let Outcome::Scored { measures, .. } = &evaluation.outcome
+            && measures.len() != axes
+        {
+            let given = measures.len();
+            return Err(format!("it gave {given} measures for {axes} axes"));
+        }
+    }
+    Ok(evaluations)
+}
+
 /// What evaluation threads have in common.
 pub(super) struct Bench {
     /// Under what the programs of the run are tried.
@@ -86,24 +112,7 @@ impl Bench {
                 condition: &self.condition,
             })
             .collect();
-        let wanted = cases.len();
-        let evaluations = match wanted {
-            0 => Vec::new(),
-            _ => evaluator.evaluate(&cases),
-        };
-        if evaluations.len() != wanted {
-            let given = evaluations.len();
-            return Err(format!("it gave {given} results for {wanted} programs"));
-        }
-        for evaluation in &evaluations {
-            if let Outcome::Scored { measures, .. } = &evaluation.outcome
-                && measures.len() != self.axes
-            {
-                let (given, axes) = (measures.len(), self.axes);
-                return Err(format!("it gave {given} measures for {axes} axes"));
-            }
-        }
-        let mut evaluations = evaluations.into_iter();
+        let mut evaluations = held(evaluator, &cases, self.axes)?.into_iter();
         let child = |unborn: Unborn| {
             let evaluation = match unborn.proposal.program {
                 Ok(_) => evaluations.next(),

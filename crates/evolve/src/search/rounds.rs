@@ -22,6 +22,8 @@ pub(super) struct Schedule {
     /// Iterations for which the operator is not asked once a round has begun.
     meanwhile: u64,
     delay: u64,
+    /// Children of an iteration.
+    size: u64,
 }
 
 impl Schedule {
@@ -32,11 +34,17 @@ impl Schedule {
             period: every.div_ceil(size),
             meanwhile: meanwhile.div_ceil(size),
             delay: settings.search.delay.into(),
+            size,
         }
     }
 
+    /// The id of the first child that a round does not learn from.
+    pub fn bound(self, round: u32) -> u64 {
+        self.after(round) * self.size + 1
+    }
+
     /// The iteration after which a round begins.
-    pub fn after(self, round: u32) -> u64 {
+    fn after(self, round: u32) -> u64 {
         u64::from(round) * self.period
     }
 
@@ -172,7 +180,7 @@ impl Search<'_> {
         seconds: f64,
         learned: &Learned,
     ) -> Result<(), Error> {
-        let bound = self.first_of(self.schedule.after(round) + 1);
+        let bound = self.schedule.bound(round);
         self.store
             .note_round(operator, round, bound, seconds, learned)?;
         for line in &mut self.operators {

@@ -29,11 +29,6 @@ pub(super) struct School<'a> {
 }
 
 impl School<'_> {
-    /// The id of the first child that a round does not learn from.
-    pub fn bound(&self, round: u32) -> u64 {
-        self.schedule.after(round) * self.settings.iteration_size() + 1
-    }
-
     /// Tells people where a round is; none where it has ended.
     pub fn tell(&self, learning: Option<Learning>) {
         *self.learning.lock().unwrap_or_else(PoisonError::into_inner) = learning;
@@ -50,7 +45,7 @@ impl Proposer<'_> {
         };
         let began = Instant::now();
         let store = Store::open(&school.folder)?;
-        let bound = school.bound(number);
+        let bound = school.schedule.bound(number);
         let mut court = Court::of_run(school.domain, &store, bound)?;
         let says = |says: &str| {
             let says = says.to_owned();

@@ -87,13 +87,7 @@ impl Study<'_> {
             made.base.as_ref(),
             &frame,
             &chosen.split,
-            &|lesson| {
-                if lesson.accepted {
-                    1.0
-                } else {
-                    made.own.rejected
-                }
-            },
+            &|_| 1.0,
             &settings,
         )
         .map_err(unlearned)?;
@@ -155,6 +149,7 @@ impl Study<'_> {
             epochs: own.epochs,
             tokens: own.tokens,
             rate: own.rate,
+            rejected: own.rejected,
             seed: self.seed,
         }
     }

@@ -60,20 +60,15 @@ pub fn write_card(folder: &Path, text: &str, json: &str) -> Result<(), Error> {
 
 /// Refuses a folder with files that are no model's.
 pub(crate) fn refuse_strangers(folder: &Path) -> Result<(), Error> {
-    if !folder.exists() {
+    let is_known = |name: &str| {
+        FILES.contains(&name) || name.ends_with(".safetensors") || name.ends_with(".part")
+    };
+    let Some(name) = whole::stranger(folder, is_known)? else {
         return Ok(());
-    }
-    for entry in fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))? {
-        let name = entry.map_err(|e| Error::io(folder, "read", e))?.file_name();
-        let name = name.to_string_lossy();
-        let models = FILES.contains(&&*name);
-        if !(models || name.ends_with(".safetensors") || name.ends_with(".part")) {
-            let problem = "is none of the files of a model, and would be lost";
-            let mend = "give a folder that is new, empty or a saved model's";
-            return Err(Error::Unsupported(Fault::new(folder, name, problem, mend)));
-        }
-    }
-    Ok(())
+    };
+    let problem = "is none of the files of a model, and would be lost";
+    let mend = "give a folder that is new, empty or a saved model's";
+    Err(Error::Unsupported(Fault::new(folder, name, problem, mend)))
 }
 
 /// Writes all files into an empty folder.

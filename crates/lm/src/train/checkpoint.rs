@@ -147,7 +147,7 @@ impl Keep {
         whole::recover(&self.folder);
         let folder = &self.folder;
         self.refuse_strangers()?;
-        if !folder.exists() || is_empty(folder)? {
+        if whole::stranger(folder, |_| false)?.is_none() {
             return Ok(None);
         }
         let path = folder.join(ABOUT);
@@ -219,27 +219,19 @@ impl Keep {
 
     /// Refuses a folder with files that are no training's, which would be lost.
     fn refuse_strangers(&self) -> Result<(), Error> {
-        if !self.folder.exists() {
+        let is_known = |name: &str| [ABOUT, STATE, BEST].contains(&name);
+        let Some(name) = whole::stranger(&self.folder, is_known)? else {
             return Ok(());
-        }
-        let read = |e| Error::io(&self.folder, "read", e);
-        for entry in fs::read_dir(&self.folder).map_err(read)? {
-            let name = entry.map_err(read)?.file_name();
-            let name = name.to_string_lossy();
-            if ![ABOUT, STATE, BEST].contains(&&*name) {
-                let problem = "is no file of a training, and would be lost";
-                let mend = "give a folder that is new, empty or a training's";
-                let fault = Fault::new(&self.folder, name, problem, mend);
-                return Err(Error::Training(fault));
-            }
-        }
-        Ok(())
+        };
+        let problem = "is no file of a training, and would be lost";
+        let mend = "give a folder that is new, empty or a training's";
+        Err(Error::Training(Fault::new(
+            &self.folder,
+            name,
+            problem,
+            mend,
+        )))
     }
-}
-
-fn is_empty(folder: &Path) -> Result<bool, Error> {
-    let mut listing = fs::read_dir(folder).map_err(|e| Error::io(folder, "read", e))?;
-    Ok(listing.next().is_none())
 }
 
 fn sum_of(path: &Path) -> Result<String, Error> {

@@ -130,11 +130,15 @@ impl super::Trainer for Trainer {
     }
 
     fn arithmetic(&self) -> String {
-        match &self.0 {
-            Arithmetic::Bf16(_) => "cpu bf16",
-            Arithmetic::F32(_) => "cpu f32",
-        }
-        .to_owned()
+        arithmetic(matches!(self.0, Arithmetic::Bf16(_))).to_owned()
+    }
+}
+
+/// What a trainer with or without [`Options::bf16`] computes with on this machine, as [`super::Trainer::arithmetic`] says it.
+pub fn arithmetic(bf16: bool) -> &'static str {
+    match bf16 && has_bf16() {
+        true => "cpu bf16",
+        false => "cpu f32",
     }
 }
 

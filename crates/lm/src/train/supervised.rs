@@ -67,9 +67,9 @@ impl Default for Settings {
         Self {
             epochs: 3,
             tokens: None,
-            batch_tokens: 2048,
+            batch_tokens: 1024,
             side_by_side: 2048,
-            rate: 2e-3,
+            rate: 1.2e-3,
             warm_up: 100,
             schedule: Schedule::Cosine,
             floor: 0.05,

@@ -48,7 +48,7 @@ impl Card<'_> {
             "settings": self.settings,
             "training": course.training,
             "arithmetic": self.arithmetic,
-            "parameters": course.parameters(),
+            "parameters": course.config.parameters(),
             "trained": self.parameters,
             "tokens": place.tokens,
             "updates": place.updates,
@@ -131,17 +131,12 @@ impl Card<'_> {
 
 fn trial_table(trial: &Trial) -> String {
     let row = |name: &str, shares: Shares| {
-        let share = |part: u64| 100.0 * part as f64 / shares.children.max(1) as f64;
-        let Shares {
-            children,
-            valid,
-            runnable,
-            accepted,
-            unique,
-        } = shares;
-        let shares = [valid, runnable, accepted, unique];
-        let shares = shares.map(|part| format!("{:.1} %", share(part)));
-        format!("| {name} | {children} | {} |\n", shares.join(" | "))
+        let percent = shares.percent().map(|share| format!("{share:.1} %"));
+        format!(
+            "| {name} | {} | {} |\n",
+            shares.children,
+            percent.join(" | ")
+        )
     };
     format!(
         "\n## Trial\n\n\

@@ -1,25 +1,19 @@
 //! How a training is shown: what it takes, a bar on a terminal, lines of JSON elsewhere.
 
 use std::io::IsTerminal;
-use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use learn::Left;
 use learn::operator::{Course, Split};
 use lm::train::Trainer;
 use lm::train::supervised::Progress;
 use serde_json::json;
 
-use super::resources::gigabytes;
+use crate::meter::{Meter, size};
 use crate::say;
-
-/// Between two lines where no terminal watches.
-const QUIET: Duration = Duration::from_secs(10);
 
 /// Shows where a training stands.
 pub struct Display {
-    bar: Option<ProgressBar>,
-    last_line: Instant,
+    meter: Meter,
     held_out: Option<f64>,
 }
 
@@ -43,14 +37,14 @@ impl Display {
             )?;
             say!(
                 "model     {:.1} million numbers, {} learn; vocabulary {}; {}",
-                course.parameters() as f64 / 1e6,
+                course.config.parameters() as f64 / 1e6,
                 trainer.parameters(),
                 course.tokenizer.vocab_size(),
                 trainer.arithmetic()
             )?;
             say!(
-                "takes     {tokens} tokens ({readings:.1} readings of all), about {minutes:.1} minutes, {} of memory at most",
-                gigabytes(course.bytes())
+                "takes     {tokens} tokens ({readings:.1} readings of all), about {minutes:.1} minutes, {} of memory beside the lessons",
+                size(course.bytes())
             )?;
             if goes_on {
                 say!("goes on where it was interrupted")?;
@@ -61,20 +55,14 @@ impl Display {
                 json!({
                     "event": "begin", "lessons": lessons, "held_out": split.held_out.len(), "left_out": left.to_string(),
                     "tokens": tokens, "readings": readings, "minutes": minutes, "bytes": course.bytes(),
-                    "parameters": course.parameters(), "trained": trainer.parameters(),
+                    "parameters": course.config.parameters(), "trained": trainer.parameters(),
                     "arithmetic": trainer.arithmetic(), "goes_on": goes_on,
                 })
             )?;
         }
-        let bar = std::io::stderr().is_terminal().then(|| {
-            let template = "{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}";
-            let style = ProgressStyle::with_template(template).expect("a valid template");
-            ProgressBar::with_draw_target(Some(tokens), ProgressDrawTarget::stderr_with_hz(5))
-                .with_style(style)
-        });
+        let template = "{bar:30.green} {percent:>3}%  {elapsed_precise}, {msg}";
         Ok(Self {
-            bar,
-            last_line: Instant::now(),
+            meter: Meter::new(Some(tokens), template),
             held_out: None,
         })
     }
@@ -86,16 +74,13 @@ impl Display {
         let held_out = self
             .held_out
             .map_or_else(String::new, |loss| format!(" (held out {loss:.3})"));
-        if let Some(bar) = &self.bar {
+        if let Some(bar) = self.meter.bar() {
             bar.set_position(place.tokens);
             bar.set_message(format!(
                 "{:.0} s left  {:.0} tokens/s  loss {:.3}{held_out}  rate {:.1e}",
                 progress.seconds_left, progress.tokens_per_second, progress.loss, progress.rate
             ));
-        } else if !std::io::stdout().is_terminal()
-            && (self.last_line.elapsed() >= QUIET || progress.held_out.is_some())
-        {
-            self.last_line = Instant::now();
+        } else if self.meter.wants_line(progress.held_out.is_some()) {
             // Whoever reads may have gone; the training goes on.
             let _ = say!(
                 "{}",
@@ -111,8 +96,6 @@ impl Display {
 
     /// Takes the bar away.
     pub fn finish(&self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
-        }
+        self.meter.finish();
     }
 }

@@ -5,6 +5,8 @@ use std::path::Path;
 use anyhow::bail;
 use learn::operator::Course;
 
+use crate::meter::size;
+
 /// Checks both.
 ///
 /// # Errors
@@ -14,8 +16,8 @@ pub fn check(course: &Course<'_>, output: &Path) -> anyhow::Result<()> {
     if let Some(there) = there.filter(|there| *there < needed) {
         bail!(
             "the training needs {} of memory and {} are free; free some, or choose a smaller model{}",
-            gigabytes(needed),
-            gigabytes(there),
+            size(needed),
+            size(there),
             match course.options.learns {
                 lm::train::Learns::All => " or --lora",
                 lm::train::Learns::Lora(_) => "",
@@ -27,16 +29,11 @@ pub fn check(course: &Course<'_>, output: &Path) -> anyhow::Result<()> {
         bail!(
             "{}: the training needs {} of disk and {} are free; free some, or choose another place with -o",
             folder.display(),
-            gigabytes(needed),
-            gigabytes(there)
+            size(needed),
+            size(there)
         );
     }
     Ok(())
-}
-
-/// Bytes as people say them.
-pub fn gigabytes(bytes: u64) -> String {
-    format!("{:.2} GB", bytes as f64 / 1e9)
 }
 
 /// The folder that is there already.
