@@ -10,6 +10,7 @@ Every program ends by returning the walker of a function whose name begins with 
 """
 
 import argparse
+import keyword
 import pathlib
 import random
 
@@ -74,7 +75,7 @@ class Writer:
                 word = f"{word}{r.randrange(1, 10)}"
             elif shape < 0.42 and words is NOUNS:
                 word += "s"
-            if word not in self.taken and word not in ("is", "in", "or", "as", "if"):
+            if word not in self.taken and not keyword.iskeyword(word):
                 self.taken.add(word)
                 return word
         return self.name([f"{word}_{r.randrange(100)}" for word in words])
