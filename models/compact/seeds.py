@@ -4,9 +4,9 @@
 
 Program number N is the same wherever it is made. A program places one to three groups of joints (rows, rings, arcs, fans,
 waves, tables), joins each in itself and to the one before, and is written in a style of its own: names, numbers, constants or
-literals, helper functions or none, loops or lists, comments, blank lines, the order of its parts. No two have the names of
-all their parts in common, so that a model which learns to change them can only copy from the program that it reads.
-Every program ends by returning the walker of a function whose name begins with make.
+literals, helper functions or none, loops or lists, comments, blank lines, the order of its parts. Names are drawn anew for each, so
+that a model which learns to change the programs can only copy from the one that it reads. The last function, whose name begins
+with make, gives the walker. Some programs are no walkers: the domain says which.
 """
 
 import argparse
@@ -25,7 +25,7 @@ ANIMALS = (
     "hare hopper horse hound insect lizard lobster mantis mole moose mouse newt ostrich otter ox pig pony rabbit ram raven robot scorpion sheep shrimp "
     "sledge slug snail snake squid stag tick toad truck turtle walker wasp weasel wolf worm yak"
 ).split()
-VERBS = "add build create draw form grow lay make place put set spawn".split()
+VERBS = "add build create draw form grow lay place put set spawn".split()
 JOINERS = "attach bind brace connect couple fasten fix join knit lace link sew stitch tie weave wire".split()
 QUALITIES = "big far first fast front high hind inner last left long low lower main near new old outer rear right second short slow small soft stiff upper".split()
 SIZES = {
@@ -44,7 +44,7 @@ class Writer:
     def __init__(self, number):
         r = self.r = random.Random(f"walker {number}")
         self.taken = {"wc", "math", "walker_creator", "sin", "cos", "pi"}
-        self.top, self.helpers, self.consts = [], [], []
+        self.helpers, self.consts = [], []
         self.wc = r.choice(["wc"] * 6 + ["creator", "w", "builder", "maker", "walker", "cr"])
         self.taken.add(self.wc)
         self.indent = r.choice(["    "] * 8 + ["  ", "\t"])
@@ -55,7 +55,6 @@ class Writer:
         self.capital = r.random() < 0.4
         self.inline = r.random()
         self.keywords = r.random() < 0.25
-        self.true = r.random() < 0.3
         self.style = r.choice(["for", "for", "while", "list"])
         self.short = r.random() < 0.3
         self.digits = r.choice([0, 1, 1, 2])
@@ -209,8 +208,6 @@ class Writer:
         """A group that a function of its own places."""
         r = self.r
         function = f"{r.choice(VERBS)}_{self.name(NOUNS)}"
-        if function.startswith("make_"):
-            function = function.replace("make_", "add_", 1)
         given = [self.name(words) for words in (["x", "left", "cx", "x0", "start"], ["y", "bottom", "cy", "y0", "level"])]
         size_name, made = self.name(SIZES["count"]), self.name(NOUNS)
         outer, self.body = self.body, []

@@ -34,7 +34,7 @@ pub enum Error {
     #[error(
         "{0}; give lessons as `samara export --lessons` writes them, with the fields parent and child at least"
     )]
-    Read(#[from] table::Error),
+    Read(table::Error),
 }
 
 /// A lesson in words, with what it was told.

@@ -6,14 +6,14 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file system refused.
-    #[error("{}: cannot be {action}: {source}", .path.display())]
+    #[error("{}: cannot be {action}: {cause}", .path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,
         /// What was tried, as a participle: "read", "written".
         action: &'static str,
         /// What the system said.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// There is no such file.
     #[error("{0}")]
@@ -47,12 +47,12 @@ pub enum Error {
         mend: String,
     },
     /// Threads could not be started.
-    #[error("{threads} threads cannot be started: {source}; give fewer")]
+    #[error("{threads} threads cannot be started: {cause}; give fewer")]
     Threads {
         /// How many were asked for.
         threads: usize,
         /// What the system said.
-        source: rayon::ThreadPoolBuildError,
+        cause: rayon::ThreadPoolBuildError,
     },
     /// A model could not be fetched.
     #[error("{0}")]
@@ -114,11 +114,11 @@ impl Error {
         self
     }
 
-    pub(crate) fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
+    pub(crate) fn io(path: &Path, action: &'static str, cause: std::io::Error) -> Self {
         Self::Io {
             path: path.to_owned(),
             action,
-            source,
+            cause,
         }
     }
 

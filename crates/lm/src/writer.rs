@@ -66,7 +66,7 @@ impl Writer {
             .num_threads(threads)
             .thread_name(|index| format!("model {index}"))
             .build()
-            .map_err(|source| Error::Threads { threads, source })?;
+            .map_err(|cause| Error::Threads { threads, cause })?;
         let generator = match device {
             #[cfg(feature = "gpu")]
             device if device != Device::Cpu => {

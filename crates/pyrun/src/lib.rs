@@ -155,12 +155,12 @@ impl Config {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The worker command cannot be started.
-    #[error("cannot start the worker `{command}`: {source}")]
+    #[error("cannot start the worker `{command}`: {cause}")]
     Start {
         /// The command.
         command: String,
         /// What the system says.
-        source: std::io::Error,
+        cause: std::io::Error,
     },
     /// The worker command is empty.
     #[error("Config::worker is empty: name the command that starts a worker")]

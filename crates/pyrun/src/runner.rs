@@ -76,9 +76,9 @@ impl Runner {
     }
 
     fn start_first(&self) -> Result<Process, Error> {
-        let fail = |source| Error::Start {
+        let fail = |cause| Error::Start {
             command: format!("{:?}", self.config.worker),
-            source,
+            cause,
         };
         if self.config.worker.is_empty() {
             return Err(Error::NoWorker);

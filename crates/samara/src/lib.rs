@@ -66,7 +66,7 @@ fn end(done: Done) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_broken_pipe() => ExitCode::SUCCESS,
         Err(Failure { code, error }) => {
-            complain(&format!("samara: {}", told(&error)));
+            complain(&format!("samara: {error:#}"));
             ExitCode::from(code)
         }
     }
@@ -83,18 +83,6 @@ fn usage(told: &clap::Error) -> ExitCode {
 
 /// The exit code for a standard output that takes nothing: EX_IOERR of sysexits.h.
 const UNWRITABLE: u8 = 74;
-
-/// An error with its causes; a cause that the words before it tell already is not told again.
-fn told(error: &anyhow::Error) -> String {
-    error.chain().fold(String::new(), |told, cause| {
-        let cause = cause.to_string();
-        match told.is_empty() {
-            true => cause,
-            false if told.contains(&cause) => told,
-            false => format!("{told}: {cause}"),
-        }
-    })
-}
 
 /// Why a command failed, and the exit code that says so.
 struct Failure {
