@@ -4,9 +4,10 @@
 
 Program number N is the same wherever it is made. A program places one to three groups of joints (rows, rings, arcs, fans,
 waves, tables), joins each in itself and to the one before, and is written in a style of its own: names, numbers, constants or
-literals, helper functions or none, loops or lists, comments, blank lines, the order of its parts. Names are drawn anew for each, so
-that a model which learns to change the programs can only copy from the one that it reads. The last function, whose name begins
-with make, gives the walker. Some programs are no walkers: the domain says which.
+literals, helper functions or none, loops or lists, comments, blank lines, the order of its parts. Names are drawn anew for each,
+and in two of five programs some or most are words of no language, so that a model which learns to change the programs can only
+copy from the one that it reads. The last function, whose name begins with make, gives the walker. Some programs are no walkers:
+the domain says which.
 """
 
 import argparse
@@ -35,6 +36,7 @@ SIZES = {
     "amp": "amp amplitude force power strength swing drive push gain pull".split(),
     "phase": "phase offset shift delay lag moment beat timing turn".split(),
 }
+SYLLABLES = "ba be bo cru da del di do fa fen fi ga gra he hol in ja jo ka ki lan le lo ma mi nu nor os pa per po qua ra ri ro sa si sul ta te ti to tri un va vel vi vo we xo ya zi".split()
 COUNTERS = "i j k m idx index num at leg part step_no pos a b c p q r s t u v".split()
 
 
@@ -57,6 +59,7 @@ class Writer:
         self.keywords = r.random() < 0.25
         self.style = r.choice(["for", "for", "while", "list"])
         self.short = r.random() < 0.3
+        self.invented = r.choice([0, 0, 0, 0.3, 0.9])
         self.digits = r.choice([0, 1, 1, 2])
         self.body = []
 
@@ -74,6 +77,8 @@ class Writer:
                 word = f"{word}{r.randrange(1, 10)}"
             elif shape < 0.42 and words is NOUNS:
                 word += "s"
+            elif r.random() < self.invented:
+                word = "".join(r.choice(SYLLABLES) for _ in range(r.choice([1, 2, 2, 3])))
             if word not in self.taken and not keyword.iskeyword(word):
                 self.taken.add(word)
                 return word
