@@ -4,7 +4,7 @@
 
 Each lesson is a text of a few lines, made of words of no language and numbers, and the same text with one word or number of one
 line changed. The line removed stands right before the line added, and all but one of its words can be taken from there. The
-lessons have the shape that `samara train operator` reads.
+lessons have the least that `samara train operator` reads, a parent and a child; they are of one niche, so give it `--per-niche 100000`.
 """
 
 import argparse
@@ -45,25 +45,14 @@ def changed(r, text, names):
 def lesson(number):
     """None where the change made nothing new."""
     r = random.Random(f"copy {number}")
-    names = ["".join(r.choice(seeds.SYLLABLES) for _ in range(r.choice([1, 2, 2, 3]))) for _ in range(r.randrange(5, 16))]
+    names = [seeds.invented(r) for _ in range(r.randrange(5, 16))]
     lines = [line(r, names) for _ in range(r.randrange(4, 12))]
     place = r.randrange(len(lines))
     new = changed(r, lines[place], names)
     if new in lines:
         return None
     after = [*lines[:place], new, *lines[place + 1 :]]
-    return {
-        "source": "copies",
-        "id": number,
-        "operator": "copy",
-        "niche": number,
-        "accepted": True,
-        "fitness": 1.0,
-        "parent_fitness": 0.0,
-        "told": "Changed make_walker function.",
-        "parent": "\n".join(lines) + "\n",
-        "child": "\n".join(after) + "\n",
-    }
+    return {"parent": "\n".join(lines) + "\n", "child": "\n".join(after) + "\n"}
 
 
 def main():

@@ -36,8 +36,16 @@ SIZES = {
     "amp": "amp amplitude force power strength swing drive push gain pull".split(),
     "phase": "phase offset shift delay lag moment beat timing turn".split(),
 }
-SYLLABLES = "ba be bo cru da del di do fa fen fi ga gra he hol in ja jo ka ki lan le lo ma mi nu nor os pa per po qua ra ri ro sa si sul ta te ti to tri un va vel vi vo we xo ya zi".split()
+SYLLABLES = (
+    "ba be bo cru da del di do fa fen fi ga gra he hol in ja jo ka ki lan le lo ma mi nu "
+    "nor os pa per po qua ra ri ro sa si sul ta te ti to tri un va vel vi vo we xo ya zi"
+).split()
 COUNTERS = "i j k m idx index num at leg part step_no pos a b c p q r s t u v".split()
+
+
+def invented(r):
+    """A word of no language."""
+    return "".join(r.choice(SYLLABLES) for _ in range(r.choice([1, 2, 2, 3])))
 
 
 class Writer:
@@ -78,7 +86,7 @@ class Writer:
             elif shape < 0.42 and words is NOUNS:
                 word += "s"
             elif r.random() < self.invented:
-                word = "".join(r.choice(SYLLABLES) for _ in range(r.choice([1, 2, 2, 3])))
+                word = invented(r)
             if word not in self.taken and not keyword.iskeyword(word):
                 self.taken.add(word)
                 return word
