@@ -42,7 +42,7 @@
 //! `def`, `class`, parameters, comprehensions and patterns. At the start of a statement a new name is admitted as long as what follows
 //! makes it a target: not before a dot, a bracket, an operator or the line's end. New names right of the first `=` of a
 //! chain, left of `:=`, and read in a comprehension before its `for` are refused. A call of a function by its name, or by an
-//! attribute's, has as many arguments as [`Names`] says.
+//! attribute's, has as many arguments as [`Names`] says, and what [`Names`] knows as only called is followed by its call.
 
 mod bracket;
 mod expression;
@@ -109,6 +109,8 @@ pub struct Prefix {
     asked: Asked,
     /// The last token names a function whose signature is known.
     callee: Option<Call>,
+    /// The last token is a name that is read only to be called.
+    must_call: bool,
 }
 
 impl Clone for Prefix {
@@ -159,6 +161,7 @@ impl Prefix {
             scopes: SmallVec::new(),
             asked: Asked::Anything,
             callee: None,
+            must_call: false,
         }
     }
 

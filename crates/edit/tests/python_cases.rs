@@ -138,14 +138,14 @@ fn names_are_held_to_those_known() {
     for source in [
         "x = wc.add_joint(1, 2)\ny = x\n",
         "new = 1; x = new + 1\nx = x + new\nx = [1 for y in range(3) if y]\n",
-        "for new, (a, b) in enumerate(step): print(new + a * b)\n",
+        "for new, (a, b) in enumerate(step): abs(new + a * b)\n",
         "def f(a, b=width): return a + b\nf(1)\n",
-        "import numpy as np\nnp.sin\n",
+        "import numpy as np\nnp.sin(1)\n",
         "a, b = 1, 2\na + b\n",
         "(a, b) = 1, 2\n",
         "new: int = 3\n",
-        "with open('x') as file: file\n",
-        "try: pass\nexcept OSError as e: e\n",
+        "with wc as file: file\n",
+        "try: pass\nexcept width as e: e\n",
         "walk(step=1, width=2)\n",
         "sum(map(lambda q: q * q, range(3)))\n",
         "if not None: pass\n",
@@ -155,18 +155,19 @@ fn names_are_held_to_those_known() {
         "wc.add_joint(1, 2,)\nwc.add_joint(x=1, y=len(step))\nwc.add_joint(*step)\n",
         "range(3)\nrange(1, 2, 3)\nwalk(1, width=2)\nwc.add_joint(range(3), (1, 2))\n",
         "from math import sin\nsin(1)\n",
+        "x = wc.add_joint (1, 2)\nx = creator\t()\n",
     ] {
         assert_eq!(taken(source), source.len(), "{source:?}");
     }
     for marked in [
-        "for own in o⟂wn",
+        "for own in ⟂own",
         "wc.add_joint(step ⟂for x in (1,)",
         "from self import x\nx = se⟂lf",
-        "own = 1 + o⟂wn",
-        "own, (other, new) = 1, o⟂wn",
-        "def f(a): own = a\nprint(o⟂wn)",
-        "def f(a):\n    b = a\nprint(b⟂)",
-        "def f(a):\n    def g(own): return own\n    return o⟂wn + 1",
+        "own = 1 + ⟂own",
+        "own, (other, new) = 1, ⟂own",
+        "def f(a): own = a\nabs(⟂own)",
+        "def f(a):\n    b = a\nabs(b⟂)",
+        "def f(a):\n    def g(own): return own\n    return ⟂own + 1",
         "x = a⟂dd_joint(1, 2)",
         "wc.add_joint(1⟂)",
         "wc.add_joint(1, 2, ⟂3)",
@@ -187,6 +188,12 @@ fn names_are_held_to_those_known() {
         "for new⟂.x in y",
         "if newish⟂",
         "walk(step⟂p=1)",
+        "x = ⟂quit",
+        "try: pass\nexcept ⟂OSError",
+        "x = wc.add_joint⟂\n",
+        "x = (wc.add_joint⟂)",
+        "x = creator⟂.x",
+        "wc.add_joint ⟂= 1",
         "del new⟂",
     ] {
         let (before, after) = marked.split_once('⟂').unwrap();
@@ -217,6 +224,11 @@ fn a_program_may_use_what_it_uses() {
         "for x in x: pass\n",
         "def f(x, y): pass\nf(a for a in b)\n",
         "from . import a\nfrom .b import c\n",
+        "x = quit, map(float, y), exit()\n",
+        "from a import (\n    b,\n)\nb(1); from a import b\n",
+        "match (x):\n    case (1): y = match(1)\n    case 2: pass\nx.len(); len\\\n(x)\n",
+        "class A: pass\nclass B(A):\n    def f(self): return self.f\nB().f()\nA()\n",
+        "@a\n@b(1)\ndef f(): a(f'{f()} {len(x)}')\n",
     ] {
         let mut prefix = Prefix::with_names(Arc::new(Names::of(source, "")));
         let taken = source.bytes().take_while(|b| prefix.push(*b)).count();

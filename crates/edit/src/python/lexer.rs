@@ -126,6 +126,13 @@ impl Prefix {
 
     /// A byte where no token is under way.
     pub(super) fn between(&mut self, b: u8) -> bool {
+        let blank = matches!(b, b' ' | b'\t' | 0x0c);
+        if self.must_call && !blank {
+            self.must_call = false;
+            if b != b'(' {
+                return false;
+            }
+        }
         match b {
             b' ' | b'\t' | 0x0c => true,
             b'\n' | b'\r' => self.newline(b),
@@ -378,7 +385,8 @@ impl Prefix {
                 false => Tok::NewName,
             };
             let scope = self.scopes.last().map_or(0, |blocks| u16::from(*blocks));
-            if std::mem::take(&mut self.defining) {
+            let defined = std::mem::take(&mut self.defining);
+            if defined {
                 self.scopes.push(self.parser.blocks.len() as u8);
             }
             let callee = self.names.as_ref().and_then(|names| names.call(&word));
@@ -396,6 +404,7 @@ impl Prefix {
             self.callee = callee.filter(|_| tok == Tok::Name);
             if let Some(names) = &self.names {
                 self.asked = names.of_name(&word);
+                self.must_call = tok == Tok::Name && !defined && names.is_called(&word);
             }
             if tok == Tok::KeywordName {
                 self.word = word; // what a call may die of shows only behind it

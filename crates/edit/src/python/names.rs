@@ -20,6 +20,8 @@ pub struct Names {
     chains: bool,
     /// May name an argument or a module.
     words: Vec<String>,
+    /// What is read only to be called.
+    called: Vec<String>,
     signatures: Vec<Signature>,
 }
 
@@ -35,11 +37,13 @@ impl Names {
     /// What a program made of `source` may name, in a host that offers what `host` defines (Python too; only its names
     /// and signatures count).
     ///
-    /// - To be read anywhere: Python's builtins, what the two bind at module level, and what the source reads though nothing bound it before.
+    /// - To be read anywhere: the builtins that make plain values, what the two bind at module level, and what the source reads though
+    ///   nothing bound it before, other builtins among it.
     ///   (What functions bind is theirs; a [`Prefix`] knows it from the text.)
     /// - After a dot: what stands after one in the two, and what they define in classes and functions. After a name of the source and
     ///   a dot only what the two ask of that name, and after a bracket and a dot nothing if they never do that.
     /// - As an argument's or a module's name: any word of the two.
+    /// - What stands in the two nowhere but before a bracket `(`, imports and a class's header aside, is read only so.
     /// - Functions defined in the two, and some builtins, take as many arguments as they say; one that is defined
     ///   more than once takes what any of these would, one that the source calls otherwise takes anything.
     pub fn of(source: &str, host: &str) -> Self {
@@ -47,6 +51,7 @@ impl Names {
         let builtins = BUILTINS.split_whitespace();
         names.readable = builtins.map(str::to_owned).collect();
         names.readable.sort_unstable();
+        names.call_only([host, source]);
         for text in [host, source] {
             let found = text.split(|c: char| !is_word(c));
             names.words.extend(found.map(str::to_owned));
@@ -71,6 +76,34 @@ impl Names {
         names.admit(host);
         names.admit(source);
         names
+    }
+
+    /// Notes what the texts do nothing with but define, import and call it.
+    fn call_only(&mut self, texts: [&str; 2]) {
+        let (mut called, mut bare) = (Vec::new(), Vec::new());
+        for line in texts.iter().flat_map(|text| text.lines()) {
+            let (mut rest, mut before) = (line.trim_start(), "");
+            if matches!(first_word(rest), "from" | "import") {
+                continue;
+            }
+            while let Some(at) = rest.find(is_word) {
+                let word = first_word(&rest[at..]);
+                rest = &rest[at + word.len()..];
+                match rest.trim_start().starts_with('(') {
+                    true => called.push(word),
+                    false if before == "class" => {}
+                    false => bare.push(word),
+                }
+                before = word;
+            }
+        }
+        bare.sort_unstable();
+        let stands = |word: &&str| is_name(word) && !matches!(*word, "match" | "case");
+        let called = called.into_iter().filter(stands);
+        let called = called.filter(|word| bare.binary_search(word).is_err());
+        self.called = called.map(str::to_owned).collect();
+        self.called.sort_unstable();
+        self.called.dedup();
     }
 
     /// Notes an attribute and what it is asked of.
@@ -265,6 +298,11 @@ impl Names {
             true => Asked::Anything,
             false => Asked::Nothing,
         }
+    }
+
+    /// Whether the name is read only to be called.
+    pub(super) fn is_called(&self, name: &[u8]) -> bool {
+        has(&self.called, name)
     }
 
     /// Whether the name may be an argument's or a module's.
@@ -464,22 +502,10 @@ const FUNCTIONS: &[(&str, u8, u8)] = &[
     ("tuple", 0, 1),
 ];
 
+/// Builtins that make plain values of such.
 const BUILTINS: &str = "\
-    ArithmeticError AssertionError AttributeError BaseException BaseExceptionGroup BlockingIOError BrokenPipeError \
-    BufferError BytesWarning ChildProcessError ConnectionAbortedError ConnectionError ConnectionRefusedError \
-    ConnectionResetError DeprecationWarning EOFError Ellipsis EncodingWarning EnvironmentError Exception ExceptionGroup \
-    FileExistsError FileNotFoundError FloatingPointError FutureWarning GeneratorExit IOError ImportError ImportWarning \
-    IndentationError IndexError InterruptedError IsADirectoryError KeyError KeyboardInterrupt LookupError MemoryError \
-    ModuleNotFoundError NameError NotADirectoryError NotImplemented NotImplementedError OSError OverflowError \
-    PendingDeprecationWarning PermissionError ProcessLookupError RecursionError ReferenceError ResourceWarning \
-    RuntimeError RuntimeWarning StopAsyncIteration StopIteration SyntaxError SyntaxWarning SystemError SystemExit \
-    TabError TimeoutError TypeError UnboundLocalError UnicodeDecodeError UnicodeEncodeError UnicodeError \
-    UnicodeTranslateError UnicodeWarning UserWarning ValueError Warning ZeroDivisionError __build_class__ __debug__ \
-    __doc__ __file__ __import__ __init__ __loader__ __name__ __package__ __spec__ abs aiter all anext any ascii bin \
-    bool breakpoint bytearray bytes callable chr classmethod compile complex copyright credits delattr dict dir divmod \
-    enumerate eval exec exit filter float format frozenset getattr globals hasattr hash help hex id input int \
-    isinstance issubclass iter len license list locals map max memoryview min next object oct open ord pow print \
-    property quit range repr reversed round set setattr slice sorted staticmethod str sum super tuple type vars zip";
+    abs all any bool dict divmod enumerate filter float int len list map max min pow range reversed round set sorted str \
+    sum tuple zip";
 
 #[cfg(test)]
 mod tests {
