@@ -26,7 +26,9 @@ const MEASURED: usize = 48;
 const REJECTED: usize = 16;
 /// Parents whose lessons a new tokenizer is made from, at most.
 const SPELLED: usize = 2000;
-/// Parents whose lessons are put into words at a time.
+/// Lessons of one tree at most: more would hardly save work, and make updates few.
+const BRANCHES: usize = 8;
+/// Trees whose lessons are put into words at a time.
 const AT_ONCE: usize = 128;
 
 /// Lessons to learn from, and those of other parents to measure on.
@@ -146,7 +148,7 @@ impl<'a> Course<'a> {
         };
         let read = |rejected| {
             let mut left = Left::default();
-            let groups = with_rejected(&groups, rejected, &mut left);
+            let groups = parts(with_rejected(&groups, rejected, &mut left), settings.seed);
             (examples(&texts, &groups, enough, &weigh, &mut left), left)
         };
         // Accepted changes teach more: the others fill up what the training would read.
@@ -388,7 +390,20 @@ fn with_rejected<'a>(groups: &[Group<'a>], most: usize, left: &mut Left) -> Vec<
     groups.filter(|group| !group.is_empty()).collect()
 }
 
-/// What the trainer reads of lessons, a tree for each parent, until there are so many tokens.
+/// The groups in parts of [`BRANCHES`] at most, in an order drawn by chance.
+fn parts(groups: Vec<Group<'_>>, seed: u64) -> Vec<Group<'_>> {
+    let mut parts: Vec<(u64, Group<'_>)> = Vec::new();
+    for group in groups {
+        let parent = hash::of([&*group[0].parent]);
+        let own = group.chunks(BRANCHES).zip(0..);
+        let number = |part| hash::both(hash::both(seed, part), parent);
+        parts.extend(own.map(|(lessons, part)| (number(part), lessons.to_vec())));
+    }
+    parts.sort_by_key(|(number, _)| *number);
+    parts.into_iter().map(|(_, part)| part).collect()
+}
+
+/// What the trainer reads of lessons, a tree for each group, until there are so many tokens.
 fn examples(
     texts: &Texts,
     groups: &[Group<'_>],
