@@ -385,8 +385,7 @@ impl Prefix {
                 false => Tok::NewName,
             };
             let scope = self.scopes.last().map_or(0, |blocks| u16::from(*blocks));
-            let defined = std::mem::take(&mut self.defining);
-            if defined {
+            if std::mem::take(&mut self.defining) {
                 self.scopes.push(self.parser.blocks.len() as u8);
             }
             let callee = self.names.as_ref().and_then(|names| names.call(&word));
@@ -404,9 +403,10 @@ impl Prefix {
             self.callee = callee.filter(|_| tok == Tok::Name);
             if let Some(names) = &self.names {
                 self.asked = names.of_name(&word);
-                self.must_call = tok == Tok::Name && !defined && names.is_called(&word);
+                let read = tok == Tok::Name && !self.kind.new;
+                self.must_call = read && names.is_called(&word);
             }
-            if tok == Tok::KeywordName {
+            if tok == Tok::KeywordName || self.must_call {
                 self.word = word; // what a call may die of shows only behind it
             }
             fed

@@ -196,6 +196,15 @@ impl Names {
 
     /// Allows what a prefix of a text died of at a byte, if it was a matter of names.
     fn give_way(&mut self, before: &Prefix, text: &[u8], at: usize) -> bool {
+        let ends = before.lex == Lex::Word && !is_word(text[at].into());
+        if ends || before.must_call {
+            let place =
+                (self.called).binary_search_by(|called| called.as_bytes().cmp(&before.word));
+            if let Ok(place) = place {
+                self.called.remove(place);
+                return true;
+            }
+        }
         let argument = before
             .readings()
             .any(|parser| parser.top().st == St::CallKeyword);
