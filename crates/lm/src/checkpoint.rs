@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use crate::bytes::Bytes;
 use crate::config::Config;
 use crate::error::{Error, Fault};
-use crate::gguf::Gguf;
+use crate::gguf::{self, Gguf};
 use crate::llama::{self, Llama};
 use crate::safetensors::Files;
 use crate::sha256;
@@ -168,11 +168,40 @@ impl Checkpoint {
         }
     }
 
-    /// The card of a model that was trained here, `card.json` beside it: what it was trained for and on. None where there is
-    /// none, or no object in it.
+    /// The card of a model that was trained here: what it was trained for and on. It stands in the GGUF file that [`Self::to_gguf`] makes, or
+    /// as `card.json` beside the model. None where there is none, or no object in it.
     pub fn card(&self) -> Option<serde_json::Map<String, serde_json::Value>> {
-        let card = fs::read_to_string(self.path.parent()?.join(names::CARDS[1])).ok()?;
-        serde_json::from_str(&card).ok()
+        let within = match &self.source {
+            Source::Gguf(gguf) => gguf.card().map(str::to_owned),
+            _ => None,
+        };
+        let beside = || fs::read_to_string(self.path.parent()?.join(names::CARDS[1])).ok();
+        serde_json::from_str(&within.or_else(beside)?).ok()
+    }
+
+    /// The model as one GGUF file, its matrices in 8 bits (Q8_0) and its card within; llama.cpp and others read it.
+    ///
+    /// # Errors
+    /// `Error::Unsupported` for a model that is no plain Llama, whose tokenizer splits words in a way that GGUF has no name for, or whose
+    /// widths are not multiples of 32; the weights' own.
+    pub fn to_gguf(&self) -> Result<Vec<u8>, Error> {
+        let card = self
+            .card()
+            .map(|card| serde_json::Value::from(card).to_string());
+        gguf::to_gguf(
+            &self.config,
+            &self.tokenizer,
+            self.weights()?,
+            card.as_deref(),
+        )
+    }
+
+    /// Writes [`Self::to_gguf`] to a file; one that is there is replaced whole.
+    ///
+    /// # Errors
+    /// As that, and `Error::Io`.
+    pub fn save_gguf(&self, path: &Path) -> Result<(), Error> {
+        whole::write_bytes(path, &self.to_gguf()?)
     }
 
     fn gguf(gguf: Gguf) -> Result<Self, Error> {

@@ -1,6 +1,7 @@
 //! Models in GGUF files.
 
 pub(crate) use file::{Gguf, Shard};
+pub(crate) use write::to_gguf;
 
 mod file;
 mod model;
@@ -8,6 +9,7 @@ mod quant;
 mod read;
 mod vocab;
 mod words;
+mod write;
 
 #[cfg(test)]
 mod tests {

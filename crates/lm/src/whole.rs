@@ -123,6 +123,16 @@ pub(crate) fn write_text(path: &Path, text: &str) -> Result<(), Error> {
     })
 }
 
+/// Writes a file that takes its name when it is whole.
+pub(crate) fn write_bytes(path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let part = beside(path, "part");
+    write(&part, |file| {
+        let written = file.write_all(bytes);
+        written.map_err(|e| Error::io(&part, "written", e))
+    })?;
+    fs::rename(&part, path).map_err(|e| Error::io(path, "written", e))
+}
+
 /// Writes tensors as a safetensors file (F32) through to the disk.
 pub(crate) fn write_tensors(path: &Path, tensors: &[(String, Tensor)]) -> Result<(), Error> {
     let shapes = tensors

@@ -324,3 +324,54 @@ fn presets_have_the_sizes_their_names_say() {
     }
     assert!(Config::preset("86m").is_none());
 }
+
+/// Beside the file that llama.cpp's converter made of the same model.
+#[test]
+fn a_model_written_as_gguf_is_as_llama_cpp_writes_it() {
+    let model = open("llama");
+    let ours = Checkpoint::from_gguf("ours", model.to_gguf().unwrap()).unwrap();
+    let theirs = open("llama-q8_0.gguf");
+    assert_eq!(ours.config, theirs.config);
+    assert_eq!(ours.summary(), theirs.summary());
+    assert_eq!(ours.names(), theirs.names());
+    for (name, _) in lm::llama::Llama::shapes(&ours.config).into_iter() {
+        let (ours, theirs) = (ours.tensor(&name).unwrap(), theirs.tensor(&name).unwrap());
+        assert!(ours == theirs, "{name}");
+    }
+    let text = "def f(x):\n\treturn x + 1234  # ünïcode <|endoftext|>";
+    assert_eq!(ours.tokenizer.encode(text), theirs.tokenizer.encode(text));
+    assert_eq!(
+        ours.tokenizer.encode_special(text),
+        theirs.tokenizer.encode_special(text)
+    );
+    assert_eq!(ours.tokenizer.ends(), model.tokenizer.ends());
+    // Written again nothing changes: 8 bits stay what they are.
+    assert_eq!(ours.to_gguf().unwrap(), model.to_gguf().unwrap());
+    for other in ["qwen2", "qwen3", "llama3"] {
+        let error = open(other).to_gguf().unwrap_err().to_string();
+        assert!(error.contains("model.safetensors"), "{error}");
+    }
+}
+
+#[test]
+fn a_card_goes_with_a_gguf_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model");
+    let source = open("llama");
+    let weights = lm::llama::Llama::shapes(&source.config);
+    let tensors = weights.into_iter().map(|(name, shape)| {
+        let data = source.tensor(&name).unwrap().data;
+        (name, shape, data)
+    });
+    save(&model, &source.config, &source.tokenizer, tensors).unwrap();
+    lm::checkpoint::write_card(&model, "# a model", "{\"task\": \"diff\"}").unwrap();
+    let file = folder.path().join("one.gguf");
+    fs::write(&file, "what was there").unwrap();
+    Checkpoint::open(&model).unwrap().save_gguf(&file).unwrap();
+    let card = Checkpoint::open(&file).unwrap().card().unwrap();
+    assert_eq!(card["task"], "diff");
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    let nowhere = folder.path().join("none/one.gguf");
+    let error = source.save_gguf(&nowhere).unwrap_err().to_string();
+    assert!(error.contains("none"), "{error}");
+}

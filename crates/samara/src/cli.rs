@@ -173,6 +173,8 @@ pub enum Model {
     List(ModelListArgs),
     /// Print what a model is made of.
     Info(ModelInfoArgs),
+    /// Write a model as one GGUF file of 8 bits a weight (Q8_0), which llama.cpp and others read too.
+    Export(ModelExportArgs),
 }
 
 #[derive(Args)]
@@ -196,6 +198,16 @@ pub struct ModelInfoArgs {
     /// Print JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+#[derive(Args)]
+pub struct ModelExportArgs {
+    /// The name of a model that was pulled, a .gguf file, a .safetensors file or a folder.
+    #[arg(value_name = "NAME|PATH")]
+    pub model: String,
+    /// The file to write; one that is there is replaced.
+    #[arg(short, long, value_name = "FILE.gguf")]
+    pub output: PathBuf,
 }
 
 #[derive(Subcommand)]

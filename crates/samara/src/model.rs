@@ -5,7 +5,7 @@ use std::io::IsTerminal;
 use lm::{Checkpoint, pull};
 use serde_json::json;
 
-use crate::cli::{Model, ModelInfoArgs, ModelListArgs, ModelPullArgs};
+use crate::cli::{Model, ModelExportArgs, ModelInfoArgs, ModelListArgs, ModelPullArgs};
 use crate::meter::{Meter, size};
 use crate::{Done, Failure, say};
 
@@ -15,6 +15,7 @@ pub fn model(what: &Model) -> Done {
         Model::Pull(args) => fetch(args),
         Model::List(args) => list(args),
         Model::Info(args) => info(args),
+        Model::Export(args) => export(args),
     }
 }
 
@@ -145,6 +146,19 @@ fn info(args: &ModelInfoArgs) -> Done {
     };
     say!("output      {tied}")?;
     Ok(())
+}
+
+/// Writes a model as one GGUF file.
+fn export(args: &ModelExportArgs) -> Done {
+    if args.output.extension().is_none_or(|e| e != "gguf") {
+        let problem = format!("{} does not end with .gguf", args.output.display());
+        return Err(Failure::usage(anyhow::anyhow!(
+            "{problem}: name the file so"
+        )));
+    }
+    let model = Checkpoint::open(&pull::find(&args.model)?)?;
+    model.save_gguf(&args.output)?;
+    Ok(say!("{}", args.output.display())?)
 }
 
 /// Shows how far a download is.

@@ -2,6 +2,7 @@
 
 use super::file::Gguf;
 use super::read::Value;
+use super::write::CARD;
 use crate::config::{Config, RopeScaling};
 use crate::error::Error;
 use crate::tensor::{Entry, Tensor};
@@ -43,7 +44,7 @@ fn hugging_face_name(name: &str) -> Option<String> {
 }
 
 /// The other way.
-fn gguf_name(name: &str) -> Option<String> {
+pub(super) fn gguf_name(name: &str) -> Option<String> {
     if let Some((ours, _)) = WHOLE.iter().find(|w| w.1 == name) {
         return Some((*ours).to_owned());
     }
@@ -184,6 +185,11 @@ impl Gguf {
         };
         let mut names = self.tensors.keys().map(String::as_str);
         names.find(|name| !known(name))
+    }
+
+    /// The card that was written with the model.
+    pub(crate) fn card(&self) -> Option<&str> {
+        self.text(CARD)
     }
 
     /// A special token's number.

@@ -60,6 +60,11 @@ impl Kind {
         KINDS.iter().find(|k| k.1 == number).map(|k| k.0)
     }
 
+    /// The number that files write.
+    pub(crate) fn number(self) -> u32 {
+        KINDS.iter().find(|k| k.0 == self).map_or(0, |k| k.1)
+    }
+
     /// The name of a kind that is not known here but by its name.
     pub(crate) fn foreign(number: u32) -> Option<&'static str> {
         Some(match number {

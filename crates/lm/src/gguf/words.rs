@@ -121,6 +121,14 @@ impl Words {
         })
     }
 
+    /// The usual name of the way that a `tokenizer.json` splits in; `None` where there is none, or where the name says more.
+    pub(super) fn name_of(pre_tokenizer: &Json) -> Option<&'static str> {
+        let names = NAMES.iter().map(|names| names[0]);
+        let mut plain = names.filter_map(|name| Some((name, Self::of(name)?)));
+        let found = plain.find(|(_, words)| words.pre_tokenizer() == *pre_tokenizer)?;
+        (!found.1.ignores_merges).then_some(found.0)
+    }
+
     /// All names.
     pub(super) fn names() -> String {
         NAMES.concat().join(", ")
