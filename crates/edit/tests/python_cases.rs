@@ -193,6 +193,7 @@ fn names_are_held_to_those_known() {
         "x = wc.add_joint⟂\n",
         "x = (wc.add_joint⟂)",
         "x = creator⟂.x",
+        "x = wc.add_joint(1,⟂\n 2)",
         "wc.add_joint ⟂= 1",
         "del new⟂",
     ] {
@@ -227,6 +228,8 @@ fn a_program_may_use_what_it_uses() {
         "x = quit, map(float, y), exit()\n",
         "from a import (\n    b,\n)\nb(1); from a import b\n",
         "match (x):\n    case (1): y = match(1)\n    case 2: pass\nx.len(); len\\\n(x)\n",
+        "x = f(1,\n  2)\n",
+        "x = [  # one\n  1]\ny = f'''{\n1}'''\n",
         "class A: pass\nclass B(A):\n    def f(self): return self.f\nB().f()\nA()\n",
         "@a\n@b(1)\ndef f(): a(f'{f()} {len(x)}')\n",
     ] {

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 
 use lm::train::checkpoint::Keep;
 use lm::train::supervised::{self, Data, Example, Progress, Schedule, Trained};
-use lm::train::{Learns, Lora, Options, Trainer, cpu, init};
+use lm::train::{Learns, Lora, Options, Trainer, cpu, init_copying};
 use lm::{Checkpoint, Config, Error, Tokenizer};
 use mutate::Lesson;
 use mutate::diff::Frame;
@@ -205,7 +205,11 @@ impl<'a> Course<'a> {
         let options = self.options.clone();
         match self.base {
             Some(base) => cpu::Trainer::new(&self.config, &base.weights()?, options),
-            None => cpu::Trainer::new(&self.config, &init(&self.config, self.seed)?, options),
+            None => cpu::Trainer::new(
+                &self.config,
+                &init_copying(&self.config, self.seed)?,
+                options,
+            ),
         }
     }
 

@@ -53,11 +53,11 @@ const MOST: usize = 1 << 24;
 
 impl Config {
     /// The names that [`Config::preset`] knows.
-    pub const PRESETS: [&str; 7] = ["0.1m", "1m", "6m", "25m", "85m", "300m", "680m"];
+    pub const PRESETS: [&str; 8] = ["0.1m", "1m", "3m", "6m", "25m", "85m", "300m", "680m"];
 
     /// The sizes of table 3 of "Evolution through Large Models" (arXiv:2206.08896) at a vocabulary of 8,192 and a
     /// context of 2,048 tokens: "0.1m", "85m", "300m" and "680m"; and compact models, whose query heads share keys and
-    /// values: "1m" and "6m" at a vocabulary of 2,048, "25m".
+    /// values: "1m", "3m" and "6m" at a vocabulary of 2,048, "25m".
     ///
     /// The paper's models have two-matrix feed-forward layers of four times the width; SwiGLU has three matrices, so
     /// that 8/3 of the width (rounded up to a multiple of 32) gives the same number of parameters. `None` for any
@@ -66,6 +66,7 @@ impl Config {
         let (layers, hidden, heads, kv, vocab) = match name {
             "0.1m" => (2, 64, 4, 4, 8192),
             "1m" => (4, 128, 4, 2, 2048),
+            "3m" => (6, 192, 6, 2, 2048),
             "6m" => (8, 256, 4, 2, 2048),
             "25m" => (14, 384, 6, 2, 8192),
             "85m" => (12, 768, 12, 12, 8192),

@@ -13,7 +13,7 @@ use crate::device::Device;
 use crate::error::Error;
 use crate::llama::Llama;
 use crate::tensor::{Tensor, Weight};
-pub use init::init;
+pub use init::{init, init_copying};
 pub use lora::Lora;
 pub use tree::{Branch, Scores, Text, Tree};
 

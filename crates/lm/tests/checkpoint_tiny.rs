@@ -313,6 +313,7 @@ fn a_save_is_whole_or_nothing() {
 fn presets_have_the_sizes_their_names_say() {
     for (name, low, high) in [
         ("0.1m", 90_000, 110_000),
+        ("3m", 2_200_000, 2_600_000),
         ("85m", 84e6 as u64, 86e6 as u64),
         ("300m", 295_000_000, 310_000_000),
         ("680m", 670_000_000, 690_000_000),

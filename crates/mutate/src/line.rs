@@ -73,7 +73,13 @@ const ORIGINAL: &str = "# The original program:\n\n";
 const CHANGED: &str = "\n\n# The same program after a small change:\n\n";
 
 /// Bytes of a new line.
-pub(crate) const MAX_LINE: usize = 120;
+const MAX_LINE: usize = 120;
+
+/// Bytes of a new line at most: some more than the program's longest line has.
+pub(crate) fn max_line(program: &str) -> usize {
+    let longest = program.lines().map(str::len).max();
+    MAX_LINE.max(longest.unwrap_or_default() + 20)
+}
 
 /// Which lines are worth changing: blank lines, comments, docstrings and imports do nothing that could be done otherwise.
 pub(super) fn worth_changing(program: &str) -> Vec<bool> {
@@ -183,7 +189,7 @@ impl Line {
         };
         let options = LineOptions {
             rules,
-            max_line: MAX_LINE,
+            max_line: max_line(parent),
             ..LineOptions::default()
         };
         let worth = worth_changing(parent);

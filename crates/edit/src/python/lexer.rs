@@ -199,7 +199,7 @@ impl Prefix {
     fn newline(&mut self, _: u8) -> bool {
         if self.depth > 0 || !self.fields.is_empty() {
             self.lex = Lex::Between;
-            return true;
+            return self.names.as_ref().is_none_or(|names| names.wraps);
         }
         self.lex = Lex::Indent;
         self.indent = (0, 0);

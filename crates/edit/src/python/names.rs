@@ -22,6 +22,8 @@ pub struct Names {
     words: Vec<String>,
     /// What is read only to be called.
     called: Vec<String>,
+    /// Whether lines may end within brackets.
+    pub(super) wraps: bool,
     signatures: Vec<Signature>,
 }
 
@@ -44,6 +46,7 @@ impl Names {
     ///   a dot only what the two ask of that name, and after a bracket and a dot nothing if they never do that.
     /// - As an argument's or a module's name: any word of the two.
     /// - What stands in the two nowhere but before a bracket `(`, imports and a class's header aside, is read only so.
+    /// - Lines end within brackets only if lines of the source do.
     /// - Functions defined in the two, and some builtins, take as many arguments as they say; one that is defined
     ///   more than once takes what any of these would, one that the source calls otherwise takes anything.
     pub fn of(source: &str, host: &str) -> Self {
@@ -74,6 +77,7 @@ impl Names {
             names.define(text);
         }
         names.admit(host);
+        names.wraps = false;
         names.admit(source);
         names
     }
@@ -196,6 +200,10 @@ impl Names {
 
     /// Allows what a prefix of a text died of at a byte, if it was a matter of names.
     fn give_way(&mut self, before: &Prefix, text: &[u8], at: usize) -> bool {
+        if matches!(text[at], b'\n' | b'\r') && before.is_open() && !self.wraps {
+            self.wraps = true;
+            return true;
+        }
         let ends = before.lex == Lex::Word && !is_word(text[at].into());
         if ends || before.must_call {
             let place =

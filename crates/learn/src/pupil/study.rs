@@ -16,6 +16,8 @@ use crate::left::Left;
 use crate::operator::{Course, Settings, Split};
 use crate::select::{self, Selection};
 
+/// Parameters of a base at most that is trained whole; of a larger one low-rank changes are.
+const COMPACT: u64 = 30_000_000;
 /// Time between two checkpoints of a training.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -142,10 +144,13 @@ impl Study<'_> {
 
     fn settings(&self) -> Settings {
         let own = &self.made.own;
+        let base = self.made.base.as_ref();
+        let is_compact = base.is_some_and(|base| base.config.parameters() <= COMPACT);
+        let rank = if is_compact { 0 } else { 16 };
         Settings {
             preset: own.preset.clone(),
             vocabulary: own.vocabulary,
-            rank: 16,
+            rank,
             epochs: own.epochs,
             tokens: own.tokens,
             rate: own.rate,

@@ -6,7 +6,7 @@ use rand::Rng;
 
 use super::Settings;
 use crate::brief::{Brief, Messages};
-use crate::line::MAX_LINE;
+use crate::line::max_line;
 use crate::writer::{beginning, rules};
 
 /// The frame of all that the operator has the model read and write: a program's contents, a commit message, a diff.
@@ -80,7 +80,7 @@ impl Frame {
             },
             max_added: most,
             max_removed: most,
-            max_line: MAX_LINE,
+            max_line: max_line(program),
             ..DiffOptions::default()
         }
     }
