@@ -27,4 +27,23 @@ pub trait Guide: Send {
 
     /// Whether the text must end here: nothing may follow.
     fn must_end(&self) -> bool;
+
+    /// Whether something begins here that could turn out to be no change at all. A sampler marks the place, and takes
+    /// what was written since back where [`undoes`](Guide::undoes) says so.
+    fn may_mark(&self) -> bool {
+        false
+    }
+
+    /// Remembers this place, in place of the one before.
+    fn mark(&mut self) {}
+
+    /// Whether these bytes, which are not admitted, would end what was begun at the last mark as no change. To go on without
+    /// them would be to spoil what was meant to be whole.
+    fn undoes(&self, bytes: &[u8]) -> bool {
+        let _ = bytes;
+        false
+    }
+
+    /// Takes back what was taken since the last mark.
+    fn undo(&mut self) {}
 }

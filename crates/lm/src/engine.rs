@@ -37,6 +37,9 @@ pub trait Engine: Send {
         None
     }
 
+    /// Forgets all of a cache but its first `tokens` tokens.
+    fn cut(&self, cache: &mut Self::Cache, tokens: usize);
+
     /// Bytes of a cache for so many tokens.
     fn cache_bytes(&self, tokens: usize) -> usize {
         let config = self.config();

@@ -216,7 +216,10 @@ impl<E: Engine> Generator<E> {
                 .map(|(row, mut logits)| row.step(&mut logits, sampling, tokenizer, config))
                 .collect();
             let mut failed = None;
-            for (row, end) in std::mem::take(&mut rows).into_iter().zip(ends) {
+            for (mut row, end) in std::mem::take(&mut rows).into_iter().zip(ends) {
+                if let Some(tokens) = row.cut.take() {
+                    self.engine.cut(&mut row.own, tokens);
+                }
                 match end {
                     Ok(None) => rows.push(row),
                     Ok(Some(end)) => finish(row, end, &mut waiting),
@@ -247,6 +250,10 @@ impl<E: Engine> Generator<E> {
             read,
             drawn: 0,
             forced: 0,
+            mark: None,
+            undone: (0, 0),
+            held: 0,
+            cut: None,
             task,
         };
         let lead = std::mem::take(&mut row.task.lead);

@@ -265,6 +265,10 @@ impl Engine for Decoder {
         }
     }
 
+    fn cut(&self, cache: &mut Cache, tokens: usize) {
+        cache.cut(tokens);
+    }
+
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
         let (mut tokens, mut wanted) = (Vec::new(), Vec::new());
         for feed in feeds.iter_mut() {

@@ -192,6 +192,32 @@ impl Guide for Held {
             Self::Free(_) => false,
         }
     }
+
+    fn may_mark(&self) -> bool {
+        match self {
+            Self::Guided(guide) => guide.may_mark(),
+            Self::Free(_) => false,
+        }
+    }
+
+    fn mark(&mut self) {
+        if let Self::Guided(guide) = self {
+            guide.mark();
+        }
+    }
+
+    fn undoes(&self, bytes: &[u8]) -> bool {
+        match self {
+            Self::Guided(guide) => guide.undoes(bytes),
+            Self::Free(_) => false,
+        }
+    }
+
+    fn undo(&mut self) {
+        if let Self::Guided(guide) = self {
+            guide.undo();
+        }
+    }
 }
 
 impl Diff {

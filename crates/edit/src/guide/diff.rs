@@ -54,7 +54,8 @@ impl Default for DiffOptions {
 ///   the earliest place counts. A hunk begins with an added line only at the beginning of the file.
 /// - Added lines, and context after a change, keep the new file a beginning of a valid one.
 /// - An added line that begins a statement of Python does not begin with a sign.
-/// - Removed lines stand before added ones, and the first of those is not the first removed line again.
+/// - Removed lines stand before added ones, and the first of those is not the first removed line again. Where a model ends it so, it
+///   may take it back to after what it removed ([`Guide::undo`]).
 /// - The text may end, and a new hunk may begin, where the new file is valid and the hunk changed more than blanks.
 /// - The last line that may be added must leave a valid file; after it only context, hunks and the end follow.
 ///
@@ -65,6 +66,8 @@ pub struct DiffGuide {
     job: Arc<Job>,
     state: State,
     text: Vec<u8>,
+    /// The state where it was marked, and the bytes of the text there.
+    mark: Option<(Box<State>, usize)>,
 }
 
 struct Job {
@@ -108,6 +111,7 @@ impl DiffGuide {
             state: State::new(&job),
             job,
             text: Vec::new(),
+            mark: None,
         }
     }
 
@@ -180,5 +184,29 @@ impl Guide for DiffGuide {
 
     fn must_end(&self) -> bool {
         self.may_end() && self.state.signs(&self.job).is_empty()
+    }
+
+    fn may_mark(&self) -> bool {
+        self.state.has_removed()
+    }
+
+    fn mark(&mut self) {
+        self.mark = Some((Box::new(self.state.clone()), self.text.len()));
+    }
+
+    fn undoes(&self, bytes: &[u8]) -> bool {
+        if self.mark.is_none() || !bytes.contains(&b'\n') {
+            return false;
+        }
+        let mut state = self.state.clone();
+        let refused = bytes.iter().find(|byte| !state.step(&self.job, **byte));
+        refused.is_some() && state.is_unchanged()
+    }
+
+    fn undo(&mut self) {
+        if let Some((state, bytes)) = &self.mark {
+            self.state = State::clone(state);
+            self.text.truncate(*bytes);
+        }
     }
 }

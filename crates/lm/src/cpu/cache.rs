@@ -65,6 +65,16 @@ impl Cache {
         }
     }
 
+    /// Forgets all but the first `tokens` tokens.
+    pub(super) fn cut(&mut self, tokens: usize) {
+        let width = self.width();
+        for layer in &mut self.layers {
+            layer.keys.truncate(tokens.next_multiple_of(PANEL) * width);
+            layer.values.truncate(tokens * width);
+        }
+        self.len = self.len.min(tokens);
+    }
+
     /// Writes the keys and values, of all heads, of the token `offset` places after the end, those before it written.
     pub(super) fn write(&mut self, layer: usize, offset: usize, keys: &[f32], values: &[f32]) {
         let (token, width) = (self.len + offset, self.width());

@@ -401,6 +401,10 @@ impl Engine for Decoder {
         Cache::new(self.layers.len(), self.shape.kv_heads, self.shape.head_dim)
     }
 
+    fn cut(&self, cache: &mut Cache, tokens: usize) {
+        cache.cut(tokens);
+    }
+
     fn start_of(&self, cache: &Cache, tokens: usize) -> Option<Cache> {
         Some(cache.start(tokens))
     }

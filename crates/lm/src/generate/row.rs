@@ -26,12 +26,37 @@ pub(super) struct Row<G, C> {
     pub(super) read: usize,
     pub(super) drawn: usize,
     pub(super) forced: usize,
+    /// Where writing may go back to.
+    pub(super) mark: Option<Mark>,
+    /// How often it did, and tokens that were taken back.
+    pub(super) undone: (usize, usize),
+    /// Tokens that its own cache holds, and those it is to be cut to.
+    pub(super) held: usize,
+    pub(super) cut: Option<usize>,
 }
 
+/// A place in a text.
+pub(super) struct Mark {
+    /// Tokens in the cache before the last, and the last.
+    held: usize,
+    last: u32,
+    /// Tokens drawn and forced, bytes of the text.
+    written: usize,
+    bytes: usize,
+}
+
+/// How often a text may go back to a mark: what a model knows only to repeat, it does not change.
+const UNDONE: usize = 32;
+
 impl<G: Guide, C> Row<G, C> {
+    /// Tokens of the text.
+    fn written(&self) -> usize {
+        self.drawn + self.forced - self.undone.1
+    }
+
     /// Why nothing more is written, if that is so.
     pub(super) fn over(&self, config: &Config) -> Option<End> {
-        let written = self.drawn + self.forced;
+        let written = self.written();
         if self.task.guide.must_end() {
             Some(End::Done)
         } else if written >= self.task.most
@@ -54,8 +79,21 @@ impl<G: Guide, C> Row<G, C> {
         tokenizer: &Tokenizer,
         config: &Config,
     ) -> Result<Option<End>, Error> {
+        self.held += self.pending.len();
+        if self.task.guide.may_mark()
+            && let Some(last) = self.pending.last()
+        {
+            self.task.guide.mark();
+            self.mark = Some(Mark {
+                held: self.held - 1,
+                last: *last,
+                written: self.written(),
+                bytes: self.text.len(),
+            });
+        }
         self.pending.clear();
         let guide = &self.task.guide;
+        let may_undo = self.mark.is_some() && self.undone.0 < UNDONE && sampling.temperature > 0.0;
         let ends = |token: u32| config.eos_token_ids.contains(&token);
         let may_end = guide.may_end();
         let token = draw(logits, sampling, &mut self.task.rng, |token| {
@@ -63,7 +101,8 @@ impl<G: Guide, C> Row<G, C> {
             if ends(token) {
                 may_end
             } else {
-                !bytes.is_empty() && guide.admits(bytes)
+                let undoes = || may_undo && guide.undoes(bytes);
+                !bytes.is_empty() && (guide.admits(bytes) || undoes())
             }
         });
         let token = token.map_err(|NotFinite| {
@@ -82,6 +121,18 @@ impl<G: Guide, C> Row<G, C> {
             return Ok(Some(End::Done));
         }
         self.drawn += 1;
+        if let Some(mark) = &self.mark
+            && !self.task.guide.admits(tokenizer.bytes(token))
+        {
+            self.undone.0 += 1;
+            self.undone.1 = self.drawn + self.forced - mark.written;
+            self.task.guide.undo();
+            self.text.truncate(mark.bytes);
+            self.pending.push(mark.last);
+            self.held = mark.held;
+            self.cut = Some(mark.held);
+            return Ok(None);
+        }
         self.pending.push(token);
         self.take(tokenizer.bytes(token));
         self.force(tokenizer, config, &[])?;

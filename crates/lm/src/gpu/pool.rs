@@ -23,6 +23,15 @@ pub struct Cache {
     pub(super) free: Arc<Mutex<Vec<u32>>>,
 }
 
+impl Cache {
+    /// Forgets all but the first `tokens` tokens.
+    pub(super) fn cut(&mut self, tokens: usize) {
+        let tokens = tokens.min(self.rows.len());
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.extend(self.rows.drain(tokens..).rev());
+    }
+}
+
 impl Drop for Cache {
     fn drop(&mut self) {
         let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);

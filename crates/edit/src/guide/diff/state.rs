@@ -178,6 +178,20 @@ impl State {
         })
     }
 
+    /// Whether a removed line has just ended, or an added one after it just begun.
+    pub(super) fn has_removed(&self) -> bool {
+        let begins = matches!(self.at, At::Sign | At::Body(Tag::Added));
+        begins && self.hunk.line.is_empty() && self.hunk.last == Some(Tag::Removed)
+    }
+
+    /// In the first added line after removed ones: whether it is, up to its last byte, the first of these.
+    pub(super) fn is_unchanged(&self) -> bool {
+        let hunk = &self.hunk;
+        self.at == At::Body(Tag::Added)
+            && hunk.last == Some(Tag::Removed)
+            && hunk.line.trim_ascii_end() == hunk.gone.trim_ascii_end()
+    }
+
     /// Whether the new file goes on within brackets or a string, wherever it stands.
     fn in_brackets(&self) -> bool {
         let readings = self.hunk.places.iter().filter_map(|p| p.reading.as_ref());
@@ -385,9 +399,7 @@ impl State {
         if signed && job.options.rules.is_python() && !self.in_brackets() {
             return false;
         }
-        let again = self.hunk.last == Some(Tag::Removed)
-            && line.trim_ascii_end() == self.hunk.gone.trim_ascii_end();
-        if byte == b'\n' && again {
+        if byte == b'\n' && self.is_unchanged() {
             return false;
         }
         self.hunk
