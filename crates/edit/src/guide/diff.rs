@@ -28,6 +28,8 @@ pub struct DiffOptions {
     pub max_removed: usize,
     /// Bytes in an added line, without its line feed.
     pub max_line: usize,
+    /// Lines that begin so, after their indentation, are not removed.
+    pub kept: Vec<String>,
 }
 
 impl Default for DiffOptions {
@@ -40,6 +42,7 @@ impl Default for DiffOptions {
             max_added: 40,
             max_removed: 40,
             max_line: 200,
+            kept: Vec::new(),
         }
     }
 }
@@ -56,6 +59,7 @@ impl Default for DiffOptions {
 /// - An added line that begins a statement of Python does not begin with a sign.
 /// - Removed lines stand before added ones, and the first of those is not the first removed line again. Where a model ends it so, it
 ///   may take it back to after what it removed ([`Guide::undo`]).
+/// - Lines that are [kept](DiffOptions::kept) are not removed; a new hunk begins only before others.
 /// - The text may end, and a new hunk may begin, where the new file is valid and the hunk changed more than blanks.
 /// - The last line that may be added must leave a valid file; after it only context, hunks and the end follow.
 ///
@@ -75,6 +79,8 @@ struct Job {
     source: String,
     /// The file's lines, each with a line feed, the last too.
     lines: Vec<String>,
+    /// Of each line, whether it is not to be removed.
+    kept: Vec<bool>,
     header: String,
     options: DiffOptions,
 }
@@ -100,9 +106,14 @@ impl DiffGuide {
             last.push('\n');
         }
         let header = format!("--- a/{name}\n+++ b/{name}\n");
+        let is_kept = |line: &String| {
+            let line = line.trim_start();
+            options.kept.iter().any(|start| line.starts_with(start))
+        };
         let job = Arc::new(Job {
             name,
             source: source.to_owned(),
+            kept: lines.iter().map(is_kept).collect(),
             lines,
             header,
             options,

@@ -16,6 +16,7 @@ pub struct Frame {
     messages: Messages,
     file_name: String,
     host: String,
+    kept: Vec<String>,
 }
 
 impl Frame {
@@ -26,6 +27,7 @@ impl Frame {
             messages: brief.told(),
             file_name: brief.file_name.clone(),
             host: brief.host(),
+            kept: brief.kept.clone(),
         }
     }
 
@@ -81,6 +83,10 @@ impl Frame {
             max_added: most,
             max_removed: most,
             max_line: max_line(program),
+            kept: match settings.constrained {
+                true => self.kept.clone(),
+                false => Vec::new(),
+            },
             ..DiffOptions::default()
         }
     }

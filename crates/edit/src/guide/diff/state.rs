@@ -300,7 +300,7 @@ impl State {
         };
         let place = &self.hunk.places[i];
         let next = place.first + self.hunk.old;
-        if next >= job.lines.len() {
+        if job.kept[next..].iter().all(|kept| *kept) {
             return false;
         }
         let new = self.base.new.clone()
@@ -354,7 +354,7 @@ impl State {
                 return false;
             };
             match tag {
-                Tag::Removed => line.is_some(),
+                Tag::Removed => line.is_some() && !job.kept[place.first + hunk.old],
                 Tag::Context if hunk.unchanged.is_none() => {
                     line.is_some()
                         && base.readings[place.first + hunk.old + 1 - base.next].is_some()
