@@ -53,8 +53,15 @@ pub struct Followed {
     pub steps: usize,
 }
 
+/// The first line of a text with its end, and lines after it that begin with a blank: tokenizers split before others.
+fn line(text: &[u8]) -> &[u8] {
+    let mut pairs = text.windows(2);
+    let end = pairs.position(|pair| pair[0] == b'\n' && !pair[1].is_ascii_whitespace());
+    &text[..end.map_or(text.len(), |end| end + 1)]
+}
+
 /// Takes a known text as a generator would have written it after `lead` under a guide: what the guide forces comes in its
-/// own tokens, and of the rest each token is the first that the tokenizer makes of what is left. `end` is the token that
+/// own tokens, and of the rest each token is the first that the tokenizer makes of what is left of the line. `end` is the token that
 /// ends a text.
 ///
 /// `None` where the guide does not take the text or may not end after it, or where it has a character without a token.
@@ -81,7 +88,8 @@ pub fn follow<G: Guide>(
             break;
         }
         if next.is_empty() {
-            next.extend(tokenizer.encode_within(std::str::from_utf8(rest).ok()?));
+            let line = std::str::from_utf8(line(rest)).ok()?;
+            next.extend(tokenizer.encode_within(line));
         }
         let token = next.pop_front()?;
         let bytes = tokenizer.bytes(token);
