@@ -636,3 +636,40 @@ fn places_of_a_long_file() {
         "def f(a):\n    if a:\n        a = (a +\n            1)\n    return a\n\n".repeat(2000);
     assert_eq!(LineGuide::places(&source, 1, &Rules::default()).len(), 4000);
 }
+
+#[test]
+fn a_line_that_is_no_change_may_be_taken_back() {
+    let source = "a = 1\nb = 2\nreturn a\n";
+    let options = DiffOptions {
+        rules: Rules::any(),
+        kept: vec!["return".to_owned()],
+        ..DiffOptions::default()
+    };
+    let mut guide = DiffGuide::new("t", source, options);
+    guide.advance(b"--- a/t\n+++ b/t\n@@\n");
+    assert!(!guide.may_mark());
+    assert!(
+        !guide.admits(b"-r") && guide.admits(b"-a"),
+        "what is kept stays"
+    );
+    guide.advance(b"-b = 2\n");
+    assert!(guide.may_mark(), "after what was removed");
+    guide.advance(b"+");
+    assert!(guide.may_mark(), "and before what is added");
+    guide.mark();
+    guide.advance(b"b = 2");
+    assert!(!guide.admits(b"\n") && guide.undoes(b"\n") && guide.undoes(b" \n+"));
+    assert!(guide.admits(b"2") && !guide.undoes(b"2") && !guide.undoes(b"2\n"));
+    guide.undo();
+    assert_eq!(guide.text(), b"--- a/t\n+++ b/t\n@@\n-b = 2\n+");
+    guide.advance(b"b = 3");
+    assert!(guide.admits(b"\n") && !guide.undoes(b"\n"));
+    guide.advance(b"\n+b = 2");
+    assert!(
+        guide.admits(b"\n"),
+        "only the first line stands for the old one"
+    );
+    guide.advance(b"\n");
+    assert!(!guide.admits(b"@"), "nothing is left that may change");
+    assert_eq!(guide.result().unwrap().1, "a = 1\nb = 3\nb = 2\nreturn a\n");
+}

@@ -444,3 +444,98 @@ fn what_must_come_is_read_up_to_a_cut_character() {
     assert!(written.forced > 0, "its beginning was no choice");
     assert!(One::TEXT.starts_with(&written.text) && written.text.starts_with(b"ab"));
 }
+
+/// Marks the place after so many bytes, and takes back what comes to so many more, as often as said.
+struct Again {
+    text: Vec<u8>,
+    mark: Option<usize>,
+    left: usize,
+}
+
+impl Again {
+    const BEFORE: usize = 7;
+    const MORE: usize = 9;
+
+    fn is_too_much(&self, bytes: &[u8]) -> bool {
+        let long = |mark| self.text.len() + bytes.len() >= mark + Self::MORE;
+        self.left > 0 && self.mark.is_some_and(long)
+    }
+}
+
+impl Guide for Again {
+    fn admits(&self, bytes: &[u8]) -> bool {
+        !self.is_too_much(bytes)
+    }
+
+    fn advance(&mut self, bytes: &[u8]) {
+        self.text.extend_from_slice(bytes);
+    }
+
+    fn forced(&self) -> Vec<u8> {
+        Vec::new()
+    }
+
+    fn may_end(&self) -> bool {
+        false
+    }
+
+    fn must_end(&self) -> bool {
+        false
+    }
+
+    fn may_mark(&self) -> bool {
+        self.mark.is_none() && self.text.len() >= Self::BEFORE
+    }
+
+    fn mark(&mut self) {
+        self.mark = Some(self.text.len());
+    }
+
+    fn undoes(&self, bytes: &[u8]) -> bool {
+        self.is_too_much(bytes)
+    }
+
+    fn undo(&mut self) {
+        self.text.truncate(self.mark.unwrap());
+        self.left -= 1;
+    }
+}
+
+/// So cold that the likeliest token is drawn: what is written anew is then what was written before, if the caches are.
+#[test]
+fn what_is_taken_back_leaves_no_trace() {
+    let cold = Sampling {
+        temperature: 1e-6,
+        min_p: 0.0,
+    };
+    for precision in [Precision::Int8, Precision::F32] {
+        let mut writer = writer(precision, 3, 1 << 30);
+        let mut write = |left: usize| {
+            let tasks = (0..6).map(|seed| {
+                let guide = Again {
+                    text: Vec::new(),
+                    mark: None,
+                    left,
+                };
+                Task {
+                    most: 40,
+                    ..task(&writer, PROGRAM, 30 + 9 * seed as usize, " x", guide, seed)
+                }
+            });
+            let tasks = tasks.collect();
+            writer.write(tasks, cold, &|| false).unwrap()
+        };
+        let plain = write(0);
+        for left in [1, 4] {
+            for (again, plain) in write(left).iter().zip(&plain) {
+                assert_eq!(again.text, plain.text);
+                assert_eq!(again.guide.text, again.text);
+                assert_eq!((again.guide.left, again.end), (0, End::Length));
+                assert!(again.drawn >= plain.drawn + left, "what is drawn counts");
+            }
+        }
+        // A guide that never has enough is left to itself in the end.
+        let endless = write(1000);
+        assert!(endless.iter().all(|written| written.end == End::Stuck));
+    }
+}

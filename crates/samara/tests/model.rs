@@ -116,3 +116,67 @@ fn models_that_are_not_there() {
         &["x.gguf", "fetch or write it again"],
     );
 }
+
+/// On a machine without a network, a cache or a home.
+#[test]
+fn the_model_in_the_box_needs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let bare = |args: &[&str]| {
+        let done = Command::new(SAMARA)
+            .args(args)
+            .current_dir(folder.path())
+            .env_remove("HOME")
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("SAMARA_CACHE")
+            .output()
+            .expect("samara starts");
+        let said = String::from_utf8_lossy(&done.stderr).into_owned();
+        assert!(done.status.success(), "{args:?}: {said}");
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let info: Value = serde_json::from_str(&bare(&["model", "info", "compact", "--json"])).unwrap();
+    assert_eq!(info["format"], "GGUF");
+    assert!(info["bytes"].as_u64().unwrap() < 8 << 20);
+    let run = [
+        "evolve",
+        "--operator",
+        "diff",
+        "--evaluations",
+        "128",
+        "--out",
+        "run",
+    ];
+    bare(&run);
+    let stats: Value = serde_json::from_str(&bare(&["stats", "run", "--json"])).unwrap();
+    let share = |kind: &str| stats[kind].as_f64().unwrap() / 128.0;
+    assert!(share("valid") > 0.9 && share("runnable") > 0.4, "{stats}");
+
+    // Written to a file it is the same model.
+    bare(&["model", "export", "compact", "-o", "file.gguf"]);
+    let file: Value =
+        serde_json::from_str(&bare(&["model", "info", "file.gguf", "--json"])).unwrap();
+    assert_eq!(
+        (&file["config"], &file["bytes"]),
+        (&info["config"], &info["bytes"])
+    );
+    common::fails(
+        folder.path(),
+        &["model", "export", "compact", "-o", "file.bin"],
+        2,
+        &["file.bin", ".gguf"],
+    );
+    common::fails(
+        folder.path(),
+        &[
+            "evolve",
+            "--operator",
+            "line",
+            "--evaluations",
+            "8",
+            "--out",
+            "lines",
+        ],
+        2,
+        &["compact", "smollm2-135m", "operator diff"],
+    );
+}
