@@ -310,6 +310,11 @@ fn model(
     Ok((config, Arc::new(tokenizer)))
 }
 
+/// Whether a base is so small that all of it learns, and quickly.
+pub(crate) fn is_compact(config: &Config) -> bool {
+    config.parameters() <= 30_000_000
+}
+
 fn options(base: Option<&Checkpoint>, settings: &Settings) -> Options {
     let rank = if base.is_some() { settings.rank } else { 0 };
     let lora = Lora {
@@ -337,7 +342,8 @@ fn training(
     // Low-rank changes want about ten times the rate of full tuning.
     let (rate, schedule, floor) = match (base, settings.rank) {
         (None, _) => (defaults.rate, defaults.schedule, defaults.floor),
-        (Some(_), 0) => (3e-4, Schedule::Cosine, 0.05),
+        (Some(base), 0) if is_compact(&base.config) => (1e-3, defaults.schedule, defaults.floor),
+        (Some(_), 0) => (3e-4, defaults.schedule, defaults.floor),
         (Some(_), _) => (1.5e-3, Schedule::Linear, 0.0),
     };
     supervised::Settings {
@@ -347,7 +353,7 @@ fn training(
             most => all.min(most),
         }),
         // A large model is looked after more often, so that it can be stopped.
-        side_by_side: if base.is_some() {
+        side_by_side: if base.is_some_and(|base| !is_compact(&base.config)) {
             256
         } else {
             defaults.side_by_side

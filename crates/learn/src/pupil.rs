@@ -61,7 +61,14 @@ impl Settings {
     }
 
     fn check(&self) -> Result<(), Error> {
-        if Config::preset(&self.preset).is_none() {
+        if self.base.is_empty() && self.preset.is_empty() {
+            return Err(Error::setting(
+                "learned.base",
+                "is empty, and learned.preset too",
+                "name a model to begin from, or a size to begin from scratch",
+            ));
+        }
+        if !self.preset.is_empty() && Config::preset(&self.preset).is_none() {
             return Err(Error::setting(
                 "learned.preset",
                 format!("there is no size {:?}", self.preset),
@@ -120,12 +127,12 @@ impl Pupil {
             crossover: 0.0,
             ..section(settings, "diff")?
         };
-        let base = match own.base.as_str() {
-            "" => None,
-            name => {
-                let path = lm::pull::find(name).map_err(unlearned)?;
+        let base = match own.preset.is_empty() {
+            true => {
+                let path = lm::pull::find(&own.base).map_err(unlearned)?;
                 Some(Checkpoint::open(&path).map_err(unlearned)?)
             }
+            false => None,
         };
         let origin = match &base {
             Some(base) => base.sha256(),

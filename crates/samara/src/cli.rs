@@ -110,21 +110,21 @@ pub struct TrainOperatorArgs {
     /// Where to write the model: a folder, new or a saved model's.
     #[arg(short, long = "output", value_name = "MODEL")]
     pub output: PathBuf,
-    /// The model to begin from, as in `samara model`; without one a compact model from scratch, whose tokenizer is made from the lessons.
-    #[arg(long, value_name = "MODEL")]
-    pub base: Option<String>,
-    /// With --base: train low-rank changes of it only, and write these, in PEFT's format.
-    #[arg(long, requires = "base")]
+    /// The model to begin from, as in `samara model`.
+    #[arg(long, value_name = "MODEL", default_value = "compact")]
+    pub base: String,
+    /// Train low-rank changes of the base only, and write these, in PEFT's format.
+    #[arg(long)]
     pub lora: bool,
     /// The rank of the low-rank changes.
     #[arg(long, value_name = "N", default_value_t = 16, requires = "lora", value_parser = whole(1, 4096))]
     pub rank: usize,
-    /// From scratch: the model's size.
-    #[arg(long, value_name = "SIZE", default_value = "6m", conflicts_with = "base",
+    /// Instead of a base, a model of this size from scratch, whose tokenizer is made from the lessons.
+    #[arg(long, value_name = "SIZE", conflicts_with_all = ["base", "lora"],
           value_parser = clap::builder::PossibleValuesParser::new(lm::Config::PRESETS))]
-    pub preset: String,
+    pub preset: Option<String>,
     /// From scratch: tokens of its tokenizer at most.
-    #[arg(long, value_name = "N", default_value_t = 2048, conflicts_with = "base", value_parser = whole(257, 65_536))]
+    #[arg(long, value_name = "N", default_value_t = 2048, requires = "preset", value_parser = whole(257, 65_536))]
     pub vocabulary: usize,
     /// How often to read every lesson.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
@@ -132,7 +132,8 @@ pub struct TrainOperatorArgs {
     /// Tokens to read in all at most; 0 for no bound.
     #[arg(long, value_name = "N", default_value_t = 1_200_000)]
     pub tokens: u64,
-    /// The highest learning rate [default: 0.0012 from scratch, 0.0003 for a base, 0.0015 with --lora].
+    /// The highest learning rate [default: 0.0012 from scratch, 0.001 for a base of 30 million parameters at most, 0.0003 for a larger
+    /// one, 0.0015 with --lora].
     #[arg(long, value_name = "RATE")]
     pub rate: Option<f32>,
     /// Lessons of one niche of one source at most, and as many that the map did not take: half of them the best, half different

@@ -56,7 +56,10 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     let table = source::settings(&sources, &args.common)?;
     let setting = Setting::read(&table).map_err(Failure::usage)?;
     pyrun::caged(setting.walkers.python.cage).map_err(Failure::usage)?;
-    let base = args.base.as_deref().map(base).transpose()?;
+    let base = match args.preset {
+        Some(_) => None,
+        None => Some(base(&args.base)?),
+    };
     lm::check_folder(&args.output).map_err(Failure::usage)?;
     if let Some(base) = base
         .as_ref()
@@ -77,7 +80,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     }
     let split = Split::new(lessons, args.rng);
     let settings = Settings {
-        preset: args.preset.clone(),
+        preset: args.preset.clone().unwrap_or_default(),
         vocabulary: args.vocabulary,
         rank: if args.lora { args.rank } else { 0 },
         epochs: args.epochs,
@@ -111,7 +114,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     let display = Display::begin(&course, &split, &left, &trainer, seconds, keep.exists())?;
     let metrics = Metrics::open(&beside(&args.output, "metrics")).map_err(Failure::usage)?;
     let trained = learn(&course, &mut trainer, &keep, &stop, metrics, display)?;
-    course.save(&trainer, &args.output, args.base.as_deref().unwrap_or(""))?;
+    course.save(&trainer, &args.output, &args.base)?;
 
     let trial = match args.trial {
         0 => None,

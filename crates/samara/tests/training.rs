@@ -219,8 +219,10 @@ fn what_cannot_be_learned_is_said_before_hours_are_spent() {
     // A base that is none.
     let base = ["train", "operator", "gp", "-o", "op", "--base", "nowhere"];
     common::fails(f, &base, 2, &["nowhere"]);
-    let lora = ["train", "operator", "gp", "-o", "op", "--lora"];
-    common::fails(f, &lora, 2, &["--base"]);
+    let lora = [
+        "train", "operator", "gp", "-o", "op", "--lora", "--preset", "0.1m",
+    ];
+    common::fails(f, &lora, 2, &["--lora", "--preset"]);
 }
 
 /// Waits until the time has come, or the child has ended; whether it still runs.

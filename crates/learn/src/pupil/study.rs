@@ -13,11 +13,9 @@ use super::record::{Files, Record};
 use super::{Made, nothing, unlearned};
 use crate::hash;
 use crate::left::Left;
-use crate::operator::{Course, Settings, Split};
+use crate::operator::{Course, Settings, Split, is_compact};
 use crate::select::{self, Selection};
 
-/// Parameters of a base at most that is trained whole; of a larger one low-rank changes are.
-const COMPACT: u64 = 30_000_000;
 /// Time between two checkpoints of a training.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -145,7 +143,7 @@ impl Study<'_> {
     fn settings(&self) -> Settings {
         let own = &self.made.own;
         let base = self.made.base.as_ref();
-        let is_compact = base.is_some_and(|base| base.config.parameters() <= COMPACT);
+        let is_compact = base.is_some_and(|base| is_compact(&base.config));
         let rank = if is_compact { 0 } else { 16 };
         Settings {
             preset: own.preset.clone(),

@@ -44,7 +44,7 @@ impl Card<'_> {
             "sources": sources,
             "lessons": course.lessons,
             "left_out": self.left.to_string(),
-            "base": args.base.as_ref().map(|name| json!({"name": name, "sha256": self.base})),
+            "base": self.base.as_ref().map(|sum| json!({"name": args.base, "sha256": sum})),
             "settings": self.settings,
             "training": course.training,
             "arithmetic": self.arithmetic,
@@ -76,9 +76,9 @@ impl Card<'_> {
         let sources: String = (self.sources.iter())
             .map(|source| format!("- `{}`, weight {}\n", source.path.display(), source.weight))
             .collect();
-        let from = match &args.base {
-            Some(base) => format!("`{base}`"),
-            None => format!("scratch, size {}", self.settings.preset),
+        let from = match &args.preset {
+            Some(preset) => format!("scratch, size {preset}"),
+            None => format!("`{}`", args.base),
         };
         let trial = self.trial.as_ref().map_or_else(String::new, trial_table);
         format!(
