@@ -13,9 +13,9 @@ use learn::{Left, Why};
 #[test]
 fn what_gp_changes_can_be_written() {
     let frame = frame();
-    // Of 120 of each seed. The others ask a name for an attribute of which the program asks none (`wc2.add_muscle`), change
-    // more lines than a diff may, or move a function with its `return`, which stays.
-    for (seed, least) in SEEDS.into_iter().zip([103, 100, 113, 98]) {
+    // Of 120 of each seed. The others ask a name for an attribute of which the program asks none (`wc2.add_muscle`), or change
+    // more lines than a diff may.
+    for (seed, least) in SEEDS.into_iter().zip([103, 102, 115, 100]) {
         let (mut whole, mut all, mut bytes) = (0, 0, 0);
         let mut not: BTreeMap<String, usize> = BTreeMap::new();
         for lesson in lessons(seed, 12, 10) {

@@ -23,7 +23,7 @@ pub struct Brief {
     pub host: String,
     /// Names that may be written besides those of the program, of Python and of the host.
     pub names: Vec<String>,
-    /// Lines that models leave as they are: those that begin so, after their indentation.
+    /// Lines that models leave as they are: those with one of these in them.
     #[serde(default)]
     pub kept: Vec<String>,
     /// Commit messages for models, and how often each is drawn. `{entry}` stands for the entry's name.

@@ -28,7 +28,7 @@ pub struct DiffOptions {
     pub max_removed: usize,
     /// Bytes in an added line, without its line feed.
     pub max_line: usize,
-    /// Lines that begin so, after their indentation, are not removed.
+    /// Lines with one of these in them are not removed.
     pub kept: Vec<String>,
 }
 
@@ -106,10 +106,7 @@ impl DiffGuide {
             last.push('\n');
         }
         let header = format!("--- a/{name}\n+++ b/{name}\n");
-        let is_kept = |line: &String| {
-            let line = line.trim_start();
-            options.kept.iter().any(|start| line.starts_with(start))
-        };
+        let is_kept = |line: &String| options.kept.iter().any(|part| line.contains(part));
         let job = Arc::new(Job {
             name,
             source: source.to_owned(),
