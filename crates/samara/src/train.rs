@@ -63,6 +63,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     lm::check_folder(&args.output).map_err(Failure::usage)?;
     if let Some(base) = base
         .as_ref()
+        .filter(|_| lm::builtin::of(&args.base).is_none())
         .filter(|base| holds(&args.output, base.path()))
     {
         let why = anyhow!(
