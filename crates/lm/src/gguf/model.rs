@@ -237,7 +237,7 @@ impl Gguf {
         let Some(ours) = gguf_name(name) else {
             return Ok(None);
         };
-        let Some(tensor) = self.read(&ours)? else {
+        let Some(mut tensor) = self.read(&ours)? else {
             return Ok(None);
         };
         // Llama's rotary pairs lie side by side in this format, half a head apart in Hugging Face's.
@@ -247,30 +247,38 @@ impl Gguf {
             _ => return Ok(Some(tensor)),
         };
         let is_llama = self.text("general.architecture") == Some("llama");
-        Ok(Some(
-            match is_llama && tensor.shape[0] == heads * config.head_dim {
-                true => apart(tensor, heads),
-                false => tensor,
-            },
-        ))
+        if is_llama && tensor.shape[0] == heads * config.head_dim {
+            tensor.data = moved(&tensor.data, tensor.shape[0], heads, apart);
+        }
+        Ok(Some(tensor))
     }
 }
 
-/// Moves the rows of each head: row 2j + k goes to k · (half a head) + j.
-fn apart(tensor: Tensor, heads: usize) -> Tensor {
-    let rows = tensor.shape[0];
-    let (width, head) = (tensor.data.len() / rows.max(1), rows / heads);
-    let mut data = Vec::with_capacity(tensor.data.len());
+/// Moves the rows of each head: `from` says where the row that comes to a place stood, both counted within the head of so many rows.
+pub(super) fn moved(
+    values: &[f32],
+    rows: usize,
+    heads: usize,
+    from: impl Fn(usize, usize) -> usize,
+) -> Vec<f32> {
+    let (width, head) = (values.len() / rows.max(1), rows / heads);
+    let mut moved = Vec::with_capacity(values.len());
     for row in 0..rows {
-        let (h, within) = (row / head, row % head);
-        let (k, j) = (within / (head / 2), within % (head / 2));
-        let from = (h * head + 2 * j + k) * width;
-        data.extend_from_slice(&tensor.data[from..from + width]);
+        let from = (row / head * head + from(row % head, head)) * width;
+        moved.extend_from_slice(&values[from..from + width]);
     }
-    Tensor {
-        shape: tensor.shape,
-        data,
-    }
+    moved
+}
+
+/// Row 2j + k goes to k · (half a head) + j: from this format's order to Hugging Face's.
+fn apart(row: usize, head: usize) -> usize {
+    let half = head / 2;
+    row % half * 2 + row / half
+}
+
+/// The way back.
+pub(super) fn beside(row: usize, head: usize) -> usize {
+    row % 2 * (head / 2) + row / 2
 }
 
 #[cfg(test)]

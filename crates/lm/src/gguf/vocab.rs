@@ -12,9 +12,11 @@ use crate::error::Error;
 use crate::tokenizer::Tokenizer;
 
 /// Kinds of tokens, as `tokenizer.ggml.token_type` numbers them.
+pub(super) const PLAIN: i64 = 1;
 const UNKNOWN: i64 = 2;
-const CONTROL: i64 = 3;
-const USER_DEFINED: i64 = 4;
+pub(super) const CONTROL: i64 = 3;
+pub(super) const USER_DEFINED: i64 = 4;
+pub(super) const UNUSED: i64 = 5;
 
 /// Bytes of a token that others may merge to; no vocabulary has longer ones but by mistake.
 const LONGEST: usize = 512;

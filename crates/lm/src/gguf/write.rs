@@ -6,8 +6,9 @@ use std::path::Path;
 use half::f16;
 use serde_json::Value as Json;
 
-use super::model::gguf_name;
+use super::model::{beside, gguf_name, moved};
 use super::quant::Kind;
+use super::vocab::{CONTROL, PLAIN, UNUSED, USER_DEFINED};
 use super::words::Words;
 use crate::config::{Config, RopeScaling};
 use crate::error::{Error, Fault};
@@ -74,7 +75,7 @@ pub(crate) fn to_gguf<W: Weight>(
         };
         let (shape, values) = (weight.shape().to_vec(), weight.values()?);
         let values = match heads {
-            Some(heads) => beside(&values, shape[0], heads).into(),
+            Some(heads) => moved(&values, shape[0], heads, beside).into(),
             None => values,
         };
         let kind = if shape.len() > 1 {
@@ -205,7 +206,7 @@ impl Header {
         });
         let known = plain.chain(added);
         let known = known.filter_map(|(id, token, kind)| Some((id.as_u64()?, (token, kind))));
-        let known: HashMap<u64, (&str, i32)> = known.collect();
+        let known: HashMap<u64, (&str, i64)> = known.collect();
         // Rows without a token have a name that no text has.
         let tokens = (0..config.vocab_size as u64).map(|id| match known.get(&id) {
             Some((token, kind)) => ((*token).to_owned(), *kind),
@@ -218,7 +219,7 @@ impl Header {
         self.list("tokenizer.ggml.token_type", 5, kinds.len());
         kinds
             .iter()
-            .for_each(|kind| self.bytes.extend(kind.to_le_bytes()));
+            .for_each(|kind| self.bytes.extend((*kind as i32).to_le_bytes()));
         self.texts("tokenizer.ggml.merges", &merges);
         for (key, id) in [
             ("bos", config.bos_token_id),
@@ -236,12 +237,6 @@ impl Header {
     }
 }
 
-/// Kinds of tokens.
-const PLAIN: i32 = 1;
-const CONTROL: i32 = 3;
-const USER_DEFINED: i32 = 4;
-const UNUSED: i32 = 5;
-
 fn put_text(bytes: &mut Vec<u8>, text: &str) {
     bytes.extend((text.len() as u64).to_le_bytes());
     bytes.extend(text.as_bytes());
@@ -257,16 +252,4 @@ fn quantise(block: &[f32], bytes: &mut Vec<u8>) {
     let inverse = if scale == 0.0 { 0.0 } else { 1.0 / scale };
     bytes.extend(f16::from_f32(scale).to_le_bytes());
     bytes.extend(block.iter().map(|x| (x * inverse).round() as i8 as u8));
-}
-
-/// Moves the rows of each head: row k · (half a head) + j goes to 2j + k, where Llama's rotary pairs lie in this format.
-fn beside(values: &[f32], rows: usize, heads: usize) -> Vec<f32> {
-    let (width, head) = (values.len() / rows.max(1), rows / heads);
-    let mut moved = Vec::with_capacity(values.len());
-    for row in 0..rows {
-        let (h, within) = (row / head, row % head);
-        let from = (h * head + within % 2 * (head / 2) + within / 2) * width;
-        moved.extend_from_slice(&values[from..from + width]);
-    }
-    moved
 }
