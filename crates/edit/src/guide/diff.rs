@@ -207,8 +207,8 @@ impl Guide for DiffGuide {
             return false;
         }
         let mut state = self.state.clone();
-        let refused = bytes.iter().find(|byte| !state.step(&self.job, **byte));
-        refused.is_some() && state.is_unchanged()
+        let is_refused = bytes.iter().any(|byte| !state.step(&self.job, *byte));
+        is_refused && state.is_unchanged()
     }
 
     fn undo(&mut self) {

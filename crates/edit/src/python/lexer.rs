@@ -126,8 +126,7 @@ impl Prefix {
 
     /// A byte where no token is under way.
     pub(super) fn between(&mut self, b: u8) -> bool {
-        let blank = matches!(b, b' ' | b'\t' | 0x0c);
-        if self.must_call && !blank {
+        if self.must_call && !matches!(b, b' ' | b'\t' | 0x0c) {
             self.must_call = false;
             if b != b'(' {
                 return false;

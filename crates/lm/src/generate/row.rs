@@ -28,10 +28,13 @@ pub(super) struct Row<G, C> {
     pub(super) forced: usize,
     /// Where writing may go back to.
     pub(super) mark: Option<Mark>,
-    /// How often it did, and tokens that were taken back.
-    pub(super) undone: (usize, usize),
-    /// Tokens that its own cache holds, and those it is to be cut to.
+    /// How often it did.
+    pub(super) undone: usize,
+    /// Tokens that were taken back.
+    pub(super) lost: usize,
+    /// Tokens that its own cache holds.
     pub(super) held: usize,
+    /// Tokens that it is to be cut to.
     pub(super) cut: Option<usize>,
 }
 
@@ -51,7 +54,7 @@ const UNDONE: usize = 32;
 impl<G: Guide, C> Row<G, C> {
     /// Tokens of the text.
     fn written(&self) -> usize {
-        self.drawn + self.forced - self.undone.1
+        self.drawn + self.forced - self.lost
     }
 
     /// Why nothing more is written, if that is so.
@@ -93,7 +96,7 @@ impl<G: Guide, C> Row<G, C> {
         }
         self.pending.clear();
         let guide = &self.task.guide;
-        let may_undo = self.mark.is_some() && self.undone.0 < UNDONE && sampling.temperature > 0.0;
+        let may_undo = self.mark.is_some() && self.undone < UNDONE && sampling.temperature > 0.0;
         let ends = |token: u32| config.eos_token_ids.contains(&token);
         let may_end = guide.may_end();
         let token = draw(logits, sampling, &mut self.task.rng, |token| {
@@ -121,11 +124,11 @@ impl<G: Guide, C> Row<G, C> {
             return Ok(Some(End::Done));
         }
         self.drawn += 1;
-        if let Some(mark) = &self.mark
-            && !self.task.guide.admits(tokenizer.bytes(token))
+        if let Some(mark) = self.mark.as_ref().filter(|_| may_undo)
+            && self.task.guide.undoes(tokenizer.bytes(token))
         {
-            self.undone.0 += 1;
-            self.undone.1 = self.drawn + self.forced - mark.written;
+            self.undone += 1;
+            self.lost = self.drawn + self.forced - mark.written;
             self.task.guide.undo();
             self.text.truncate(mark.bytes);
             self.pending.push(mark.last);
