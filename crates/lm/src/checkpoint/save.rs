@@ -1,7 +1,7 @@
 //! A model written to a folder.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 
@@ -51,9 +51,7 @@ pub fn check_folder(folder: &Path) -> Result<(), Error> {
 /// `Error::Io`.
 pub fn write_card(folder: &Path, text: &str, json: &str) -> Result<(), Error> {
     for (name, text) in CARDS.into_iter().zip([text, json]) {
-        let part = folder.join(format!("{name}.part"));
-        whole::write_text(&part, text)?;
-        fs::rename(&part, folder.join(name)).map_err(|e| Error::io(folder, "written", e))?;
+        whole::write_bytes(&folder.join(name), text.as_bytes())?;
     }
     Ok(())
 }

@@ -37,8 +37,8 @@ pub fn init(config: &Config, seed: u64) -> Result<Llama<Tensor>, Error> {
 }
 
 /// As [`init`], with two heads that copy: where the last token stood earlier in the text, they vote for what followed it there
-/// (induction heads, Olsson et al. 2022, arXiv:2209.11895). A small model finds them by itself only after millions of tokens; from
-/// here on it learns when to use them. Training may undo them.
+/// (induction heads, Olsson et al. 2022, arXiv:2209.11895). A small model finds them by itself only after millions of tokens; whether
+/// it learns sooner from here has not been shown (docs/lab.md). Training may undo them.
 ///
 /// One head of the first layer looks at the token before and notes it beside the token that stands there; one of the second
 /// looks for places whose note is the token at hand, and writes what stands there. For this all embeddings are of one length
@@ -225,15 +225,15 @@ mod tests {
 
     #[test]
     fn what_begins_with_copying_heads_copies() {
-        for preset in ["0.1m", "1m", "6m"] {
+        // The wider the heads, the fewer tokens they take for each other.
+        for (preset, gain) in [("0.1m", 0.03), ("1m", 0.25), ("6m", 0.6)] {
             let config = Config {
                 vocab_size: 1000,
                 ..Config::preset(preset).unwrap()
             };
             let plain = surprise(&config, &init(&config, 1).unwrap());
             let copies = surprise(&config, &init_copying(&config, 1).unwrap());
-            eprintln!("{preset} {plain} {copies}");
-            assert!(copies < plain - 0.01, "{preset}: {plain} {copies}");
+            assert!(copies < plain - gain, "{preset}: {plain} {copies}");
         }
     }
 }
