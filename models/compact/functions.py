@@ -22,6 +22,8 @@ import warnings
 LINES = range(4, 31)
 MOST = 1400
 TWINS = [("+", "-", "*", "/"), ("<", ">", "<=", ">=", "==", "!="), ("+=", "-=", "*="), ("and", "or"), ("True", "False", "None")]
+# Words that are no names, and do not stand for one.
+HEADS = {"def", "return", "for", "in", "if", "else", "while"}
 TWIN = {word: [other for other in words if other != word] for words in TWINS for word in words}
 
 
@@ -32,10 +34,11 @@ def functions(folder):
         if {"test", "tests", "idlelib", "lib2to3", "site-packages"} & set(path.parts):
             continue
         try:
-            tree = ast.parse(path.read_text())
-        except (SyntaxError, UnicodeDecodeError, ValueError):
+            file = path.read_text(encoding="utf-8")
+            tree = ast.parse(file)
+        except (SyntaxError, ValueError):
             continue
-        lines = path.read_text().split("\n")
+        lines = file.split("\n")
         for node in ast.walk(tree):
             if not isinstance(node, ast.FunctionDef):
                 continue
@@ -77,7 +80,7 @@ def changed(r, line, own, names):
             new = r.choice(TWIN[word])
         elif kind == tokenize.NUMBER:
             new = r.choice([str(r.randrange(10)), str(round(r.uniform(0, 9), r.choice([1, 2]))), f"{word} + 1", f"{word} * 2"])
-        elif kind == tokenize.NAME and word.isidentifier() and word not in ("def", "return", "for", "in", "if", "else", "while", "not", "is"):
+        elif kind == tokenize.NAME and word not in HEADS | {"not", "is"}:
             new = r.choice([r.choice(names), r.choice(names), f"{word} + {r.randrange(9)}", str(r.randrange(9))])
         else:
             continue
@@ -93,7 +96,7 @@ def lesson(number, programs):
     parent = r.choice(programs)
     lines = parent.split("\n")[:-1]
     words = tokens(parent)
-    names = [word for kind, word, *_ in words if kind == tokenize.NAME and not word in ("def", "return", "for", "in", "if", "else", "while")]
+    names = [word for kind, word, *_ in words if kind == tokenize.NAME and word not in HEADS]
     if not names:
         return None
     for row in sorted(r.sample(range(1, len(lines)), min(len(lines) - 1, r.choice([1, 1, 2, 2, 3, 4]))), reverse=True):
