@@ -13,7 +13,7 @@ import pathlib
 import random
 import re
 
-import seeds
+import writer
 
 
 def line(r, names):
@@ -45,7 +45,7 @@ def changed(r, text, names):
 def lesson(number):
     """None where the change made nothing new."""
     r = random.Random(f"copy {number}")
-    names = [seeds.invented(r) for _ in range(r.randrange(5, 16))]
+    names = [writer.invented(r) for _ in range(r.randrange(5, 16))]
     lines = [line(r, names) for _ in range(r.randrange(4, 12))]
     place = r.randrange(len(lines))
     new = changed(r, lines[place], names)
