@@ -23,7 +23,7 @@ pub fn unified(old: &str, new: &str) -> String {
 }
 
 /// The ranges of lines that change, (old, new), in order and with something unchanged between them.
-pub(crate) fn changes<T: Hash + Ord>(old: &[T], new: &[T]) -> Vec<(Range<usize>, Range<usize>)> {
+pub fn changes<T: Hash + Ord>(old: &[T], new: &[T]) -> Vec<(Range<usize>, Range<usize>)> {
     let mut changes: Vec<(Range<usize>, Range<usize>)> = Vec::new();
     for op in capture_diff_slices(Algorithm::Myers, old, new) {
         if matches!(op, DiffOp::Equal { .. }) {

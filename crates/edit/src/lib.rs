@@ -10,11 +10,12 @@ struct Readme;
 
 pub mod diff;
 pub mod guide;
+pub mod hash;
 pub mod python;
 pub mod replace;
 pub mod source;
 
 /// The lines of a text, each with the line feed that ends it; the last may lack one.
-pub(crate) fn lines(text: &str) -> Vec<&str> {
+pub fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }

@@ -6,7 +6,6 @@
 
 pub use left::{Left, Why};
 
-mod hash;
 mod left;
 pub mod operator;
 pub mod pupil;

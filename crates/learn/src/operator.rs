@@ -14,7 +14,7 @@ use mutate::diff::Frame;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::hash;
+use edit::hash;
 use crate::left::{Left, Why};
 use crate::text::{self, Texts};
 

@@ -37,31 +37,37 @@ pub enum Error {
     Read(table::Error),
 }
 
-/// A lesson in words, with what it was told.
-type Row = (Lesson, Words, String);
+/// A row of a file: what holds a lesson, and the lesson in words.
+pub struct Row<T> {
+    /// A lesson, or what holds one.
+    pub item: T,
+    words: Words,
+    told: String,
+}
 
-fn columns() -> Vec<Column<Row>> {
-    let columns: [(&str, Get<Row>); 12] = [
-        ("prompt", Get::Text(|(_, words, _)| Some(&words.prompt))),
-        (
-            "completion",
-            Get::Text(|(_, words, _)| Some(&words.completion)),
-        ),
-        ("source", Get::Text(|(lesson, ..)| Some(&lesson.source))),
-        ("id", Get::Int(|(lesson, ..)| Some(lesson.id as i64))),
-        ("operator", Get::Text(|(lesson, ..)| Some(&lesson.operator))),
-        ("told", Get::Text(|(.., told)| Some(told))),
-        ("parent", Get::Text(|(lesson, ..)| Some(&lesson.parent))),
-        ("child", Get::Text(|(lesson, ..)| Some(&lesson.child))),
-        ("accepted", Get::Flag(|(lesson, ..)| lesson.accepted)),
-        (
-            "niche",
-            Get::Int(|(lesson, ..)| lesson.niche.map(Into::into)),
-        ),
-        ("fitness", Get::Float(|(lesson, ..)| lesson.fitness)),
+impl<T: AsRef<Lesson>> Row<T> {
+    fn lesson(&self) -> &Lesson {
+        self.item.as_ref()
+    }
+}
+
+fn columns<T: AsRef<Lesson>>() -> Vec<Column<Row<T>>> {
+    let columns: [(&str, Get<Row<T>>); 13] = [
+        ("prompt", Get::Text(|row| Some(&row.words.prompt))),
+        ("completion", Get::Text(|row| Some(&row.words.completion))),
+        ("source", Get::Text(|row| Some(&row.lesson().source))),
+        ("id", Get::Int(|row| Some(row.lesson().id as i64))),
+        ("operator", Get::Text(|row| Some(&row.lesson().operator))),
+        ("told", Get::Text(|row| Some(&row.told))),
+        ("file", Get::Text(|row| row.lesson().file.as_deref())),
+        ("parent", Get::Text(|row| Some(&row.lesson().parent))),
+        ("child", Get::Text(|row| Some(&row.lesson().child))),
+        ("accepted", Get::Flag(|row| row.lesson().accepted)),
+        ("niche", Get::Int(|row| row.lesson().niche.map(Into::into))),
+        ("fitness", Get::Float(|row| row.lesson().fitness)),
         (
             "parent_fitness",
-            Get::Float(|(lesson, ..)| lesson.parent_fitness),
+            Get::Float(|row| row.lesson().parent_fitness),
         ),
     ];
     let columns = columns.into_iter();
@@ -72,14 +78,15 @@ fn columns() -> Vec<Column<Row>> {
 
 /// The names of the columns, in order.
 pub fn names() -> Vec<String> {
-    columns().into_iter().map(|column| column.name).collect()
+    let columns = columns::<Lesson>().into_iter();
+    columns.map(|column| column.name).collect()
 }
 
-/// Writes `lessons.parquet` and `lessons.jsonl`.
-pub struct Writer {
+/// Writes lessons, or what holds one, as Parquet and as JSON lines.
+pub struct Writer<T = Lesson> {
     frame: Frame,
     seed: u64,
-    table: table::Writer<Row>,
+    table: table::Writer<Row<T>>,
     left: Left,
 }
 
@@ -93,34 +100,43 @@ pub struct Written {
     pub left: Left,
 }
 
-impl Writer {
-    /// Begins both files in a folder. Lessons are put into words as [`words`] does, with the same seed.
+impl<T: AsRef<Lesson>> Writer<T> {
+    /// Begins `NAME.parquet` and `NAME.jsonl` in a folder, with more columns after the lessons' own. Lessons are put into words as [`words`] does, with
+    /// the same seed.
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn create(folder: &Path, frame: Frame, seed: u64) -> Result<Self, table::Error> {
+    pub fn create(
+        folder: &Path,
+        name: &str,
+        frame: Frame,
+        seed: u64,
+        more: Vec<Column<Row<T>>>,
+    ) -> Result<Self, table::Error> {
+        let columns = columns().into_iter().chain(more).collect();
         Ok(Self {
             frame,
             seed,
-            table: table::Writer::create(folder, "lessons", columns())?,
+            table: table::Writer::create(folder, name, columns)?,
             left: Left::default(),
         })
     }
 
-    /// Writes a lesson; one that cannot be put into words is left out.
+    /// Writes a lesson; one that cannot be put into words is left out. Returns whether it was written.
     ///
     /// # Errors
     /// The files cannot be written.
-    pub fn push(&mut self, lesson: Lesson) -> Result<(), table::Error> {
-        match words(&self.frame, &lesson, self.seed) {
+    pub fn push(&mut self, item: T) -> Result<bool, table::Error> {
+        let lesson = item.as_ref();
+        match words(&self.frame, lesson, self.seed) {
             Ok(words) => {
-                let told = message(&self.frame, &lesson, self.seed).to_owned();
-                let row = (lesson, words, told);
-                self.table.push(row).map(drop)
+                let told = message(&self.frame, lesson, self.seed).to_owned();
+                self.table.push(Row { item, words, told })?;
+                Ok(true)
             }
             Err(why) => {
                 self.left.add(Why::Unwritten(why));
-                Ok(())
+                Ok(false)
             }
         }
     }
@@ -211,6 +227,7 @@ impl Fields<'_> {
                 .unwrap_or(self.at),
             operator: text("operator")?.unwrap_or_else(|| "file".to_owned()),
             told: text("told")?,
+            file: text("file")?,
             parent: self.program("parent")?,
             child: self.program("child")?,
             accepted: self

@@ -10,7 +10,7 @@ use edit::source::is_same;
 use mutate::Lesson;
 use serde::{Deserialize, Serialize};
 
-use crate::hash;
+use edit::hash;
 use crate::left::{Left, Why};
 
 /// What is chosen.

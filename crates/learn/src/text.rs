@@ -17,7 +17,7 @@ use mutate::diff::Frame;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::hash;
+use edit::hash;
 use crate::left::{Left, Why};
 
 /// A lesson in words.
@@ -51,6 +51,7 @@ pub fn message<'a>(frame: &'a Frame, lesson: &'a Lesson, seed: u64) -> &'a str {
 /// The operator's guide does not let the change be written.
 pub fn words(frame: &Frame, lesson: &Lesson, seed: u64) -> Result<Words, Unwritten> {
     let parent = canonical(&lesson.parent);
+    let frame = &*frame.of(lesson);
     let guide = frame.guide(&parent, frame.options(&parent, None));
     let completion = guide.short(&canonical(&lesson.child))?;
     let lead = Frame::lead(message(frame, lesson, seed));
@@ -127,18 +128,18 @@ impl Texts {
     /// # Errors
     /// Why it would be left out.
     pub fn tokens(&self, lesson: &Lesson) -> Result<usize, Why> {
-        let parent = Parent::new(self, &lesson.parent);
+        let parent = Parent::new(self, lesson);
         Ok(parent.trunk.len() + parent.branch(self, lesson)?.tokens.len())
     }
 
-    /// The tree of lessons that have the same parent, and which of them are its branches, in order; the others are counted in
+    /// The tree of lessons that have the same parent and file, and which of them are its branches, in order; the others are counted in
     /// `left`. `None` where none remains.
     pub fn tree<'a>(
         &self,
         lessons: &[&'a Lesson],
         left: &mut Left,
     ) -> Option<(Taught, Vec<&'a Lesson>)> {
-        let parent = Parent::new(self, &lessons.first()?.parent);
+        let parent = Parent::new(self, lessons.first()?);
         let (mut branches, mut taken) = (Vec::new(), Vec::new());
         for lesson in lessons {
             match parent.branch(self, lesson) {
@@ -183,8 +184,8 @@ struct Parent {
 }
 
 impl Parent {
-    fn new(texts: &Texts, program: &str) -> Self {
-        let (frame, program) = (&texts.frame, &*canonical(program));
+    fn new(texts: &Texts, lesson: &Lesson) -> Self {
+        let (frame, program) = (texts.frame.of(lesson), &*canonical(&lesson.parent));
         Self {
             trunk: frame.beginning(&texts.tokenizer, program),
             guide: frame.guide(program, frame.options(program, None)),
@@ -223,12 +224,13 @@ impl Parent {
     }
 }
 
-/// Lessons by their parent, the parents in the order in which they first come.
+/// Lessons by their parent and its file, the parents in the order in which they first come.
 pub fn by_parent(lessons: &[Lesson]) -> Vec<Vec<&Lesson>> {
-    let mut places: HashMap<&str, usize> = HashMap::new();
+    let mut places: HashMap<(&str, Option<&str>), usize> = HashMap::new();
     let mut groups: Vec<Vec<&Lesson>> = Vec::new();
     for lesson in lessons {
-        let place = *places.entry(&lesson.parent).or_insert(groups.len());
+        let parent = (&*lesson.parent, lesson.file.as_deref());
+        let place = *places.entry(parent).or_insert(groups.len());
         match groups.get_mut(place) {
             Some(group) => group.push(lesson),
             None => groups.push(vec![lesson]),

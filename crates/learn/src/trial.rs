@@ -7,7 +7,7 @@ use mutate::{Error, Judge, Operator, Request, Shares, gather};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use crate::hash;
+use edit::hash;
 
 /// Children of one parent.
 const BATCH: usize = 8;

@@ -13,6 +13,9 @@ pub struct Lesson {
     pub operator: String,
     /// What the operator was told: a commit message, an instruction.
     pub told: Option<String>,
+    /// The file's name, where it is another than the domain's, which then has no say in what may be written.
+    #[serde(default)]
+    pub file: Option<String>,
     /// The program before.
     pub parent: String,
     /// The program after.
@@ -25,4 +28,10 @@ pub struct Lesson {
     pub fitness: Option<f64>,
     /// The parent's fitness, where it was scored.
     pub parent_fitness: Option<f64>,
+}
+
+impl AsRef<Self> for Lesson {
+    fn as_ref(&self) -> &Self {
+        self
+    }
 }

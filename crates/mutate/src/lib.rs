@@ -30,7 +30,7 @@ pub mod prompt;
 pub mod reason;
 mod registry;
 pub mod settings;
-mod syntax;
+pub mod syntax;
 mod writer;
 
 /// What something was made with (a model's file, a device, a Python), by a short name.

@@ -10,7 +10,7 @@ use ruff_python_parser::lexer::lex;
 use ruff_python_parser::{Mode, Parsed, parse_module};
 
 /// Links of chains that may lie within each other.
-pub(crate) const DEEPEST: usize = 10_000;
+pub const DEEPEST: usize = 10_000;
 
 /// Bytes of stack that any walk of such a tree fits in; of these only what is used takes memory.
 const ROOM: usize = 192 << 20;
@@ -18,11 +18,11 @@ const ROOM: usize = 192 << 20;
 /// Why there is no tree.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message} at byte {offset}")]
-pub(crate) struct Fault {
+pub struct Fault {
     /// What is wrong.
-    pub(crate) message: String,
+    pub message: String,
     /// Where, in bytes from the start.
-    pub(crate) offset: usize,
+    pub offset: usize,
 }
 
 /// Parses a program and hands its tree to `work`, on a stack with room for it: a text of any kind and a thread of any
@@ -30,7 +30,7 @@ pub(crate) struct Fault {
 ///
 /// # Errors
 /// It is not Python, or chains within it are longer than [`DEEPEST`].
-pub(crate) fn with<T>(
+pub fn with<T>(
     source: &str,
     work: impl FnOnce(&Parsed<ModModule>) -> T,
 ) -> Result<T, Fault> {

@@ -90,6 +90,43 @@ pub enum Command {
     /// Train models on runs.
     #[command(subcommand)]
     Train(Train),
+    /// Gather changes of Python files out of git histories, for models to learn from.
+    ///
+    /// Kept are changes of one file whose subject asks for them in the imperative, where both versions parse; merges, robots, releases, vendored
+    /// code, near duplicates and what may be a key are left out, and counted. It writes commits.parquet and commits.jsonl in the shape of
+    /// `samara export --lessons`, corpus.json and corpus.html. docs/training.md tells more.
+    Corpus(CorpusArgs),
+}
+
+#[derive(Args)]
+pub struct CorpusArgs {
+    /// Folders of git repositories with their whole history and a licence file.
+    #[arg(required = true, value_name = "REPO")]
+    pub repositories: Vec<PathBuf>,
+    /// Where to write the files: a new folder.
+    #[arg(short, long = "output", value_name = "DIR")]
+    pub output: PathBuf,
+    /// Lines that a change removes, and adds, at most.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = whole(1, 1000))]
+    pub max_lines: usize,
+    /// Lines of the file that a change comes with, at most: the functions and classes around it, or the whole file.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(4, 100_000))]
+    pub window: usize,
+    /// Changes of one repository at most, the newest.
+    #[arg(long, value_name = "N", default_value_t = 2000, value_parser = whole(1, 1_000_000_000))]
+    pub per_repository: usize,
+    /// The licence of a repository, where you know better than its files; give it once for each.
+    #[arg(long, value_name = "REPO=NAME")]
+    pub licence: Vec<String>,
+    /// Take repositories under any licence; what theirs ask for is then yours to do.
+    #[arg(long)]
+    pub any_licence: bool,
+    /// Leave out repositories that cannot serve, instead of ending there.
+    #[arg(long)]
+    pub skip: bool,
+    /// Threads that read [default: one per core].
+    #[arg(long, value_name = "N", value_parser = whole(1, 1024))]
+    pub threads: Option<usize>,
 }
 
 #[derive(Subcommand)]

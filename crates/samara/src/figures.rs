@@ -6,6 +6,7 @@
 //! `ink`, `faint`, `grid`.
 
 pub mod bugs;
+pub mod corpus;
 mod curves;
 mod diff;
 mod map;

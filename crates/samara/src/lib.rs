@@ -12,6 +12,7 @@ pub(crate) use terminal::say;
 
 mod bench;
 mod cli;
+mod corpus;
 pub mod figures;
 mod log;
 mod meter;
@@ -56,6 +57,7 @@ pub fn main() -> ExitCode {
         Some(Command::Bench(what)) => bench::bench(&what),
         Some(Command::Model(what)) => model::model(&what),
         Some(Command::Train(what)) => train::train(&what),
+        Some(Command::Corpus(args)) => corpus::corpus(&args),
     };
     end(done)
 }

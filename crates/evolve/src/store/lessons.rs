@@ -62,6 +62,7 @@ impl Store {
                     id: row.get::<_, i64>(0)? as u64,
                     operator: row.get(2)?,
                     told: None,
+                    file: None,
                     parent: String::new(),
                     child: String::new(),
                     accepted: row.get(3)?,

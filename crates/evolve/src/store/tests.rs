@@ -325,6 +325,7 @@ fn lessons_are_changes_with_their_parents() {
                 id: child.id,
                 operator: child.operator.clone(),
                 told: child.told.clone(),
+                file: None,
                 parent: parent.program.clone(),
                 child: child.program.clone(),
                 accepted: child.accepted,

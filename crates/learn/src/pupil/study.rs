@@ -11,7 +11,7 @@ use mutate::{Error, Learned, Round};
 
 use super::record::{Files, Record};
 use super::{Made, nothing, unlearned};
-use crate::hash;
+use edit::hash;
 use crate::left::Left;
 use crate::operator::{Course, Settings, Split, is_compact};
 use crate::select::{self, Selection};

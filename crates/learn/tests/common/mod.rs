@@ -74,6 +74,7 @@ pub fn lesson(id: u64, parent: &str, child: &str) -> Lesson {
         id,
         operator: "gp".to_owned(),
         told: None,
+        file: None,
         parent: parent.to_owned(),
         child: child.to_owned(),
         accepted: true,

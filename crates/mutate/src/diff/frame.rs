@@ -1,10 +1,13 @@
 //! What the model is asked, and what it may answer: the same while it works and while it learns.
 
+use std::borrow::Cow;
+
 use edit::guide::{DiffGuide, DiffOptions, Rules};
 use lm::Tokenizer;
 use rand::Rng;
 
 use super::Settings;
+use crate::Lesson;
 use crate::brief::{Brief, Messages};
 use crate::line::max_line;
 use crate::writer::{beginning, rules};
@@ -17,6 +20,8 @@ pub struct Frame {
     file_name: String,
     host: String,
     kept: Vec<String>,
+    /// Whether the file is the domain's.
+    is_own: bool,
 }
 
 impl Frame {
@@ -28,6 +33,25 @@ impl Frame {
             file_name: brief.file_name.clone(),
             host: brief.host(),
             kept: brief.kept.clone(),
+            is_own: true,
+        }
+    }
+
+    /// The frame of another file than the domain's: its changes are held to what applies and parses, and to nothing that the domain says.
+    #[must_use]
+    pub fn of_file(&self, name: &str) -> Self {
+        Self {
+            file_name: name.to_owned(),
+            is_own: false,
+            ..self.clone()
+        }
+    }
+
+    /// The frame of a lesson: of its own file, or of the domain's.
+    pub fn of(&self, lesson: &Lesson) -> Cow<'_, Self> {
+        match &lesson.file {
+            Some(name) => Cow::Owned(self.of_file(name)),
+            None => Cow::Borrowed(self),
         }
     }
 
@@ -76,14 +100,15 @@ impl Frame {
         };
         let most = settings.max_lines.min(program.lines().count());
         DiffOptions {
-            rules: match settings.constrained {
-                true => rules(&names, &self.host, settings.known_names, settings.comments),
-                false => Rules::any(),
+            rules: match (settings.constrained, self.is_own) {
+                (true, true) => rules(&names, &self.host, settings.known_names, settings.comments),
+                (true, false) => Rules::default(),
+                (false, _) => Rules::any(),
             },
             max_added: most,
             max_removed: most,
             max_line: max_line(program),
-            kept: match settings.constrained {
+            kept: match settings.constrained && self.is_own {
                 true => self.kept.clone(),
                 false => Vec::new(),
             },

@@ -240,7 +240,7 @@ fn lineage(line: &[Ancestor]) -> Markup {
     }
 }
 
-fn changed(line: &diff::Line) -> Markup {
+pub(super) fn changed(line: &diff::Line) -> Markup {
     let class = match line.sign {
         '+' => "added",
         '-' => "removed",
@@ -252,7 +252,7 @@ fn changed(line: &diff::Line) -> Markup {
 }
 
 /// `part` of `whole`, as "12.3 %".
-fn share(part: u64, whole: u64) -> String {
+pub(super) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "\u{2013}".into();
     }

@@ -1,7 +1,7 @@
 //! A hash that is the same everywhere and always.
 
 /// A hash of texts in their order (FNV-1a of their bytes and lengths, then mixed as in splitmix64).
-pub(crate) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> u64 {
+pub fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut take = |bytes: &[u8]| {
         for byte in bytes {
@@ -16,7 +16,7 @@ pub(crate) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> u64 {
 }
 
 /// One number of two.
-pub(crate) fn both(a: u64, b: u64) -> u64 {
+pub fn both(a: u64, b: u64) -> u64 {
     mix(a.wrapping_add(0x9e37_79b9_7f4a_7c15) ^ mix(b))
 }
 
