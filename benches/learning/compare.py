@@ -3,6 +3,7 @@
 
     python3 benches/learning/compare.py operator [SEED...]      # a minute of gp, minutes of training, 1,500 evaluations each
     python3 benches/learning/compare.py inside [SEED...]        # runs with --self-improve beside gp alone
+    python3 benches/learning/compare.py mixtures [SEED...]      # gp, the model in the box, and both, by evaluations and by the clock
 
 `operator`: gp makes a run of 100,000 evaluations of each seed (default: ladder, spider, caterpillar), `samara train operator` learns from it,
 and both evolve the seed 1,500 times under the same numbers of --rng; the figures are means.
@@ -11,6 +12,9 @@ and both evolve the seed 1,500 times under the same numbers of --rng; the figure
 goes on until it has the same QD score. From both follows how long an evaluation must take for the learning run to be there
 sooner: (seconds of learning and writing - seconds of gp) / (evaluations that gp needs more).
 
+`mixtures`: each seed (default: the paper's four) is evolved by gp alone, by the model in the box alone and by both at several weights: 5,000
+evaluations each, and as many as two minutes allow.
+
 Runs are kept in --folder; what is there is not made again.
 """
 
@@ -18,8 +22,10 @@ import argparse
 import json
 import pathlib
 import shutil
+import signal
 import sqlite3
 import subprocess
+import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 SAMARA = HERE.parent.parent / "target/release/samara"
@@ -116,9 +122,49 @@ class Bench:
             print(f"| {seed} | gp and learned | {own['niches']} | {own['qd_score']:,.0f} | {own['seconds']:.0f} | {learning:.0f} | {after} | {wins} |", flush=True)
 
 
+    def for_seconds(self, name, seed, seconds, *args):
+        """The statistics of a run that is interrupted after so long."""
+        run, part = self.folder / name, self.folder / f"{name}.part"
+        if not run.exists():
+            shutil.rmtree(part, ignore_errors=True)
+            command = [SAMARA, "evolve", "--config", self.config, "--seed", seed, "--out", part, "--evaluations", 100_000_000, *args]
+            running = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            time.sleep(seconds)
+            running.send_signal(signal.SIGINT)
+            running.wait()
+            part.rename(run)
+        return samara("stats", run, "--json")
+
+    def mixtures(self, seeds):
+        print("| seed | operators | 5,000 evaluations: niches | QD score | two minutes: evaluations | niches | QD score |")
+        print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+        for seed in seeds:
+            own = HERE / f"seeds/{seed}.py"
+            path = own if own.exists() else seed
+            for name, weights in MIXTURES.items():
+                operators = [word for weight in weights for word in ("--operator", weight)]
+                run, clock = self.folder / f"{seed}-{name}", f"{seed}-{name}-clock"
+                if not run.exists():
+                    samara("evolve", "--config", self.config, "--seed", path, "--out", run, "--evaluations", 5000, *operators)
+                equal = samara("stats", run, "--json")
+                timed = self.for_seconds(clock, path, self.args.clock, *operators)
+                row = f"| {seed} | {name} | {equal['niches']} | {equal['qd_score']:,.0f} | {timed['evaluations']:,} | {timed['niches']} | {timed['qd_score']:,.0f} |"
+                print(row, flush=True)
+
+
+# Shares in per cent.
+MIXTURES = {
+    "gp": ["gp"],
+    "diff": ["diff"],
+    "gp 50, diff 50": ["gp=50", "diff=50"],
+    "gp 90, diff 10": ["gp=90", "diff=10"],
+    "gp 98, diff 2": ["gp=98", "diff=2"],
+}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("operator", "inside"))
+    parser.add_argument("what", choices=("operator", "inside", "mixtures"))
     parser.add_argument("seeds", nargs="*")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/samara-learning"))
     parser.add_argument("--lessons", type=int, default=100_000, help="operator: evaluations of gp to learn from")
@@ -126,8 +172,11 @@ def main():
     parser.add_argument("--rngs", type=int, default=3, help="operator: runs of each")
     parser.add_argument("--learn", default="every=5000", help="inside: what --self-improve is told")
     parser.add_argument("--seconds", type=float, help="inside: simulated seconds of a walk")
+    parser.add_argument("--clock", type=float, default=120, help="mixtures: seconds of each timed run")
     args = parser.parse_args()
     every = ["ladder", "spider", "caterpillar"] + (["tower", "bridge"] if args.what == "inside" else [])
+    if args.what == "mixtures":
+        every = ["square", "radial", "cppn-fixed", "cppn-mutable"]
     getattr(Bench(args), args.what)(args.seeds or every)
 
 

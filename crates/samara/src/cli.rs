@@ -96,6 +96,40 @@ pub enum Command {
     /// code, near duplicates and what may be a key are left out, and counted. It writes commits.parquet and commits.jsonl in the shape of
     /// `samara export --lessons`, corpus.json and corpus.html. docs/training.md tells more.
     Corpus(CorpusArgs),
+    /// Make the paper's results again.
+    #[command(subcommand)]
+    Reproduce(Reproduce),
+}
+
+#[derive(Subcommand)]
+pub enum Reproduce {
+    /// A model tuned on what evolution accepted of its changes, against itself untuned, from the four seeds (Lehman et al. 2022, figures 8 to 11).
+    ///
+    /// Beside them stand gp, and the model tuned on as many changes made by gp. It says beforehand how long it takes; interrupted, the same command goes
+    /// on. It writes stage1.html, stage1.json and the figures, with the paper's numbers.
+    Stage1(Stage1Args),
+}
+
+#[derive(Args)]
+pub struct Stage1Args {
+    /// Where the runs, the operators and the page go; what is there is not made again.
+    #[arg(short, long = "output", value_name = "DIR", default_value = "stage1")]
+    pub output: PathBuf,
+    /// Evaluations of a run as a part of the paper's 1,024,000.
+    #[arg(long, value_name = "S", default_value_t = 0.002)]
+    pub scale: f64,
+    /// Runs of each operator from each seed.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub runs: u64,
+    /// The model that is tuned, as in `samara model`.
+    #[arg(long, value_name = "MODEL", default_value = "compact")]
+    pub base: String,
+    /// Tune low-rank changes of it only.
+    #[arg(long)]
+    pub lora: bool,
+    /// Tokens that a training reads at most.
+    #[arg(long, value_name = "N", default_value_t = 1_200_000)]
+    pub tokens: u64,
 }
 
 #[derive(Args)]

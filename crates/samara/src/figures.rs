@@ -12,6 +12,7 @@ mod diff;
 mod map;
 pub mod report;
 mod scale;
+pub mod stage1;
 mod ticks;
 
 pub use curves::{Labels, Series, curves};

@@ -19,6 +19,7 @@ mod meter;
 mod model;
 mod progress;
 pub mod reasons;
+mod reproduce;
 mod run;
 pub mod settings;
 mod show;
@@ -58,6 +59,7 @@ pub fn main() -> ExitCode {
         Some(Command::Model(what)) => model::model(&what),
         Some(Command::Train(what)) => train::train(&what),
         Some(Command::Corpus(args)) => corpus::corpus(&args),
+        Some(Command::Reproduce(what)) => reproduce::reproduce(&what),
     };
     end(done)
 }

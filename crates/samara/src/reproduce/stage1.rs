@@ -1,0 +1,365 @@
+//! Stage 1 (Lehman et al. 2022, section 5, figures 8 to 11): a tuned operator against its base, beside gp and beside an operator tuned on gp's changes.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use evolve::store::Store;
+use mutate::Lesson;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::samara;
+use crate::cli::Stage1Args;
+use crate::figures::stage1::{Page, Row, page};
+use crate::figures::{Labels, Series, curves};
+use crate::meter::Meter;
+use crate::stats::{Stats, ratio};
+use crate::{Done, Failure, say};
+
+/// The seeds, and what the paper's figures 8 to 10 say of each: niches filled (%), QD score (thousands) and maximum fitness, of the pretrained and
+/// the fine-tuned operator.
+const SEEDS: [(&str, [[f64; 2]; 3]); 4] = [
+    ("square", [[42.0, 62.0], [375.0, 655.0], [1390.0, 1450.0]]),
+    ("radial", [[93.0, 97.0], [675.0, 1075.0], [1225.0, 1420.0]]),
+    ("cppn-fixed", [[97.0, 98.0], [455.0, 785.0], [970.0, 1180.0]]),
+    ("cppn-mutable", [[97.0, 98.0], [605.0, 920.0], [1270.0, 1330.0]]),
+];
+
+/// Evaluations of a run in the paper.
+const PAPER: f64 = 1_024_000.0;
+/// Children of the run that shows how fast an operator is.
+const PROBED: u64 = 256;
+/// Points of a curve.
+const POINTS: usize = 200;
+
+/// Who changes the programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Operator {
+    Gp,
+    Base,
+    Tuned,
+    /// Tuned on as many changes made by gp.
+    TunedOnGp,
+}
+
+impl Operator {
+    const ALL: [Self; 4] = [Self::Gp, Self::Base, Self::Tuned, Self::TunedOnGp];
+
+    /// Its name in folders.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Gp => "gp",
+            Self::Base => "base",
+            Self::Tuned => "tuned",
+            Self::TunedOnGp => "tuned-on-gp",
+        }
+    }
+}
+
+struct Stage {
+    folder: PathBuf,
+    base: String,
+    lora: bool,
+    evaluations: u64,
+    runs: u64,
+    tokens: u64,
+    steps: u64,
+    done: u64,
+    meter: Meter,
+}
+
+/// Makes all runs and both operators that are not there yet, and the page of them.
+pub fn stage1(args: &Stage1Args) -> Done {
+    if !(args.scale > 0.0 && args.scale <= 10.0) {
+        return Err(Failure::usage(anyhow!("--scale {}: give a number above 0, such as 0.002; 1 is the paper's", args.scale)));
+    }
+    let evaluations = ((PAPER * args.scale).round() as u64).max(64);
+    let folder = args.output.clone();
+    for part in ["runs", "models", "lessons", "figures"] {
+        let path = folder.join(part);
+        std::fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made; choose a writable folder with -o", path.display()))?;
+    }
+    let mut stage = Stage {
+        folder,
+        base: args.base.clone(),
+        lora: args.lora,
+        evaluations,
+        runs: args.runs,
+        tokens: args.tokens,
+        steps: 16 * args.runs + 4,
+        done: 0,
+        meter: Meter::new(Some(16 * args.runs + 4), "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}"),
+    };
+    stage.is_the_same()?;
+    stage.foretell()?;
+    for operator in [Operator::Gp, Operator::Base] {
+        stage.evolve(operator)?;
+    }
+    stage.lessons()?;
+    for operator in [Operator::Tuned, Operator::TunedOnGp] {
+        stage.train(operator)?;
+    }
+    for operator in [Operator::Tuned, Operator::TunedOnGp] {
+        stage.evolve(operator)?;
+    }
+    stage.meter.finish();
+    stage.tell()
+}
+
+impl Stage {
+    fn run(&self, operator: Operator, seed: &str, run: u64) -> PathBuf {
+        self.folder.join("runs").join(format!("{}-{seed}-{run}", operator.name()))
+    }
+
+    fn log(&self) -> PathBuf {
+        self.folder.join("stage1.log")
+    }
+
+    /// Notes what this folder is made with, or sees that it was made with the same.
+    fn is_the_same(&self) -> Done {
+        let path = self.folder.join("settings.json");
+        let own = json!({ "base": self.base, "lora": self.lora, "evaluations": self.evaluations, "runs": self.runs, "tokens": self.tokens });
+        match std::fs::read_to_string(&path) {
+            Ok(text) if serde_json::from_str::<Value>(&text).ok().as_ref() == Some(&own) => Ok(()),
+            Ok(text) => Err(Failure::usage(anyhow!(
+                "{}: this was begun with {}; give the same, or another folder with -o",
+                path.display(),
+                text.trim()
+            ))),
+            Err(_) => {
+                std::fs::write(&path, own.to_string()).with_context(|| format!("{}: cannot be written", path.display()))?;
+                Ok(())
+            }
+        }
+    }
+
+    /// Says how long it will take, by a short run of each kind of operator.
+    fn foretell(&self) -> Done {
+        let mut seconds = 0.0;
+        for (operator, runs) in [(Operator::Gp, 1), (Operator::Base, 3)] {
+            let run = self.folder.join("runs").join(format!("probe-{}", operator.name()));
+            self.finish(&run, operator, "square", 0, PROBED)?;
+            let stats = Stats::of(&Store::open(&run)?)?;
+            seconds += ratio(stats.seconds, stats.evaluations as f64) * (self.evaluations * 4 * self.runs * runs) as f64;
+        }
+        say!(
+            "{} evaluations each, {} runs of {} operators on {} seeds: about {} minutes and two trainings of {} tokens; what is there is not made again",
+            self.evaluations,
+            self.runs,
+            Operator::ALL.len(),
+            SEEDS.len(),
+            (seconds / 60.0).ceil(),
+            self.tokens
+        )?;
+        Ok(())
+    }
+
+    /// Makes a run, or goes on with it.
+    fn finish(&self, run: &Path, operator: Operator, seed: &str, rng: u64, evaluations: u64) -> Done {
+        let there = Store::open(run).ok().map(|store| store.len()).transpose()?;
+        if there.is_some_and(|there| there > evaluations) {
+            return Ok(());
+        }
+        let text = |text: &dyn ToString| text.to_string();
+        let path = run.display();
+        let mut command = match there {
+            Some(_) => vec![text(&"resume"), text(&path)],
+            None => {
+                // A folder without a run is what a kill at the very beginning leaves.
+                let _ = std::fs::remove_dir_all(run);
+                let config = self.folder.join("stage1.toml");
+                std::fs::write(&config, "pictures = false\n").with_context(|| format!("{}: cannot be written", config.display()))?;
+                let mut command = vec![text(&"evolve"), text(&"--config"), text(&config.display()), text(&"--seed"), text(&seed)];
+                command.extend([text(&"--rng"), text(&rng), text(&"--out"), text(&path), text(&"--operator")]);
+                command.push(text(&if operator == Operator::Gp { "gp" } else { "diff" }));
+                command
+            }
+        };
+        command.extend([text(&"--evaluations"), text(&evaluations)]);
+        if there.is_none() && operator != Operator::Gp {
+            command.extend([text(&"--model"), self.model(operator)]);
+        }
+        samara(&command, &self.log())
+    }
+
+    fn model(&self, operator: Operator) -> String {
+        match operator {
+            Operator::Gp | Operator::Base => self.base.clone(),
+            tuned => self.folder.join("models").join(tuned.name()).display().to_string(),
+        }
+    }
+
+    fn evolve(&mut self, operator: Operator) -> Done {
+        for (seed, _) in SEEDS {
+            for run in 0..self.runs {
+                self.step(&format!("{} from {seed}, run {}", operator.name(), run + 1))?;
+                self.finish(&self.run(operator, seed, run), operator, seed, run, self.evaluations)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, what: &str) -> Done {
+        self.done += 1;
+        if let Some(bar) = self.meter.bar() {
+            bar.set_position(self.done - 1);
+            bar.set_message(what.to_owned());
+        } else if self.meter.wants_line(true) {
+            say!("{}", json!({ "event": "step", "step": self.done, "of": self.steps, "what": what }))?;
+        }
+        Ok(())
+    }
+
+    /// Writes the accepted changes of the base and of gp, as many of one as of the other: what both teach is told apart by who made it alone.
+    fn lessons(&mut self) -> Done {
+        self.step("lessons")?;
+        let mut all = Vec::new();
+        for operator in [Operator::Base, Operator::Gp] {
+            let mut lessons: BTreeMap<u64, Lesson> = BTreeMap::new();
+            for (seed, _) in SEEDS {
+                for run in 0..self.runs {
+                    let source = format!("{seed}-{run}");
+                    Store::open(&self.run(operator, seed, run))?.each_lesson(u64::MAX, true, |lesson| {
+                        let chance = edit::hash::of([&*source, &*lesson.parent, &*lesson.child]);
+                        lessons.insert(chance, Lesson { source: source.clone(), ..lesson });
+                        Ok(())
+                    })?;
+                }
+            }
+            all.push((operator, lessons));
+        }
+        let most = all.iter().map(|(_, lessons)| lessons.len()).min().unwrap_or(0);
+        if most == 0 {
+            return Err(anyhow!("no map took a change of the base, so that it has nothing to learn from; give a larger --scale, or another --base").into());
+        }
+        for (operator, lessons) in all {
+            let path = self.folder.join("lessons").join(format!("{}.jsonl", operator.name()));
+            let write = || -> std::io::Result<()> {
+                let mut out = BufWriter::new(File::create(&path)?);
+                for lesson in lessons.values().take(most) {
+                    serde_json::to_writer(&mut out, lesson)?;
+                    out.write_all(b"\n")?;
+                }
+                out.flush()
+            };
+            write().with_context(|| format!("{}: cannot be written", path.display()))?;
+        }
+        Ok(())
+    }
+
+    fn train(&mut self, operator: Operator) -> Done {
+        self.step(&format!("training of {}", operator.name()))?;
+        let model = self.folder.join("models").join(operator.name());
+        if model.join("card.json").exists() {
+            return Ok(());
+        }
+        let teacher = if operator == Operator::Tuned { Operator::Base } else { Operator::Gp };
+        let lessons = self.folder.join("lessons").join(format!("{}.jsonl", teacher.name()));
+        let mut command: Vec<String> = ["train", "operator"].map(str::to_owned).into();
+        command.extend([lessons.display().to_string(), "-o".to_owned(), model.display().to_string(), "--base".to_owned(), self.base.clone()]);
+        // The lessons are counted: none is left out for its niche, and none that was not taken fills up.
+        command.extend(["--tokens", &self.tokens.to_string(), "--per-niche", "1000000", "--rejected", "0", "--trial", "256"].map(str::to_owned));
+        if self.lora {
+            command.push("--lora".to_owned());
+        }
+        samara(&command, &self.log())
+    }
+
+    /// Draws the figures, and writes what they show as numbers.
+    fn tell(&self) -> Done {
+        let mut rows = Vec::new();
+        let mut charts = Vec::new();
+        for (seed, paper) in SEEDS {
+            let mut all = Vec::new();
+            for operator in Operator::ALL {
+                let stores = (0..self.runs).map(|run| Store::open(&self.run(operator, seed, run)));
+                let stores = stores.collect::<Result<Vec<_>, _>>()?;
+                rows.push(row(seed, operator, &stores, paper)?);
+                all.push((operator, stores));
+            }
+            charts.extend(self.draw(seed, &all)?);
+        }
+        let mut trials = Vec::new();
+        for operator in [Operator::Tuned, Operator::TunedOnGp] {
+            let path = PathBuf::from(self.model(operator)).join("card.json");
+            let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
+            let card: Value = serde_json::from_str(&text).with_context(|| format!("{}: is no card", path.display()))?;
+            trials.push((operator.name().to_owned(), card["trial"].clone()));
+        }
+        let html = page(&Page {
+            base: self.base.clone(),
+            evaluations: self.evaluations,
+            runs: self.runs,
+            rows: rows.clone(),
+            trials: trials.clone(),
+            charts,
+        });
+        let numbers = json!({ "base": self.base, "evaluations": self.evaluations, "runs": self.runs, "rows": rows, "trials": trials });
+        let numbers = serde_json::to_string_pretty(&numbers).expect("plain data") + "\n";
+        for (name, text) in [("stage1.json", numbers), ("stage1.html", crate::terminal::shown(&html))] {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).with_context(|| format!("{}: cannot be written", path.display()))?;
+            say!("{}", path.display())?;
+        }
+        for row in &rows {
+            say!("{}", row.line())?;
+        }
+        Ok(())
+    }
+
+    /// The curves of one seed: niches, QD score and best fitness, means of the runs.
+    fn draw(&self, seed: &str, all: &[(Operator, Vec<Store>)]) -> Result<Vec<String>, Failure> {
+        let charts = [("niches", "%"), ("QD score", "world units"), ("maximum fitness", "world units")];
+        let mut drawn = Vec::new();
+        for (which, (name, unit)) in charts.into_iter().enumerate() {
+            let mut series = Vec::new();
+            for (operator, stores) in all {
+                let curves = stores.iter().map(Store::iterations).collect::<Result<Vec<_>, _>>()?;
+                let length = curves.iter().map(Vec::len).min().unwrap_or(0);
+                let step = length.div_ceil(POINTS).max(1);
+                let at = |i: usize| {
+                    let sum: f64 = curves.iter().zip(stores).map(|(curve, store)| {
+                        let m = &curve[i];
+                        [100.0 * m.niches as f64 / store.niches() as f64, m.qd_score, m.max_fitness][which]
+                    }).sum();
+                    (curves[0][i].evaluations as f64, sum / curves.len() as f64)
+                };
+                let points = (0..length).filter(|i| i % step == 0 || i + 1 == length).map(at).collect();
+                series.push(Series { name: operator.name().to_owned(), points });
+            }
+            let svg = curves(&series, &Labels { title: format!("{seed}: {name}"), x: "evaluations".to_owned(), y: unit.to_owned(), log_y: false });
+            let path = self.folder.join("figures").join(format!("{seed}-{}.svg", name.replace(' ', "-")));
+            std::fs::write(&path, &svg).with_context(|| format!("{}: cannot be written", path.display()))?;
+            drawn.push(svg);
+        }
+        Ok(drawn)
+    }
+}
+
+/// What the runs of one operator from one seed came to, in the mean.
+fn row(seed: &str, operator: Operator, stores: &[Store], paper: [[f64; 2]; 3]) -> Result<Row, Failure> {
+    let stats = stores.iter().map(Stats::of).collect::<Result<Vec<_>, _>>()?;
+    let mean = |of: &dyn Fn(&Stats) -> f64| ratio(stats.iter().map(of).sum(), stats.len() as f64);
+    let share = |of: fn(&Stats) -> u64| mean(&|s| 100.0 * ratio(of(s) as f64, s.counts.proposed as f64));
+    let of_paper = match operator {
+        Operator::Base => Some(0),
+        Operator::Tuned => Some(1),
+        Operator::Gp | Operator::TunedOnGp => None,
+    };
+    Ok(Row {
+        seed: seed.to_owned(),
+        operator: operator.name().to_owned(),
+        niches: mean(&|s| s.niches_percent),
+        qd_score: mean(&|s| s.qd_score),
+        best: mean(&|s| s.max_fitness),
+        valid: share(|s| s.counts.valid),
+        runnable: share(|s| s.counts.runnable),
+        accepted: share(|s| s.counts.accepted),
+        seconds: mean(&|s| s.seconds),
+        paper: of_paper.map(|which| paper.map(|pair| pair[which])),
+    })
+}
