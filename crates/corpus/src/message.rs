@@ -23,9 +23,30 @@ const VERBS: &str = "abort accept access account activate adapt add address adju
 
 /// Words at a subject's beginning that say nothing of a program, and marks of programs that commit.
 const CHORES: [&str; 13] = [
-    "bump", "release", "revert", "merge", "wip", "fixup!", "squash!", "amend!", "version", "prepare release", "update version", "initial commit", "apply suggestions",
+    "bump",
+    "release",
+    "revert",
+    "merge",
+    "wip",
+    "fixup!",
+    "squash!",
+    "amend!",
+    "version",
+    "prepare release",
+    "update version",
+    "initial commit",
+    "apply suggestions",
 ];
-const ROBOTS: [&str; 8] = ["[bot]", "dependabot", "renovate", "pre-commit-ci", "pyup", "github-actions", "greenkeeper", "weblate"];
+const ROBOTS: [&str; 8] = [
+    "[bot]",
+    "dependabot",
+    "renovate",
+    "pre-commit-ci",
+    "pyup",
+    "github-actions",
+    "greenkeeper",
+    "weblate",
+];
 
 /// Whether the author's name and address are a program's.
 pub fn is_robot(author: &str) -> bool {
@@ -54,8 +75,12 @@ pub fn subject(message: &str) -> Result<String, Why> {
     // "(#123)", "#123", "GH-123", "closes #12"
     let is_issue = |word: &str| {
         let word = word.trim_matches(['(', ')', '[', ']', '.', ',', ':']);
-        let number = word.strip_prefix('#').or_else(|| word.strip_prefix("GH-")).or_else(|| word.strip_prefix("gh-"));
-        number.is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
+        let number = word
+            .strip_prefix('#')
+            .or_else(|| word.strip_prefix("GH-"))
+            .or_else(|| word.strip_prefix("gh-"));
+        number
+            .is_some_and(|digits| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit()))
     };
     let mut words: Vec<&str> = line.split_whitespace().collect();
     while words.first().is_some_and(|word| is_issue(word)) {
@@ -64,17 +89,63 @@ pub fn subject(message: &str) -> Result<String, Why> {
     while words.last().is_some_and(|word| is_issue(word)) {
         words.pop();
     }
-    let line = words.join(" ");
+    let (Some(first), rest) = (words.first(), words.get(1..).unwrap_or_default()) else {
+        return Err(Why::Subject);
+    };
+    let verb = imperative(first, rest.first().copied()).ok_or(Why::Subject)?;
+    let line = format!("{verb} {}", rest.join(" "));
     let line = line.trim_end_matches(['.', ' ', ';', ':', ',']);
-    let first = line.split(' ').next().unwrap_or_default().to_lowercase();
     let is_text = line.bytes().all(|b| (b' '..0x7f).contains(&b));
-    if !(3..=20).contains(&words.len()) || line.len() > 120 || !is_text || line.contains("://") || !VERBS.split_whitespace().any(|verb| verb == first) {
+    if !(3..=20).contains(&words.len()) || line.len() > 120 || !is_text || line.contains("://") {
         return Err(Why::Subject);
     }
-    if CHORES.iter().any(|chore| line.to_lowercase().starts_with(chore)) {
+    if CHORES
+        .iter()
+        .any(|chore| line.to_lowercase().starts_with(chore))
+    {
         return Err(Why::Chore);
     }
     Ok(line[..1].to_uppercase() + &line[1..])
+}
+
+/// The verb that a subject begins with, in the imperative: "Fixed" and "Fixes" say to fix. None for a word that is no verb; one that ends in s may be a
+/// noun, as before "for".
+fn imperative(word: &str, next: Option<&str>) -> Option<String> {
+    let word = word.to_lowercase();
+    let is_verb = |word: &str| VERBS.split_whitespace().any(|verb| verb == word);
+    if is_verb(&word) {
+        return Some(word);
+    }
+    let is_noun = next.is_some_and(|next| {
+        [
+            "for", "to", "in", "of", "on", "from", "and", "with", "by", "are",
+        ]
+        .contains(&next)
+    });
+    let endings: &[&str] = if is_noun {
+        &["ied", "ed", "d"]
+    } else {
+        &["ied", "ed", "d", "ing", "ies", "es", "s"]
+    };
+    for ending in endings {
+        let Some(stem) = word.strip_suffix(ending) else {
+            continue;
+        };
+        // "applied", "changing", "dropped"
+        let doubled =
+            stem.len() > 2 && stem.as_bytes()[stem.len() - 1] == stem.as_bytes()[stem.len() - 2];
+        let shorter = if doubled {
+            &stem[..stem.len() - 1]
+        } else {
+            stem
+        };
+        for verb in [stem, shorter, &format!("{stem}e"), &format!("{stem}y")] {
+            if is_verb(verb) {
+                return Some(verb.to_owned());
+            }
+        }
+    }
+    None
 }
 
 #[cfg(test)]
@@ -84,11 +155,20 @@ mod tests {
     #[test]
     fn a_subject_is_what_it_asks_for() {
         for (message, subject_) in [
-            ("Fix the bug in the parser.\n\nLong text", "Fix the bug in the parser"),
-            ("fix(parser): handle empty lines (#1234)", "Handle empty lines"),
+            (
+                "Fix the bug in the parser.\n\nLong text",
+                "Fix the bug in the parser",
+            ),
+            (
+                "fix(parser): handle empty lines (#1234)",
+                "Handle empty lines",
+            ),
             ("[tests] Add one for walls", "Add one for walls"),
             ("utils.py: use a set, not a list. ", "Use a set, not a list"),
             ("#12 remove dead code GH-4", "Remove dead code"),
+            ("Fixed the bug there", "Fix the bug there"),
+            ("Applies changes of names", "Apply changes of names"),
+            ("Dropping old Pythons today", "Drop old Pythons today"),
         ] {
             assert_eq!(subject(message).as_deref(), Ok(subject_), "{message}");
         }
@@ -96,10 +176,24 @@ mod tests {
 
     #[test]
     fn what_asks_for_nothing_is_left_out() {
-        for message in ["Bump version to 1.2", "Merge branch 'x' of y", "Revert \"Add that\"", "WIP on the parser", "chore: release 1.2.3 of it"] {
+        for message in [
+            "Bump version to 1.2",
+            "Merge branch 'x' of y",
+            "Revert \"Add that\"",
+            "WIP on the parser",
+            "chore: release 1.2.3 of it",
+        ] {
             assert_eq!(subject(message), Err(Why::Chore), "{message}");
         }
-        for message in ["", "\n\n", "typo", "Fixed the bug there", "Fix it", "The parser was wrong", "Add caf\u{e9} to menu"] {
+        for message in [
+            "",
+            "\n\n",
+            "typo",
+            "Tests for the parser",
+            "Fix it",
+            "The parser was wrong",
+            "Add caf\u{e9} to menu",
+        ] {
             assert_eq!(subject(message), Err(Why::Subject), "{message}");
         }
         assert!(is_robot("dependabot[bot] <x@y>") && !is_robot("Ada <ada@example.org>"));

@@ -45,7 +45,11 @@ pub fn signature<'a>(lines: impl Iterator<Item = (char, &'a str)>) -> [u64; BAND
             last = word;
         }
     }
-    std::array::from_fn(|band| least[band * ROWS..][..ROWS].iter().fold(0, |all, one| hash::both(all, *one)))
+    std::array::from_fn(|band| {
+        least[band * ROWS..][..ROWS]
+            .iter()
+            .fold(0, |all, one| hash::both(all, *one))
+    })
 }
 
 /// Names, numbers and single marks.
@@ -73,13 +77,25 @@ mod tests {
     fn the_same_change_elsewhere_is_no_news() {
         let mut near = Near::default();
         let change = |name: &str| {
-            let lines = [('-', format!("    if {name} == None and not self.lines[index + 1].strip():")), ('+', format!("    if {name} is None and not self.lines[index + 1].strip():"))];
+            let lines = [
+                (
+                    '-',
+                    format!("    if {name} == None and not self.lines[index + 1].strip():"),
+                ),
+                (
+                    '+',
+                    format!("    if {name} is None and not self.lines[index + 1].strip():"),
+                ),
+            ];
             signature(lines.iter().map(|(sign, line)| (*sign, line.as_str())))
         };
         assert!(near.is_new(&change("x")));
         assert!(!near.is_new(&change("x")));
         let other = signature([('+', "return a * b")].into_iter());
         assert!(near.is_new(&other));
-        assert_eq!(words("a_1 = f(2.5)").collect::<Vec<_>>(), ["a_1", "=", "f", "(", "2", ".", "5", ")"]);
+        assert_eq!(
+            words("a_1 = f(2.5)").collect::<Vec<_>>(),
+            ["a_1", "=", "f", "(", "2", ".", "5", ")"]
+        );
     }
 }

@@ -55,7 +55,9 @@ pub fn read<E>(
     observe: &mut dyn FnMut(Progress<'_>),
     take: &mut dyn FnMut(Commit) -> Result<(), E>,
 ) -> Result<Vec<Tally>, E> {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(settings.threads)
+        .build();
     let pool = pool.expect("threads can be made");
     let mut near = Near::default();
     let mut tallies = Vec::new();
@@ -70,11 +72,12 @@ pub fn read<E>(
             };
             for ((commit, time), change) in share.iter().zip(changes) {
                 tally.read += 1;
-                let change = change.and_then(|change| match tally.kept < settings.per_repository as u64 {
-                    false => Err(Why::Crowded),
-                    true if near.is_new(&change.signature) => Ok(change),
-                    true => Err(Why::Duplicate),
-                });
+                let change =
+                    change.and_then(|change| match tally.kept < settings.per_repository as u64 {
+                        false => Err(Why::Crowded),
+                        true if near.is_new(&change.signature) => Ok(change),
+                        true => Err(Why::Duplicate),
+                    });
                 match change {
                     Ok(change) => {
                         tally.kept += 1;
@@ -97,14 +100,20 @@ pub fn read<E>(
     Ok(tallies)
 }
 
-fn changes(repository: &Repository, share: &[(ObjectId, i64)], settings: &Settings) -> Vec<Result<Change, Why>> {
+fn changes(
+    repository: &Repository,
+    share: &[(ObjectId, i64)],
+    settings: &Settings,
+) -> Vec<Result<Change, Why>> {
     let local = || {
         let mut local = repository.store.to_thread_local();
         local.object_cache_size(8 << 20);
         local
     };
     let parts = share.par_chunks(SHARE / 4).map_init(local, |local, part| {
-        let each = part.iter().map(|(commit, _)| change(local, *commit, settings));
+        let each = part
+            .iter()
+            .map(|(commit, _)| change(local, *commit, settings));
         mutate::roomy(|| each.collect::<Vec<_>>())
     });
     parts.collect::<Vec<_>>().into_iter().flatten().collect()

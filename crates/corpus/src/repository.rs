@@ -87,10 +87,7 @@ impl Repository {
             return Err(Unfit::Empty(at()));
         };
         let tip = tip.detach();
-        let broken = |e: String| Unfit::Broken {
-            path: at(),
-            why: e,
-        };
+        let broken = |e: String| Unfit::Broken { path: at(), why: e };
         let commit = repository.find_commit(tip).map_err(|e| broken(told(&e)))?;
         let tree = commit.tree().map_err(|e| broken(told(&e)))?;
         let licence = match licence {
@@ -104,7 +101,11 @@ impl Repository {
                     }
                 }
                 // Several files are a choice between licences, or parts of one.
-                let known = files.iter().filter_map(|(_, id)| licence::of(&String::from_utf8_lossy(&repository.find_blob(*id).ok()?.data)));
+                let known = files.iter().filter_map(|(_, id)| {
+                    licence::of(&String::from_utf8_lossy(
+                        &repository.find_blob(*id).ok()?.data,
+                    ))
+                });
                 let known: Vec<(&str, bool)> = known.collect();
                 let permissive = known.iter().find(|(_, permissive)| *permissive);
                 match (permissive.or(known.first()), files.first()) {
@@ -157,7 +158,9 @@ impl Repository {
         let newest = Sorting::ByCommitTime(Default::default());
         let walk = repository.rev_walk([self.tip]).sorting(newest).all();
         let infos = walk.into_iter().flatten().map_while(Result::ok);
-        infos.map(|info| (info.id, info.commit_time.unwrap_or_default())).collect()
+        infos
+            .map(|info| (info.id, info.commit_time.unwrap_or_default()))
+            .collect()
     }
 }
 
@@ -174,7 +177,10 @@ fn told(error: &dyn std::error::Error) -> String {
 
 fn name(path: &Path) -> String {
     let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let parts = path.components().rev().map(|part| part.as_os_str().to_string_lossy().into_owned());
+    let parts = path
+        .components()
+        .rev()
+        .map(|part| part.as_os_str().to_string_lossy().into_owned());
     let mut parts = parts.filter(|part| part != ".git" && part != "/");
     let last = parts.next().unwrap_or_default();
     let last = last.strip_suffix(".git").unwrap_or(&last).to_owned();

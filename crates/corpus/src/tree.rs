@@ -34,7 +34,10 @@ pub fn only(repository: &Repository, before: ObjectId, after: ObjectId) -> Resul
                 path.push('/');
                 (before, after) = ids;
             }
-            [EntryKind::Blob | EntryKind::BlobExecutable, EntryKind::Blob | EntryKind::BlobExecutable] => {
+            [
+                EntryKind::Blob | EntryKind::BlobExecutable,
+                EntryKind::Blob | EntryKind::BlobExecutable,
+            ] => {
                 return Ok(Differs {
                     path,
                     before: ids.0,
@@ -47,7 +50,10 @@ pub fn only(repository: &Repository, before: ObjectId, after: ObjectId) -> Resul
 }
 
 /// The one entry that both have under the same name and that differs.
-fn pair<'a>(old: &'a [EntryRef<'a>], new: &'a [EntryRef<'a>]) -> Result<(&'a EntryRef<'a>, &'a EntryRef<'a>), Why> {
+fn pair<'a>(
+    old: &'a [EntryRef<'a>],
+    new: &'a [EntryRef<'a>],
+) -> Result<(&'a EntryRef<'a>, &'a EntryRef<'a>), Why> {
     // One that came or went, or was renamed, leaves names that do not pair.
     if old.len() != new.len() {
         return Err(Why::Files);

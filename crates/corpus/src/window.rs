@@ -20,12 +20,21 @@ pub type Changes = [(Range<usize>, Range<usize>)];
 ///
 /// A statement that the change touches stays whole where it is short enough. Of a longer one its head stays, the statements
 /// in it that the change touches, and the first one of each other block, so that the part parses where the file does.
-pub fn window(old: &str, new: &str, tree: &ModModule, changes: &Changes, most: usize) -> Option<Window> {
+pub fn window(
+    old: &str,
+    new: &str,
+    tree: &ModModule,
+    changes: &Changes,
+    most: usize,
+) -> Option<Window> {
     let (old_lines, new_lines) = (edit::lines(old), edit::lines(new));
     let mut part = Part {
         starts: starts(old),
         kept: vec![false; old_lines.len()],
-        touched: changes.iter().map(|(old, _)| around(old, old_lines.len())).collect(),
+        touched: changes
+            .iter()
+            .map(|(old, _)| around(old, old_lines.len()))
+            .collect(),
         most,
     };
     if old_lines.len() <= most {
@@ -44,7 +53,10 @@ pub fn window(old: &str, new: &str, tree: &ModModule, changes: &Changes, most: u
         after: String::new(),
     };
     let mut at = 0;
-    for (old, new) in changes.iter().chain([&(old_lines.len()..old_lines.len(), 0..0)]) {
+    for (old, new) in changes
+        .iter()
+        .chain([&(old_lines.len()..old_lines.len(), 0..0)])
+    {
         for line in at..old.start {
             if part.kept[line] {
                 window.before += old_lines[line];
@@ -69,7 +81,9 @@ fn around(lines: &Range<usize>, count: usize) -> Range<usize> {
 /// Where lines begin, in bytes.
 fn starts(text: &str) -> Vec<usize> {
     let after = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-    std::iter::once(0).chain(after.map(|(at, _)| at + 1)).collect()
+    std::iter::once(0)
+        .chain(after.map(|(at, _)| at + 1))
+        .collect()
 }
 
 struct Part {
@@ -95,7 +109,9 @@ impl Part {
     }
 
     fn is_touched(&self, lines: &Range<usize>) -> bool {
-        self.touched.iter().any(|touched| touched.start < lines.end && lines.start < touched.end)
+        self.touched
+            .iter()
+            .any(|touched| touched.start < lines.end && lines.start < touched.end)
     }
 
     fn block(&mut self, body: &[Stmt]) {
@@ -142,7 +158,10 @@ fn blocks(statement: &Stmt) -> Vec<&[Stmt]> {
             std::iter::once(&*test.body).chain(others).collect()
         }
         Stmt::Try(attempt) => {
-            let handlers = attempt.handlers.iter().map(|ExceptHandler::ExceptHandler(handler)| &*handler.body);
+            let handlers = attempt
+                .handlers
+                .iter()
+                .map(|ExceptHandler::ExceptHandler(handler)| &*handler.body);
             let mut blocks: Vec<&[Stmt]> = vec![&attempt.body];
             blocks.extend(handlers);
             blocks.extend([&*attempt.orelse, &*attempt.finalbody]);

@@ -14,9 +14,9 @@ use mutate::diff::Frame;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use edit::hash;
 use crate::left::{Left, Why};
 use crate::text::{self, Texts};
+use edit::hash;
 
 /// Of how many parents one is held out.
 const HELD_OUT: u64 = 20;
@@ -56,7 +56,7 @@ impl Split {
         Self { learned, held_out }
     }
 
-    /// Parents for a trial, so many at most: those held out, where there are such.
+    /// Parents for a trial, so many at most: those held out, where there are such. Files of others are none: the domain cannot run them.
     pub fn parents(&self, most: usize) -> Vec<&str> {
         let from = match self.held_out.is_empty() {
             true => &self.learned,
@@ -64,6 +64,7 @@ impl Split {
         };
         let parents: BTreeSet<(u64, &str)> = from
             .iter()
+            .filter(|lesson| lesson.file.is_none())
             .map(|lesson| (hash::of([&*lesson.parent]), &*lesson.parent))
             .collect();
         let parents = parents.into_iter().map(|(_, parent)| parent);

@@ -10,8 +10,8 @@ use edit::source::is_same;
 use mutate::Lesson;
 use serde::{Deserialize, Serialize};
 
-use edit::hash;
 use crate::left::{Left, Why};
+use edit::hash;
 
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -17,8 +17,8 @@ use mutate::diff::Frame;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use edit::hash;
 use crate::left::{Left, Why};
+use edit::hash;
 
 /// A lesson in words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,10 +30,7 @@ pub struct Fault {
 ///
 /// # Errors
 /// It is not Python, or chains within it are longer than [`DEEPEST`].
-pub fn with<T>(
-    source: &str,
-    work: impl FnOnce(&Parsed<ModModule>) -> T,
-) -> Result<T, Fault> {
+pub fn with<T>(source: &str, work: impl FnOnce(&Parsed<ModModule>) -> T) -> Result<T, Fault> {
     // Every link takes two bytes.
     if source.len() / 2 > DEEPEST && deepest(source) > DEEPEST {
         return Err(Fault {

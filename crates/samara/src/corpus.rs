@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, anyhow};
 use ::corpus::{Commit, Progress, Repository, Settings, Tally, read};
+use anyhow::{Context, anyhow};
 use evolve::export::unwritable;
 use learn::record::{Row, Writer};
 use mutate::diff::Frame;
@@ -135,7 +135,12 @@ pub fn corpus(args: &CorpusArgs) -> Done {
             part.display()
         )
     })?;
-    for name in ["commits.parquet", "commits.jsonl", "corpus.json", "corpus.html"] {
+    for name in [
+        "commits.parquet",
+        "commits.jsonl",
+        "corpus.json",
+        "corpus.html",
+    ] {
         say!("{}", args.output.join(name).display())?;
     }
     let commits: u64 = tallies.iter().map(|tally| tally.read).sum();
@@ -151,18 +156,32 @@ pub fn corpus(args: &CorpusArgs) -> Done {
 fn open(args: &CorpusArgs) -> Result<Vec<Repository>, Failure> {
     let mut licences: BTreeMap<PathBuf, &str> = BTreeMap::new();
     for typed in &args.licence {
-        let (path, name) = typed.rsplit_once('=').filter(|(_, name)| !name.is_empty()).ok_or_else(|| {
-            Failure::usage(anyhow!("--licence {typed}: give REPOSITORY=NAME, such as path/to/it=MIT"))
-        })?;
+        let (path, name) = typed
+            .rsplit_once('=')
+            .filter(|(_, name)| !name.is_empty())
+            .ok_or_else(|| {
+                Failure::usage(anyhow!(
+                    "--licence {typed}: give REPOSITORY=NAME, such as path/to/it=MIT"
+                ))
+            })?;
         licences.insert(PathBuf::from(path), name);
     }
-    if let Some(path) = licences.keys().find(|path| !args.repositories.contains(path)) {
-        return Err(Failure::usage(anyhow!("--licence {}: is none of the repositories that are given", path.display())));
+    if let Some(path) = licences
+        .keys()
+        .find(|path| !args.repositories.contains(path))
+    {
+        return Err(Failure::usage(anyhow!(
+            "--licence {}: is none of the repositories that are given",
+            path.display()
+        )));
     }
     let (mut fit, mut unfit) = (Vec::new(), Vec::new());
     for (i, path) in args.repositories.iter().enumerate() {
         if args.repositories[..i].contains(path) {
-            return Err(Failure::usage(anyhow!("{}: is given twice; give each repository once", path.display())));
+            return Err(Failure::usage(anyhow!(
+                "{}: is given twice; give each repository once",
+                path.display()
+            )));
         }
         match Repository::open(path, licences.get(path).copied(), args.any_licence) {
             Ok(repository) => fit.push(repository),
@@ -171,7 +190,11 @@ fn open(args: &CorpusArgs) -> Result<Vec<Repository>, Failure> {
     }
     if fit.is_empty() || !unfit.is_empty() && !args.skip {
         let one = "or leave out those that cannot serve: --skip";
-        let last = if fit.is_empty() { String::new() } else { format!("\n{one}") };
+        let last = if fit.is_empty() {
+            String::new()
+        } else {
+            format!("\n{one}")
+        };
         return Err(Failure::usage(anyhow!("{}{last}", unfit.join("\n"))));
     }
     for why in unfit {
@@ -184,7 +207,9 @@ fn open(args: &CorpusArgs) -> Result<Vec<Repository>, Failure> {
 fn nothing(tallies: &[Tally]) -> Failure {
     let all = sum(tallies);
     let most = all.each().max_by_key(|(_, count)| *count);
-    let most = most.map_or_else(String::new, |(why, count)| format!(", {count} of them: {why}"));
+    let most = most.map_or_else(String::new, |(why, count)| {
+        format!(", {count} of them: {why}")
+    });
     anyhow!("no change to learn from in {} commits{most}; give repositories with more Python, or raise --max-lines", all.read).into()
 }
 
@@ -195,8 +220,18 @@ fn sum(tallies: &[Tally]) -> Tally {
 }
 
 /// What the corpus was made of, as JSON.
-fn describe(args: &CorpusArgs, repositories: &[Repository], tallies: &[Tally], changes: u64) -> String {
-    let left = |tally: &Tally| -> BTreeMap<String, u64> { tally.each().map(|(why, count)| (why.to_string(), count)).collect() };
+fn describe(
+    args: &CorpusArgs,
+    repositories: &[Repository],
+    tallies: &[Tally],
+    changes: u64,
+) -> String {
+    let left = |tally: &Tally| -> BTreeMap<String, u64> {
+        tally
+            .each()
+            .map(|(why, count)| (why.to_string(), count))
+            .collect()
+    };
     let each: Vec<_> = repositories.iter().zip(tallies).map(|(repository, tally)| {
         json!({
             "name": repository.name(), "path": repository.path().display().to_string(), "head": repository.tip(), "licence": repository.licence(),
@@ -212,34 +247,63 @@ fn describe(args: &CorpusArgs, repositories: &[Repository], tallies: &[Tally], c
 }
 
 /// The page's contents.
-fn whole(repositories: &[Repository], tallies: &[Tally], about: &About, written: &learn::record::Written) -> Page {
+fn whole(
+    repositories: &[Repository],
+    tallies: &[Tally],
+    about: &About,
+    written: &learn::record::Written,
+) -> Page {
     let all = sum(tallies);
-    let mut verbs: Vec<(String, u64)> = about.verbs.iter().map(|(verb, count)| (verb.clone(), *count)).collect();
+    let mut verbs: Vec<(String, u64)> = about
+        .verbs
+        .iter()
+        .map(|(verb, count)| (verb.clone(), *count))
+        .collect();
     verbs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     verbs.truncate(VERBS);
-    let mut left: Vec<(String, u64)> = all.each().map(|(why, count)| (why.to_string(), count)).collect();
-    left.extend(written.left.iter().map(|(why, count)| (why.to_string(), count)));
+    let mut left: Vec<(String, u64)> = all
+        .each()
+        .map(|(why, count)| (why.to_string(), count))
+        .collect();
+    left.extend(
+        written
+            .left
+            .iter()
+            .map(|(why, count)| (why.to_string(), count)),
+    );
     Page {
         commits: all.read,
         changes: written.lessons,
         left,
-        lines: about.lines.iter().map(|(lines, count)| (lines.to_string(), *count)).collect(),
+        lines: about
+            .lines
+            .iter()
+            .map(|(lines, count)| (lines.to_string(), *count))
+            .collect(),
         verbs,
-        sources: repositories.iter().zip(tallies).map(|(repository, tally)| Source {
-            name: repository.name().to_owned(),
-            licence: repository.licence().to_owned(),
-            commits: tally.read,
-            changes: tally.kept,
-        }).collect(),
-        shown: about.shown.values().map(|commit| Change {
-            subject: commit.lesson.told.clone().unwrap_or_default(),
-            file: commit.lesson.file.clone().unwrap_or_default(),
-            repository: commit.lesson.source.clone(),
-            commit: commit.commit.chars().take(12).collect(),
-            licence: commit.licence.clone(),
-            before: commit.lesson.parent.clone(),
-            after: commit.lesson.child.clone(),
-        }).collect(),
+        sources: repositories
+            .iter()
+            .zip(tallies)
+            .map(|(repository, tally)| Source {
+                name: repository.name().to_owned(),
+                licence: repository.licence().to_owned(),
+                commits: tally.read,
+                changes: tally.kept,
+            })
+            .collect(),
+        shown: about
+            .shown
+            .values()
+            .map(|commit| Change {
+                subject: commit.lesson.told.clone().unwrap_or_default(),
+                file: commit.lesson.file.clone().unwrap_or_default(),
+                repository: commit.lesson.source.clone(),
+                commit: commit.commit.chars().take(12).collect(),
+                licence: commit.licence.clone(),
+                before: commit.lesson.parent.clone(),
+                after: commit.lesson.child.clone(),
+            })
+            .collect(),
     }
 }
 

@@ -24,15 +24,24 @@ pub fn reproduce(what: &Reproduce) -> Done {
 fn samara(args: &[String], log: &Path) -> Done {
     let own = std::env::current_exe().context("samara does not find itself")?;
     let cannot = || format!("{}: cannot be written", log.display());
-    let log = std::fs::File::options().create(true).append(true).open(log).with_context(cannot)?;
+    let log = std::fs::File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .with_context(cannot)?;
     let mut command = Command::new(own);
     let running = command.args(args).stdin(Stdio::null()).stdout(log).spawn();
-    let ended = running.and_then(|mut child| child.wait()).context("samara cannot be started")?;
+    let ended = running
+        .and_then(|mut child| child.wait())
+        .context("samara cannot be started")?;
     match ended.code() {
         Some(0) => Ok(()),
         code => Err(Failure {
             code: if code == Some(130) { 130 } else { 1 },
-            error: anyhow!("`samara {}` did not come to its end; the same command goes on there", args.join(" ")),
+            error: anyhow!(
+                "`samara {}` did not come to its end; the same command goes on there",
+                args.join(" ")
+            ),
         }),
     }
 }

@@ -45,7 +45,8 @@ pub fn export(args: &ExportArgs) -> Done {
 fn lessons(store: &Store, folder: &Path, rejected: bool) -> Done {
     let (table, _) = of_stored(store.settings());
     let frame = Frame::new(&section(&table, "diff")?, &section(&table, "brief")?);
-    let mut writer = Writer::create(folder, "lessons", frame, store.settings().rng, Vec::new()).map_err(unwritable)?;
+    let mut writer = Writer::create(folder, "lessons", frame, store.settings().rng, Vec::new())
+        .map_err(unwritable)?;
     let bar = indicatif::ProgressBar::new(store.len()?);
     let read = store.each_lesson(u64::MAX, !rejected, |lesson| {
         bar.set_position(lesson.id);

@@ -119,6 +119,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
 
     let trial = match args.trial {
         0 => None,
+        _ if split.parents(1).is_empty() => None,
         children => Some(try_out(args, &setting, &split, children, &stop)?),
     };
     let card = Card {

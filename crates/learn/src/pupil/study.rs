@@ -11,10 +11,10 @@ use mutate::{Error, Learned, Round};
 
 use super::record::{Files, Record};
 use super::{Made, nothing, unlearned};
-use edit::hash;
 use crate::left::Left;
 use crate::operator::{Course, Settings, Split, is_compact};
 use crate::select::{self, Selection};
+use edit::hash;
 
 /// Time between two checkpoints of a training.
 const EVERY: Duration = Duration::from_secs(60);

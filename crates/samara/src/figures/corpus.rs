@@ -2,8 +2,8 @@
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
-use super::report::{changed, share};
 use super::diff;
+use super::report::{changed, share};
 
 /// A corpus, told for people.
 #[derive(Clone, Debug, Default)]
@@ -58,8 +58,10 @@ pub struct Change {
 
 /// Writes the page: no script, no request to anywhere, and all texts of others escaped.
 pub fn page(page: &Page) -> String {
-    let card = |label: &str, value: String, note: &str| html! {
-        div.card { div.label { (label) } div.value { (value) } div.note { (note) } }
+    let card = |label: &str, value: String, note: &str| {
+        html! {
+            div.card { div.label { (label) } div.value { (value) } div.note { (note) } }
+        }
     };
     html! {
         (DOCTYPE)
@@ -124,7 +126,12 @@ fn sample(change: &Change) -> Markup {
 }
 
 fn bars(title: &str, name: &str, rows: &[(String, u64)], whole: u64) -> Markup {
-    let most = rows.iter().map(|(_, count)| *count).max().unwrap_or(0).max(1);
+    let most = rows
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
     html! {
         div {
             h2 { (title) }

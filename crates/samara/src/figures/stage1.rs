@@ -49,10 +49,21 @@ pub struct Row {
 impl Row {
     /// The row as one of a table in Markdown.
     pub fn line(&self) -> String {
-        let paper = self.paper.map_or_else(|| " | |".to_owned(), |[niches, qd, best]| format!("{niches} | {qd}k | {best}"));
+        let paper = self.paper.map_or_else(
+            || " | |".to_owned(),
+            |[niches, qd, best]| format!("{niches} | {qd}k | {best}"),
+        );
         format!(
             "| {} | {} | {:.1} | {:.0} | {:.1} | {:.1} | {:.1} | {:.1} | {:.0} | {paper} |",
-            self.seed, self.operator, self.niches, self.qd_score, self.best, self.valid, self.runnable, self.accepted, self.seconds
+            self.seed,
+            self.operator,
+            self.niches,
+            self.qd_score,
+            self.best,
+            self.valid,
+            self.runnable,
+            self.accepted,
+            self.seconds
         )
     }
 }

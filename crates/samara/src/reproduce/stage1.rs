@@ -24,8 +24,14 @@ use crate::{Done, Failure, say};
 const SEEDS: [(&str, [[f64; 2]; 3]); 4] = [
     ("square", [[42.0, 62.0], [375.0, 655.0], [1390.0, 1450.0]]),
     ("radial", [[93.0, 97.0], [675.0, 1075.0], [1225.0, 1420.0]]),
-    ("cppn-fixed", [[97.0, 98.0], [455.0, 785.0], [970.0, 1180.0]]),
-    ("cppn-mutable", [[97.0, 98.0], [605.0, 920.0], [1270.0, 1330.0]]),
+    (
+        "cppn-fixed",
+        [[97.0, 98.0], [455.0, 785.0], [970.0, 1180.0]],
+    ),
+    (
+        "cppn-mutable",
+        [[97.0, 98.0], [605.0, 920.0], [1270.0, 1330.0]],
+    ),
 ];
 
 /// Evaluations of a run in the paper.
@@ -75,13 +81,21 @@ struct Stage {
 /// Makes all runs and both operators that are not there yet, and the page of them.
 pub fn stage1(args: &Stage1Args) -> Done {
     if !(args.scale > 0.0 && args.scale <= 10.0) {
-        return Err(Failure::usage(anyhow!("--scale {}: give a number above 0, such as 0.002; 1 is the paper's", args.scale)));
+        return Err(Failure::usage(anyhow!(
+            "--scale {}: give a number above 0, such as 0.002; 1 is the paper's",
+            args.scale
+        )));
     }
     let evaluations = ((PAPER * args.scale).round() as u64).max(64);
     let folder = args.output.clone();
     for part in ["runs", "models", "lessons", "figures"] {
         let path = folder.join(part);
-        std::fs::create_dir_all(&path).with_context(|| format!("{}: cannot be made; choose a writable folder with -o", path.display()))?;
+        std::fs::create_dir_all(&path).with_context(|| {
+            format!(
+                "{}: cannot be made; choose a writable folder with -o",
+                path.display()
+            )
+        })?;
     }
     let mut stage = Stage {
         folder,
@@ -92,7 +106,10 @@ pub fn stage1(args: &Stage1Args) -> Done {
         tokens: args.tokens,
         steps: 16 * args.runs + 4,
         done: 0,
-        meter: Meter::new(Some(16 * args.runs + 4), "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}"),
+        meter: Meter::new(
+            Some(16 * args.runs + 4),
+            "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}",
+        ),
     };
     stage.is_the_same()?;
     stage.foretell()?;
@@ -112,7 +129,9 @@ pub fn stage1(args: &Stage1Args) -> Done {
 
 impl Stage {
     fn run(&self, operator: Operator, seed: &str, run: u64) -> PathBuf {
-        self.folder.join("runs").join(format!("{}-{seed}-{run}", operator.name()))
+        self.folder
+            .join("runs")
+            .join(format!("{}-{seed}-{run}", operator.name()))
     }
 
     fn log(&self) -> PathBuf {
@@ -131,7 +150,8 @@ impl Stage {
                 text.trim()
             ))),
             Err(_) => {
-                std::fs::write(&path, own.to_string()).with_context(|| format!("{}: cannot be written", path.display()))?;
+                std::fs::write(&path, own.to_string())
+                    .with_context(|| format!("{}: cannot be written", path.display()))?;
                 Ok(())
             }
         }
@@ -141,10 +161,14 @@ impl Stage {
     fn foretell(&self) -> Done {
         let mut seconds = 0.0;
         for (operator, runs) in [(Operator::Gp, 1), (Operator::Base, 3)] {
-            let run = self.folder.join("runs").join(format!("probe-{}", operator.name()));
+            let run = self
+                .folder
+                .join("runs")
+                .join(format!("probe-{}", operator.name()));
             self.finish(&run, operator, "square", 0, PROBED)?;
             let stats = Stats::of(&Store::open(&run)?)?;
-            seconds += ratio(stats.seconds, stats.evaluations as f64) * (self.evaluations * 4 * self.runs * runs) as f64;
+            seconds += ratio(stats.seconds, stats.evaluations as f64)
+                * (self.evaluations * 4 * self.runs * runs) as f64;
         }
         say!(
             "{} evaluations each, {} runs of {} operators on {} seeds: about {} minutes and two trainings of {} tokens; what is there is not made again",
@@ -159,7 +183,14 @@ impl Stage {
     }
 
     /// Makes a run, or goes on with it.
-    fn finish(&self, run: &Path, operator: Operator, seed: &str, rng: u64, evaluations: u64) -> Done {
+    fn finish(
+        &self,
+        run: &Path,
+        operator: Operator,
+        seed: &str,
+        rng: u64,
+        evaluations: u64,
+    ) -> Done {
         let there = Store::open(run).ok().map(|store| store.len()).transpose()?;
         if there.is_some_and(|there| there > evaluations) {
             return Ok(());
@@ -172,10 +203,27 @@ impl Stage {
                 // A folder without a run is what a kill at the very beginning leaves.
                 let _ = std::fs::remove_dir_all(run);
                 let config = self.folder.join("stage1.toml");
-                std::fs::write(&config, "pictures = false\n").with_context(|| format!("{}: cannot be written", config.display()))?;
-                let mut command = vec![text(&"evolve"), text(&"--config"), text(&config.display()), text(&"--seed"), text(&seed)];
-                command.extend([text(&"--rng"), text(&rng), text(&"--out"), text(&path), text(&"--operator")]);
-                command.push(text(&if operator == Operator::Gp { "gp" } else { "diff" }));
+                std::fs::write(&config, "pictures = false\n")
+                    .with_context(|| format!("{}: cannot be written", config.display()))?;
+                let mut command = vec![
+                    text(&"evolve"),
+                    text(&"--config"),
+                    text(&config.display()),
+                    text(&"--seed"),
+                    text(&seed),
+                ];
+                command.extend([
+                    text(&"--rng"),
+                    text(&rng),
+                    text(&"--out"),
+                    text(&path),
+                    text(&"--operator"),
+                ]);
+                command.push(text(&if operator == Operator::Gp {
+                    "gp"
+                } else {
+                    "diff"
+                }));
                 command
             }
         };
@@ -189,7 +237,12 @@ impl Stage {
     fn model(&self, operator: Operator) -> String {
         match operator {
             Operator::Gp | Operator::Base => self.base.clone(),
-            tuned => self.folder.join("models").join(tuned.name()).display().to_string(),
+            tuned => self
+                .folder
+                .join("models")
+                .join(tuned.name())
+                .display()
+                .to_string(),
         }
     }
 
@@ -197,7 +250,13 @@ impl Stage {
         for (seed, _) in SEEDS {
             for run in 0..self.runs {
                 self.step(&format!("{} from {seed}, run {}", operator.name(), run + 1))?;
-                self.finish(&self.run(operator, seed, run), operator, seed, run, self.evaluations)?;
+                self.finish(
+                    &self.run(operator, seed, run),
+                    operator,
+                    seed,
+                    run,
+                    self.evaluations,
+                )?;
             }
         }
         Ok(())
@@ -209,7 +268,10 @@ impl Stage {
             bar.set_position(self.done - 1);
             bar.set_message(what.to_owned());
         } else if self.meter.wants_line(true) {
-            say!("{}", json!({ "event": "step", "step": self.done, "of": self.steps, "what": what }))?;
+            say!(
+                "{}",
+                json!({ "event": "step", "step": self.done, "of": self.steps, "what": what })
+            )?;
         }
         Ok(())
     }
@@ -223,21 +285,39 @@ impl Stage {
             for (seed, _) in SEEDS {
                 for run in 0..self.runs {
                     let source = format!("{seed}-{run}");
-                    Store::open(&self.run(operator, seed, run))?.each_lesson(u64::MAX, true, |lesson| {
-                        let chance = edit::hash::of([&*source, &*lesson.parent, &*lesson.child]);
-                        lessons.insert(chance, Lesson { source: source.clone(), ..lesson });
-                        Ok(())
-                    })?;
+                    Store::open(&self.run(operator, seed, run))?.each_lesson(
+                        u64::MAX,
+                        true,
+                        |lesson| {
+                            let chance =
+                                edit::hash::of([&*source, &*lesson.parent, &*lesson.child]);
+                            lessons.insert(
+                                chance,
+                                Lesson {
+                                    source: source.clone(),
+                                    ..lesson
+                                },
+                            );
+                            Ok(())
+                        },
+                    )?;
                 }
             }
             all.push((operator, lessons));
         }
-        let most = all.iter().map(|(_, lessons)| lessons.len()).min().unwrap_or(0);
+        let most = all
+            .iter()
+            .map(|(_, lessons)| lessons.len())
+            .min()
+            .unwrap_or(0);
         if most == 0 {
             return Err(anyhow!("no map took a change of the base, so that it has nothing to learn from; give a larger --scale, or another --base").into());
         }
         for (operator, lessons) in all {
-            let path = self.folder.join("lessons").join(format!("{}.jsonl", operator.name()));
+            let path = self
+                .folder
+                .join("lessons")
+                .join(format!("{}.jsonl", operator.name()));
             let write = || -> std::io::Result<()> {
                 let mut out = BufWriter::new(File::create(&path)?);
                 for lesson in lessons.values().take(most) {
@@ -257,12 +337,37 @@ impl Stage {
         if model.join("card.json").exists() {
             return Ok(());
         }
-        let teacher = if operator == Operator::Tuned { Operator::Base } else { Operator::Gp };
-        let lessons = self.folder.join("lessons").join(format!("{}.jsonl", teacher.name()));
+        let teacher = if operator == Operator::Tuned {
+            Operator::Base
+        } else {
+            Operator::Gp
+        };
+        let lessons = self
+            .folder
+            .join("lessons")
+            .join(format!("{}.jsonl", teacher.name()));
         let mut command: Vec<String> = ["train", "operator"].map(str::to_owned).into();
-        command.extend([lessons.display().to_string(), "-o".to_owned(), model.display().to_string(), "--base".to_owned(), self.base.clone()]);
+        command.extend([
+            lessons.display().to_string(),
+            "-o".to_owned(),
+            model.display().to_string(),
+            "--base".to_owned(),
+            self.base.clone(),
+        ]);
         // The lessons are counted: none is left out for its niche, and none that was not taken fills up.
-        command.extend(["--tokens", &self.tokens.to_string(), "--per-niche", "1000000", "--rejected", "0", "--trial", "256"].map(str::to_owned));
+        command.extend(
+            [
+                "--tokens",
+                &self.tokens.to_string(),
+                "--per-niche",
+                "1000000",
+                "--rejected",
+                "0",
+                "--trial",
+                "256",
+            ]
+            .map(str::to_owned),
+        );
         if self.lora {
             command.push("--lora".to_owned());
         }
@@ -286,8 +391,10 @@ impl Stage {
         let mut trials = Vec::new();
         for operator in [Operator::Tuned, Operator::TunedOnGp] {
             let path = PathBuf::from(self.model(operator)).join("card.json");
-            let text = std::fs::read_to_string(&path).with_context(|| format!("{}: cannot be read", path.display()))?;
-            let card: Value = serde_json::from_str(&text).with_context(|| format!("{}: is no card", path.display()))?;
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("{}: cannot be read", path.display()))?;
+            let card: Value = serde_json::from_str(&text)
+                .with_context(|| format!("{}: is no card", path.display()))?;
             trials.push((operator.name().to_owned(), card["trial"].clone()));
         }
         let html = page(&Page {
@@ -300,9 +407,13 @@ impl Stage {
         });
         let numbers = json!({ "base": self.base, "evaluations": self.evaluations, "runs": self.runs, "rows": rows, "trials": trials });
         let numbers = serde_json::to_string_pretty(&numbers).expect("plain data") + "\n";
-        for (name, text) in [("stage1.json", numbers), ("stage1.html", crate::terminal::shown(&html))] {
+        for (name, text) in [
+            ("stage1.json", numbers),
+            ("stage1.html", crate::terminal::shown(&html)),
+        ] {
             let path = self.folder.join(name);
-            std::fs::write(&path, text).with_context(|| format!("{}: cannot be written", path.display()))?;
+            std::fs::write(&path, text)
+                .with_context(|| format!("{}: cannot be written", path.display()))?;
             say!("{}", path.display())?;
         }
         for row in &rows {
@@ -313,27 +424,60 @@ impl Stage {
 
     /// The curves of one seed: niches, QD score and best fitness, means of the runs.
     fn draw(&self, seed: &str, all: &[(Operator, Vec<Store>)]) -> Result<Vec<String>, Failure> {
-        let charts = [("niches", "%"), ("QD score", "world units"), ("maximum fitness", "world units")];
+        let charts = [
+            ("niches", "%"),
+            ("QD score", "world units"),
+            ("maximum fitness", "world units"),
+        ];
         let mut drawn = Vec::new();
         for (which, (name, unit)) in charts.into_iter().enumerate() {
             let mut series = Vec::new();
             for (operator, stores) in all {
-                let curves = stores.iter().map(Store::iterations).collect::<Result<Vec<_>, _>>()?;
+                let curves = stores
+                    .iter()
+                    .map(Store::iterations)
+                    .collect::<Result<Vec<_>, _>>()?;
                 let length = curves.iter().map(Vec::len).min().unwrap_or(0);
                 let step = length.div_ceil(POINTS).max(1);
                 let at = |i: usize| {
-                    let sum: f64 = curves.iter().zip(stores).map(|(curve, store)| {
-                        let m = &curve[i];
-                        [100.0 * m.niches as f64 / store.niches() as f64, m.qd_score, m.max_fitness][which]
-                    }).sum();
+                    let sum: f64 = curves
+                        .iter()
+                        .zip(stores)
+                        .map(|(curve, store)| {
+                            let m = &curve[i];
+                            [
+                                100.0 * m.niches as f64 / store.niches() as f64,
+                                m.qd_score,
+                                m.max_fitness,
+                            ][which]
+                        })
+                        .sum();
                     (curves[0][i].evaluations as f64, sum / curves.len() as f64)
                 };
-                let points = (0..length).filter(|i| i % step == 0 || i + 1 == length).map(at).collect();
-                series.push(Series { name: operator.name().to_owned(), points });
+                let points = (0..length)
+                    .filter(|i| i % step == 0 || i + 1 == length)
+                    .map(at)
+                    .collect();
+                series.push(Series {
+                    name: operator.name().to_owned(),
+                    points,
+                });
             }
-            let svg = curves(&series, &Labels { title: format!("{seed}: {name}"), x: "evaluations".to_owned(), y: unit.to_owned(), log_y: false });
-            let path = self.folder.join("figures").join(format!("{seed}-{}.svg", name.replace(' ', "-")));
-            std::fs::write(&path, &svg).with_context(|| format!("{}: cannot be written", path.display()))?;
+            let svg = curves(
+                &series,
+                &Labels {
+                    title: format!("{seed}: {name}"),
+                    x: "evaluations".to_owned(),
+                    y: unit.to_owned(),
+                    log_y: false,
+                },
+            );
+            let path = self
+                .folder
+                .join("figures")
+                .join(format!("{seed}-{}.svg", name.replace(' ', "-")));
+            std::fs::write(&path, &svg)
+                .with_context(|| format!("{}: cannot be written", path.display()))?;
             drawn.push(svg);
         }
         Ok(drawn)
@@ -341,10 +485,19 @@ impl Stage {
 }
 
 /// What the runs of one operator from one seed came to, in the mean.
-fn row(seed: &str, operator: Operator, stores: &[Store], paper: [[f64; 2]; 3]) -> Result<Row, Failure> {
-    let stats = stores.iter().map(Stats::of).collect::<Result<Vec<_>, _>>()?;
+fn row(
+    seed: &str,
+    operator: Operator,
+    stores: &[Store],
+    paper: [[f64; 2]; 3],
+) -> Result<Row, Failure> {
+    let stats = stores
+        .iter()
+        .map(Stats::of)
+        .collect::<Result<Vec<_>, _>>()?;
     let mean = |of: &dyn Fn(&Stats) -> f64| ratio(stats.iter().map(of).sum(), stats.len() as f64);
-    let share = |of: fn(&Stats) -> u64| mean(&|s| 100.0 * ratio(of(s) as f64, s.counts.proposed as f64));
+    let share =
+        |of: fn(&Stats) -> u64| mean(&|s| 100.0 * ratio(of(s) as f64, s.counts.proposed as f64));
     let of_paper = match operator {
         Operator::Base => Some(0),
         Operator::Tuned => Some(1),
