@@ -57,11 +57,12 @@ pub fn window(
         .iter()
         .chain([&(old_lines.len()..old_lines.len(), 0..0)])
     {
-        for line in at..old.start {
-            if part.kept[line] {
-                window.before += old_lines[line];
-                window.after += old_lines[line];
-            }
+        let same = old_lines[at..old.start]
+            .iter()
+            .zip(&part.kept[at..old.start]);
+        for (line, _) in same.filter(|(_, kept)| **kept) {
+            window.before += line;
+            window.after += line;
         }
         window.before.extend(old_lines[old.clone()].iter().copied());
         window.after.extend(new_lines[new.clone()].iter().copied());

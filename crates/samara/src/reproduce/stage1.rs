@@ -36,7 +36,7 @@ const SEEDS: [(&str, [[f64; 2]; 3]); 4] = [
 
 /// Evaluations of a run in the paper.
 const PAPER: f64 = 1_024_000.0;
-/// Children of the run that shows how fast an operator is.
+/// Children of the run that shows how fast an operator is, at most.
 const PROBED: u64 = 256;
 /// Points of a curve.
 const POINTS: usize = 200;
@@ -165,7 +165,7 @@ impl Stage {
                 .folder
                 .join("runs")
                 .join(format!("probe-{}", operator.name()));
-            self.finish(&run, operator, "square", 0, PROBED)?;
+            self.finish(&run, operator, "square", 0, PROBED.min(self.evaluations))?;
             let stats = Stats::of(&Store::open(&run)?)?;
             seconds += ratio(stats.seconds, stats.evaluations as f64)
                 * (self.evaluations * 4 * self.runs * runs) as f64;
