@@ -30,6 +30,7 @@ fn samara(args: &[String], log: &Path) -> Done {
         .open(log)
         .with_context(cannot)?;
     let mut command = Command::new(own);
+    with_us(&mut command);
     let running = command.args(args).stdin(Stdio::null()).stdout(log).spawn();
     let ended = running
         .and_then(|mut child| child.wait())
@@ -45,3 +46,19 @@ fn samara(args: &[String], log: &Path) -> Done {
         }),
     }
 }
+
+/// Has a process end when this one does, even by a kill, where the system can: else it would hold the run that the next one is to go on with.
+#[cfg(target_os = "linux")]
+fn with_us(command: &mut Command) {
+    use std::os::unix::process::CommandExt;
+    let end = || {
+        Ok(rustix::process::set_parent_process_death_signal(Some(
+            rustix::process::Signal::KILL,
+        ))?)
+    };
+    // SAFETY: between fork and exec it makes one system call.
+    unsafe { command.pre_exec(end) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn with_us(_: &mut Command) {}
