@@ -3,23 +3,38 @@
 use crate::why::Why;
 
 /// Words that a subject in the imperative begins with.
-const VERBS: &str = "abort accept access account activate adapt add address adjust align allow alter always amend append apply assert assign \
-    assume attach avoid base batch be break bring build cache calculate call cancel capture cast catch change check clarify clean cleanup clear close \
-    collapse collect combine compare compile complete compute conform connect consider construct convert copy correct count cover create \
-    cut deal debug declare decode decouple decrease default defer define delay delete deprecate derive describe detect determine disable disallow \
-    discard display distinguish do document don't downgrade drop dump emit employ enable encode enforce enhance ensure escape evaluate exclude \
-    execute exit expand expect explain explicitly expose extend extract factor fail fall fetch filter find finish fix flatten flip flush fold follow \
-    force format forward generate get give grant group guard guarantee guess handle hide hook ignore implement import improve include increase infer \
-    inherit inline insert inspect install instantiate introduce invalidate invert issue iterate join keep kill let limit lint load log look loosen \
-    lower lowercase make manage mark mask match maybe measure merge migrate mock modernize modify monkeypatch move mute name never normalise \
-    normalize note notify obey offer omit only open optimise optimize order output overhaul overload override parametrize parse pass patch perform permit pick \
-    pin pop populate port prefer prefix prepare preserve prevent print process prohibit promote propagate protect provide prune pull push put quote raise \
-    re-add re-enable re-order re-raise reactivate read readd recognise recognize record recover reduce reenable refactor refer reference refine \
-    refuse register reject relax release reload remove rename render reorder reorganize replace report repair request require reset resolve \
-    respect restore restrict restructure retain retry return reuse revamp review revise rework rewrite round run sanitize save scale scan search select \
-    send separate set setup shorten show shrink silence simplify skip sort specify speed split start stop store strip stub subclass suppress support \
-    swap switch sync synchronize take teach tell terminate test throw tidy tighten time tolerate track transform translate treat trigger trim truncate try tune tweak \
-    turn unify unpack unskip unwrap update upgrade use utilize validate verify wait warn work wrap write yield zero";
+const VERBS: &str = "\
+    abbreviate abort absorb abstract accept access account activate adapt add address adjust align allow alter always amend append \
+    apply archive arrange assert assign assume attach attempt avoid await balance base batch be bind block bound break bring buffer \
+    build cache calculate call cancel cap capture cast catch center centralize change check clamp clarify clean cleanup clear clip \
+    clone close collapse collect colorize combine compare compile complain complete compute concatenate conform connect conserve \
+    consider consolidate construct convert cope copy correct count cover create cut deactivate deal debug declare decode decouple \
+    decrease deduplicate default defer define delay delegate delete demote deprecate derive describe deserialize detach detect \
+    determine differentiate disable disallow discard dispatch display distinguish divide do document don't double downgrade draw \
+    drop dump edit elide eliminate embed emit employ emulate enable encapsulate encode encourage enforce enhance enlarge enqueue \
+    ensure enumerate erase escape evaluate exclude execute exit expand expect expire explain explicitly export expose extend extract \
+    factor fail fake fall feed fetch fill filter finalize find finish fire fix flatten flip flush focus fold follow force fork \
+    format forward gather generalize generate get give grant group guarantee guard guess halve handle harden hash hide hint hook \
+    ignore implement import improve include incorporate increase indent index infer inherit initialize inject inline insert inspect \
+    install instantiate insulate integrate intercept interpolate introduce invalidate invert isolate issue iterate join keep kill \
+    label launch leave let limit link lint list load localize lock log look loop loosen lower lowercase make manage map mark mask \
+    match maybe measure memoize mention merge migrate minimize mirror mock modernize modify modularize monkeypatch move multiply \
+    mutate mute name narrow negate nest neutralize never normalise normalize note notice notify number obey offer omit only open \
+    optimise optimize order output overhaul overload override parametrize parse pass patch perform permit pick pin ping place plot \
+    point polish pop populate port post postpone prefer prefix prepare prepend present preserve pretend prevent print privatize \
+    probe process prohibit promote propagate protect provide proxy prune publish pull purge push put query queue quote raise rank \
+    rate re-add re-enable re-order re-raise reach reactivate read readd rebuild recalculate reclaim recognise recognize recommend \
+    reconnect record recover rectify redirect redo reduce reenable refactor refer reference refine reflect refresh refuse regenerate \
+    register reinstate reject relax release reload relocate rely remember remove rename render reorder reorganize repair repeat \
+    replace replicate report reposition request require reraise rescale reset resize resolve respect restore restrict restructure \
+    resume retain retrieve retry return reuse revamp reverse review revise rework rewrite rotate round route run sanitize save scale \
+    scan schedule search seed select send separate serialize set setup share shift ship shorten show shrink shut sign silence \
+    simplify simulate skip slice solve sort specialize specify speed spell split square stabilize standardize start step stop store \
+    streamline strengthen stretch strip stub style subclass submit substitute subtract suggest sum supply support suppress surround \
+    suspend swallow swap switch sync synchronize tag take target teach tell terminate test throw tidy tighten time toggle tolerate \
+    touch track transform translate trap traverse treat trigger trim truncate try tune turn tweak unblock uncomment undo unify \
+    unpack unset unskip unwrap update upgrade upload use utilize validate vary vectorize verify view visit wait warn weaken \
+    whitelist widen wire work wrap write yield zero";
 
 /// Words at a subject's beginning that say nothing of a program, and marks of programs that commit.
 const CHORES: [&str; 13] = [

@@ -144,10 +144,12 @@ pub fn corpus(args: &CorpusArgs) -> Done {
         say!("{}", args.output.join(name).display())?;
     }
     let commits: u64 = tallies.iter().map(|tally| tally.read).sum();
+    let many = |n: u64, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     say!(
-        "{} changes of {commits} commits of {} repositories",
-        written.lessons,
-        repositories.len()
+        "{} of {}, from {}",
+        many(written.lessons, "change", "changes"),
+        many(commits, "commit", "commits"),
+        many(repositories.len() as u64, "repository", "repositories")
     )?;
     Ok(())
 }
