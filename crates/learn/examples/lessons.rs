@@ -23,6 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let how = text::Settings {
         program_weight: 0.15,
+        free_weight: 0.0,
         seed: 0,
     };
     let config = lm::Config {

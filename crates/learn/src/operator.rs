@@ -89,6 +89,9 @@ pub struct Settings {
     pub rate: f32,
     /// How much a change counts that the map did not take, beside 1 for one that it took.
     pub rejected: f32,
+    /// How much a token counts that the guide leaves no choice about, for a model that is to write without one.
+    #[serde(default)]
+    pub free: f32,
     /// The seed of every draw.
     pub seed: u64,
 }
@@ -132,6 +135,7 @@ impl<'a> Course<'a> {
         let (config, tokenizer) = model(base, frame, &groups, settings)?;
         let text = text::Settings {
             program_weight: if base.is_some() { 0.0 } else { 0.5 },
+            free_weight: settings.free,
             seed: settings.seed,
         };
         let texts = Texts::new(frame.clone(), tokenizer.clone(), &config, text)?;
@@ -164,7 +168,7 @@ impl<'a> Course<'a> {
             base,
             options: options(base, settings),
             training: training(base, settings, epoch_tokens),
-            held_out: measured(&texts, &split.held_out, settings.seed),
+            held_out: measured(&texts.of_choices(), &split.held_out, settings.seed),
             seed: settings.seed,
             config,
             tokenizer,

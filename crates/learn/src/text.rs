@@ -67,6 +67,9 @@ pub struct Settings {
     /// The weight of a program's tokens beside the weight 1 of a diff's, at least 0; some of it helps a model from scratch
     /// (0.15), with 0 programs are not learned.
     pub program_weight: f32,
+    /// The weight of a diff's tokens that the guide leaves no choice about, and of its end, at least 0: a model that is to write without a guide learns
+    /// these too.
+    pub free_weight: f32,
     /// Chooses the messages of lessons that were told nothing.
     pub seed: u64,
 }
@@ -123,13 +126,21 @@ impl Texts {
         })
     }
 
+    /// The same where only what the guide leaves a choice about is learned.
+    #[must_use]
+    pub fn of_choices(&self) -> Self {
+        let mut other = self.clone();
+        other.settings.free_weight = 0.0;
+        other
+    }
+
     /// How many tokens a lesson takes by itself: its program, its message, its diff and the end.
     ///
     /// # Errors
     /// Why it would be left out.
     pub fn tokens(&self, lesson: &Lesson) -> Result<usize, Why> {
         let parent = Parent::new(self, lesson);
-        Ok(parent.trunk.len() + parent.branch(self, lesson)?.tokens.len())
+        Ok(parent.trunk.len() + parent.branch(self, lesson)?.0.tokens.len())
     }
 
     /// The tree of lessons that have the same parent and file, and which of them are its branches, in order; the others are counted in
@@ -141,10 +152,12 @@ impl Texts {
     ) -> Option<(Taught, Vec<&'a Lesson>)> {
         let parent = Parent::new(self, lessons.first()?);
         let (mut branches, mut taken) = (Vec::new(), Vec::new());
+        let mut of_branches = Vec::new();
         for lesson in lessons {
             match parent.branch(self, lesson) {
-                Ok(text) => {
+                Ok((text, weights)) => {
                     taken.push(*lesson);
+                    of_branches.extend(weights);
                     branches.push(Branch {
                         seen: parent.trunk.len(),
                         text,
@@ -171,8 +184,8 @@ impl Texts {
             branches,
             ..Tree::default()
         };
-        let mut weights = vec![1.0; tree.chosen()];
-        weights[..of_program].fill(self.settings.program_weight);
+        let mut weights = vec![self.settings.program_weight; of_program];
+        weights.extend(of_branches);
         Some((Taught { tree, weights }, taken))
     }
 }
@@ -192,8 +205,8 @@ impl Parent {
         }
     }
 
-    /// What the model would have written for a lesson.
-    fn branch(&self, texts: &Texts, lesson: &Lesson) -> Result<Text, Why> {
+    /// What the model would have written for a lesson, and a weight for each chosen token.
+    fn branch(&self, texts: &Texts, lesson: &Lesson) -> Result<(Text, Vec<f32>), Why> {
         let frame = &texts.frame;
         let diff = self.guide.short(&canonical(&lesson.child))?;
         let message = message(frame, lesson, texts.settings.seed);
@@ -220,7 +233,21 @@ impl Parent {
         if self.trunk.len() + followed.text.tokens.len() > texts.context {
             return Err(Why::TooLong);
         }
-        Ok(followed.text)
+        let (mut text, free) = (followed.text, texts.settings.free_weight);
+        if free > 0.0 && text.tokens.last() != Some(&texts.end) {
+            text.tokens.push(texts.end);
+            text.chosen.push(false);
+        }
+        let own = text.chosen.iter_mut().skip(followed.led);
+        let weights = own.filter_map(|chosen| match *chosen {
+            true => Some(1.0),
+            false => {
+                *chosen = free > 0.0;
+                chosen.then_some(free)
+            }
+        });
+        let weights = weights.collect();
+        Ok((text, weights))
     }
 }
 

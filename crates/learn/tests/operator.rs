@@ -22,6 +22,7 @@ fn settings() -> Settings {
         tokens: 0,
         rate: 0.0,
         rejected: 1.0,
+        free: 0.0,
         seed: 3,
     }
 }

@@ -59,6 +59,7 @@ fn tokens_are_those_of_the_text() {
     let (tokenizer, config) = tiny();
     let settings = Settings {
         program_weight: 0.25,
+        free_weight: 0.0,
         seed: 1,
     };
     let texts = Texts::new(frame(), tokenizer.clone(), &config, settings).unwrap();
@@ -89,4 +90,38 @@ fn tokens_are_those_of_the_text() {
     println!("{taught} taught, left: {left}");
     assert_eq!(taught + left.total() as usize, lessons.len());
     assert!(taught > 0 && left.of(Why::Tokens) == 0);
+}
+
+#[test]
+fn whoever_is_to_write_freely_learns_every_token_of_a_diff() {
+    let (tokenizer, config) = tiny();
+    let settings = Settings {
+        program_weight: 0.0,
+        free_weight: 0.2,
+        seed: 1,
+    };
+    let texts = Texts::new(frame(), tokenizer.clone(), &config, settings).unwrap();
+    let lessons = lessons(SEEDS[0], 8, 6);
+    let mut left = Left::default();
+    for group in by_parent(&lessons) {
+        let Some((one, _)) = texts.tree(&group, &mut left) else {
+            continue;
+        };
+        let (fewer, _) = texts.of_choices().tree(&group, &mut left).unwrap();
+        assert_eq!(one.weights.len(), one.tree.chosen());
+        let ones = one.weights.iter().filter(|w| **w == 1.0).count();
+        assert_eq!(ones, fewer.weights.len());
+        assert!(one.weights.iter().all(|w| *w == 1.0 || *w == 0.2));
+        for (branch, other) in one.tree.branches.iter().zip(&fewer.tree.branches) {
+            let text = &branch.text;
+            assert_eq!(text.tokens[..other.text.tokens.len()], other.text.tokens);
+            assert_eq!(*text.chosen.last().unwrap(), true);
+            // What is not learned is the lead: the message up to the diff.
+            let led = text.chosen.iter().take_while(|chosen| !**chosen).count();
+            assert!(text.chosen[led..].iter().all(|chosen| *chosen));
+            let lead = tokenizer.decode(&text.tokens[..led]);
+            assert!(lead.ends_with("# Diff:\n\n"), "{lead:?}");
+        }
+    }
+    assert!(left.of(Why::Tokens) == 0);
 }

@@ -52,6 +52,10 @@ fn operator(args: &TrainOperatorArgs) -> Done {
         let why = anyhow!("--rejected {}: give a number of 0 to 1", args.rejected);
         return Err(Failure::usage(why));
     }
+    if !(0.0..=1.0).contains(&args.free) {
+        let why = anyhow!("--free {}: give a number of 0 to 1", args.free);
+        return Err(Failure::usage(why));
+    }
     let sources = Source::all(&args.sources).map_err(Failure::usage)?;
     let table = source::settings(&sources, &args.common)?;
     let setting = Setting::read(&table).map_err(Failure::usage)?;
@@ -88,6 +92,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
         tokens: args.tokens,
         rate: args.rate.unwrap_or_default(),
         rejected: args.rejected,
+        free: args.free,
         seed: args.rng,
     };
     let frame = Frame::new(&setting.diff, &setting.brief);

@@ -153,6 +153,7 @@ impl Study<'_> {
             tokens: own.tokens,
             rate: own.rate,
             rejected: own.rejected,
+            free: 0.0,
             seed: self.seed,
         }
     }
