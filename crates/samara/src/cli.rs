@@ -216,7 +216,7 @@ pub struct TrainOperatorArgs {
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.5)]
     pub rejected: f32,
     /// How much a diff's token counts that its guide leaves no choice about, beside 1: with 0 these are not learned, and the model is of little use without
-    /// the guide (`diff.constrained = false`); 0.2 is enough to write freely.
+    /// the guide (`diff.constrained = false`); with 1 it learns to copy whole lines, too.
     #[arg(long, value_name = "WEIGHT", default_value_t = 0.0)]
     pub free: f32,
     /// Children that the trained operator writes at the end, once held to what applies and once free, to see what it is worth; 0

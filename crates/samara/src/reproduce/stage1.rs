@@ -364,7 +364,7 @@ impl Stage {
                 "--rejected",
                 "0",
                 "--free",
-                "0.2",
+                "1",
                 "--trial",
                 "256",
             ]
