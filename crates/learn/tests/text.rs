@@ -115,7 +115,7 @@ fn whoever_is_to_write_freely_learns_every_token_of_a_diff() {
         for (branch, other) in one.tree.branches.iter().zip(&fewer.tree.branches) {
             let text = &branch.text;
             assert_eq!(text.tokens[..other.text.tokens.len()], other.text.tokens);
-            assert_eq!(*text.chosen.last().unwrap(), true);
+            assert!(*text.chosen.last().unwrap());
             // What is not learned is the lead: the message up to the diff.
             let led = text.chosen.iter().take_while(|chosen| !**chosen).count();
             assert!(text.chosen[led..].iter().all(|chosen| *chosen));
