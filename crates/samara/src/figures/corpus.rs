@@ -1,9 +1,9 @@
 //! The page of a corpus: what is in it, what was left out, and a sample to read.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, html};
 
 use super::diff;
-use super::report::{changed, share};
+use super::report::{changed, share, whole};
 
 /// A corpus, told for people.
 #[derive(Clone, Debug, Default)]
@@ -63,56 +63,43 @@ pub fn page(page: &Page) -> String {
             div.card { div.label { (label) } div.value { (value) } div.note { (note) } }
         }
     };
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
-                meta name="color-scheme" content="light dark";
-                title { "Changes out of git histories" }
-                style { (PreEscaped(include_str!("report.css"))) }
+    let body = html! {
+        header {
+            h1 { "Changes out of git histories" }
+            p.faint { "Single-file changes of Python, for models to learn from" }
+            div.cards {
+                (card("changes", page.changes.to_string(), &format!("{} of the commits", share(page.changes, page.commits))))
+                (card("commits", page.commits.to_string(), "read"))
+                (card("repositories", page.sources.len().to_string(), "under licences that allow it"))
             }
-            body {
-                header {
-                    h1 { "Changes out of git histories" }
-                    p.faint { "Single-file changes of Python, for models to learn from" }
-                    div.cards {
-                        (card("changes", page.changes.to_string(), &format!("{} of the commits", share(page.changes, page.commits))))
-                        (card("commits", page.commits.to_string(), "read"))
-                        (card("repositories", page.sources.len().to_string(), "under licences that allow it"))
-                    }
-                }
-                section.tables {
-                    (bars("Left out", "Reason", &page.left, page.commits))
-                    div {
-                        (bars("Lines removed and added", "Lines", &page.lines, page.changes))
-                        (bars("What subjects begin with", "Word", &page.verbs, page.changes))
-                    }
-                }
-                section {
-                    h2 { "Repositories" }
-                    table {
-                        thead { tr { th { "Repository" } th { "Licence" } th { "Commits" } th { "Changes" } } }
-                        tbody {
-                            @for source in &page.sources {
-                                tr {
-                                    td { (source.name) } td { (source.licence) } td { (source.commits) }
-                                    td { (source.changes) span.share { (share(source.changes, source.commits)) } }
-                                }
-                            }
+        }
+        section.tables {
+            (bars("Left out", "Reason", &page.left, page.commits))
+            div {
+                (bars("Lines removed and added", "Lines", &page.lines, page.changes))
+                (bars("What subjects begin with", "Word", &page.verbs, page.changes))
+            }
+        }
+        section {
+            h2 { "Repositories" }
+            table {
+                thead { tr { th { "Repository" } th { "Licence" } th { "Commits" } th { "Changes" } } }
+                tbody {
+                    @for source in &page.sources {
+                        tr {
+                            td { (source.name) } td { (source.licence) } td { (source.commits) }
+                            td { (source.changes) span.share { (share(source.changes, source.commits)) } }
                         }
                     }
                 }
-                section {
-                    h2 { "A sample" }
-                    div.gallery { @for change in &page.shown { (sample(change)) } }
-                }
             }
         }
-    }
-    .into_string()
+        section {
+            h2 { "A sample" }
+            div.gallery { @for change in &page.shown { (sample(change)) } }
+        }
+    };
+    whole("Changes out of git histories", &body)
 }
 
 fn sample(change: &Change) -> Markup {

@@ -128,6 +128,38 @@ pub struct Ancestor {
 
 /// Writes the page.
 pub fn report(report: &Report) -> String {
+    let body = html! {
+        (header(report))
+        @if !report.charts.is_empty() {
+            section { h2 { "Course of the run" } div.charts { @for chart in &report.charts { figure { (picture(chart)) } } } }
+        }
+        @if let Some(map) = &report.map {
+            section { h2 { "Map" } figure.map { (picture(map)) } }
+        }
+        @if !report.best.is_empty() {
+            section { h2 { "Best programs" } div.gallery { @for one in &report.best { (individual(one)) } } }
+        }
+        section.tables {
+            @if !report.operators.is_empty() { (operators(&report.operators)) }
+            @if !report.failures.is_empty() { (failures(&report.failures)) }
+        }
+        @if !report.rounds.is_empty() {
+            section.tables { (learning::rounds(&report.rounds)) (learning::generations(&report.generations)) }
+        }
+        @if !report.settings.is_empty() {
+            section {
+                details {
+                    summary { h2 { "Settings" } }
+                    dl.settings { @for (name, value) in &report.settings { dt { (name) } dd { (value) } } }
+                }
+            }
+        }
+    };
+    whole(&report.title, &body)
+}
+
+/// A page that needs nothing else: no script, no request to anywhere; a content security policy says so to the browser.
+pub(super) fn whole(title: &str, body: &Markup) -> String {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -136,36 +168,10 @@ pub fn report(report: &Report) -> String {
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 meta name="color-scheme" content="light dark";
-                title { (report.title) }
+                title { (title) }
                 style { (PreEscaped(include_str!("report.css"))) }
             }
-            body {
-                (header(report))
-                @if !report.charts.is_empty() {
-                    section { h2 { "Course of the run" } div.charts { @for chart in &report.charts { figure { (picture(chart)) } } } }
-                }
-                @if let Some(map) = &report.map {
-                    section { h2 { "Map" } figure.map { (picture(map)) } }
-                }
-                @if !report.best.is_empty() {
-                    section { h2 { "Best programs" } div.gallery { @for one in &report.best { (individual(one)) } } }
-                }
-                section.tables {
-                    @if !report.operators.is_empty() { (operators(&report.operators)) }
-                    @if !report.failures.is_empty() { (failures(&report.failures)) }
-                }
-                @if !report.rounds.is_empty() {
-                    section.tables { (learning::rounds(&report.rounds)) (learning::generations(&report.generations)) }
-                }
-                @if !report.settings.is_empty() {
-                    section {
-                        details {
-                            summary { h2 { "Settings" } }
-                            dl.settings { @for (name, value) in &report.settings { dt { (name) } dd { (value) } } }
-                        }
-                    }
-                }
-            }
+            body { (body) }
         }
     }
     .into_string()

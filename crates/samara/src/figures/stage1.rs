@@ -1,8 +1,10 @@
 //! The page of Stage 1: niches, QD score and fitness by operator and seed, the paper's beside.
 
-use maud::{DOCTYPE, Markup, PreEscaped, html};
+use maud::{Markup, PreEscaped, html};
 use serde::Serialize;
 use serde_json::Value;
+
+use super::report::whole;
 
 /// Stage 1, told for people.
 #[derive(Clone, Debug, Default)]
@@ -70,47 +72,34 @@ impl Row {
 
 /// Writes the page.
 pub fn page(page: &Page) -> String {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
-                meta name="color-scheme" content="light dark";
-                title { "Stage 1" }
-                style { (PreEscaped(include_str!("report.css"))) }
+    let body = html! {
+        header {
+            h1 { "Stage 1: an operator tuned on what evolution accepted" }
+            p.faint {
+                "The model " (page.base) ", " (page.evaluations) " evaluations a run, " (page.runs) " runs each; means. After Lehman et al. 2022, figures 8 to 11."
             }
-            body {
-                header {
-                    h1 { "Stage 1: an operator tuned on what evolution accepted" }
-                    p.faint {
-                        "The model " (page.base) ", " (page.evaluations) " evaluations a run, " (page.runs) " runs each; means. After Lehman et al. 2022, figures 8 to 11."
-                    }
-                }
-                section { h2 { "Course of the runs" } div.charts { @for chart in &page.charts { figure { (PreEscaped(chart)) } } } }
-                section { h2 { "After " (page.evaluations) " evaluations" } (rows(&page.rows)) }
-                section {
-                    h2 { "The tuned operators on programs held out" }
-                    table {
-                        thead { tr { th { "Operator" } th { "" } th { "Valid" } th { "Runnable" } th { "Accepted" } } }
-                        tbody {
-                            @for (name, trial) in &page.trials {
-                                @for way in ["held", "free"] {
-                                    tr {
-                                        td { (name) } td { (if way == "held" { "held to the guide" } else { "free" }) }
-                                        @for share in ["valid", "runnable", "accepted"] { td { (percent(&trial[way], share)) } }
-                                    }
-                                }
+        }
+        section { h2 { "Course of the runs" } div.charts { @for chart in &page.charts { figure { (PreEscaped(chart)) } } } }
+        section { h2 { "After " (page.evaluations) " evaluations" } (rows(&page.rows)) }
+        section {
+            h2 { "The tuned operators on programs held out" }
+            table {
+                thead { tr { th { "Operator" } th { "" } th { "Valid" } th { "Runnable" } th { "Accepted" } } }
+                tbody {
+                    @for (name, trial) in &page.trials {
+                        @for way in ["held", "free"] {
+                            tr {
+                                td { (name) } td { (if way == "held" { "held to the guide" } else { "free" }) }
+                                @for share in ["valid", "runnable", "accepted"] { td { (percent(&trial[way], share)) } }
                             }
                         }
                     }
-                    p.faint { "The paper's pretrained and tuned operators, free: see its figure 11." }
                 }
             }
+            p.faint { "The paper's pretrained and tuned operators, free: see its figure 11." }
         }
-    }
-    .into_string()
+    };
+    whole("Stage 1", &body)
 }
 
 fn percent(trial: &Value, share: &str) -> String {
