@@ -136,7 +136,7 @@ class Bench:
         return samara("stats", run, "--json")
 
     def mixtures(self, seeds):
-        print("| seed | operators | 5,000 evaluations: niches | QD score | two minutes: evaluations | niches | QD score |")
+        print(f"| seed | operators | 5,000 evaluations: niches | QD score | {self.args.clock:g} seconds: evaluations | niches | QD score |")
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
         for seed in seeds:
             own = HERE / f"seeds/{seed}.py"
