@@ -19,7 +19,7 @@ pub struct Settings {
     pub window: usize,
     /// Changes of one repository at most, the newest.
     pub per_repository: usize,
-    /// Threads that read; the result is the same.
+    /// Threads that read, 0 for one a core; the result is the same.
     pub threads: usize,
 }
 
@@ -65,26 +65,24 @@ pub fn read<E>(
     for (number, repository) in repositories.iter().enumerate() {
         let commits = repository.commits();
         let mut tally = Tally::default();
-        for share in commits.chunks(SHARE * settings.threads.max(1)) {
-            let changes = match tally.kept < settings.per_repository as u64 {
-                true => pool.install(|| changes(repository, share, settings)),
-                false => share.iter().map(|_| Err(Why::Crowded)).collect(),
+        for share in commits.chunks(SHARE * pool.current_num_threads()) {
+            let is_full = |tally: &Tally| tally.kept >= settings.per_repository as u64;
+            let changes = match is_full(&tally) {
+                true => share.iter().map(|_| Err(Why::Crowded)).collect(),
+                false => pool.install(|| changes(repository, share, settings)),
             };
             for ((commit, time), change) in share.iter().zip(changes) {
                 tally.read += 1;
-                let change =
-                    change.and_then(|change| match tally.kept < settings.per_repository as u64 {
-                        false => Err(Why::Crowded),
-                        true if near.is_new(&change.signature) => Ok(change),
-                        true => Err(Why::Duplicate),
-                    });
                 match change {
+                    // Whatever it is: how many of a share were looked at in vain depends on the threads.
+                    _ if is_full(&tally) => tally.left(Why::Crowded),
+                    Err(why) => tally.left(why),
+                    Ok(change) if !near.is_new(&change.signature) => tally.left(Why::Duplicate),
                     Ok(change) => {
                         tally.kept += 1;
                         id += 1;
                         take(row(repository, *commit, *time, id, change))?;
                     }
-                    Err(why) => tally.left(why),
                 }
             }
             observe(Progress {

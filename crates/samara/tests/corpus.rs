@@ -236,6 +236,70 @@ fn the_same_on_one_thread_and_on_four_and_from_a_bare_clone() {
     assert_eq!(read("a/commits.jsonl"), read("d/commits.jsonl"));
 }
 
+/// A history of many commits, of which each but the first changes the one file, so that some are left out for one reason and some for another.
+fn long_history(folder: &Path, commits: u32) {
+    std::fs::create_dir_all(folder).unwrap();
+    git(folder, &["init", "-q", "-b", "main"]);
+    let mut stream = String::new();
+    for at in 0..commits {
+        let subject = if at % 3 == 0 {
+            "Typo"
+        } else {
+            "Rename the value of it"
+        };
+        let word = format!("w{:08x}", at.wrapping_mul(2_654_435_761));
+        let text = format!("{word}_value = {word}_compute({word}_x, {word}_y)\n");
+        let time = 1_700_000_000 + at;
+        stream += &format!(
+            "commit refs/heads/main\ncommitter Ada <ada@example.org> {time} +0000\ndata {}\n{subject}\n",
+            subject.len()
+        );
+        stream += &format!(
+            "M 100644 inline a.py\ndata {}\n{text}\nM 100644 inline LICENSE\ndata {}\n{MIT}\n",
+            text.len(),
+            MIT.len()
+        );
+    }
+    let mut import = Command::new("git");
+    import.args(["fast-import", "--quiet"]).current_dir(folder);
+    let mut import = import.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    std::io::Write::write_all(&mut import.stdin.take().unwrap(), stream.as_bytes()).unwrap();
+    assert!(import.wait().unwrap().success());
+}
+
+#[test]
+fn the_counts_do_not_depend_on_threads_where_a_repository_is_capped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    long_history(&path.join("long"), 600);
+    for (name, threads) in [("a", "1"), ("b", "3")] {
+        ok(
+            path,
+            &[
+                "corpus",
+                "long",
+                "-o",
+                name,
+                "--per-repository",
+                "5",
+                "--threads",
+                threads,
+            ],
+        );
+    }
+    let read = |name: &str| std::fs::read_to_string(path.join(name)).unwrap();
+    assert_eq!(read("a/corpus.json"), read("b/corpus.json"));
+    assert_eq!(read("a/commits.jsonl"), read("b/commits.jsonl"));
+    let described: Value = serde_json::from_str(&read("a/corpus.json")).unwrap();
+    assert_eq!(described["changes"], 5);
+    assert!(
+        described["left_out"]["beyond the cap of its repository"]
+            .as_u64()
+            .unwrap()
+            > 580
+    );
+}
+
 #[test]
 fn a_model_learns_from_it() {
     let folder = tempfile::tempdir().unwrap();
