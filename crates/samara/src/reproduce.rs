@@ -21,7 +21,7 @@ pub fn reproduce(what: &Reproduce) -> Done {
 ///
 /// # Errors
 /// It failed, or was interrupted.
-fn samara(args: &[String], log: &Path) -> Done {
+fn samara(args: &[&str], log: &Path) -> Done {
     let own = std::env::current_exe().context("samara does not find itself")?;
     let cannot = || format!("{}: cannot be written", log.display());
     let log = std::fs::File::options()

@@ -417,7 +417,8 @@ fn name(store: &Store) -> String {
         .map_or_else(|| "run".to_owned(), |n| shown(&n.to_string_lossy()))
 }
 
-fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+/// Writes a file, and the folders that it lies in.
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
     let cannot = || format!("{}: cannot be written", path.display());
     if let Some(folder) = path.parent() {
         std::fs::create_dir_all(folder).with_context(cannot)?;

@@ -1,14 +1,11 @@
 //! Stage 1 (Lehman et al. 2022, section 5, figures 8 to 11): a tuned operator against its base, beside gp and beside an operator tuned on gp's changes.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use evolve::store::Store;
+use evolve::store::{DATABASE, Store};
 use mutate::Lesson;
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::samara;
@@ -17,6 +14,7 @@ use crate::figures::stage1::{Page, Row, page};
 use crate::figures::{Labels, Series, curves};
 use crate::meter::Meter;
 use crate::stats::{Stats, ratio};
+use crate::study::write;
 use crate::{Done, Failure, say};
 
 /// The seeds, and what the paper's figures 8 to 10 say of each: niches filled (%), QD score (thousands) and maximum fitness, of the pretrained and
@@ -42,8 +40,7 @@ const PROBED: u64 = 256;
 const POINTS: usize = 200;
 
 /// Who changes the programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Operator {
     Gp,
     Base,
@@ -66,14 +63,9 @@ impl Operator {
     }
 }
 
-struct Stage {
-    folder: PathBuf,
-    base: String,
-    lora: bool,
+struct Stage<'a> {
+    args: &'a Stage1Args,
     evaluations: u64,
-    runs: u64,
-    tokens: u64,
-    steps: u64,
     done: u64,
     meter: Meter,
 }
@@ -87,9 +79,8 @@ pub fn stage1(args: &Stage1Args) -> Done {
         )));
     }
     let evaluations = ((PAPER * args.scale).round() as u64).max(64);
-    let folder = args.output.clone();
     for part in ["runs", "models", "lessons", "figures"] {
-        let path = folder.join(part);
+        let path = args.output.join(part);
         std::fs::create_dir_all(&path).with_context(|| {
             format!(
                 "{}: cannot be made; choose a writable folder with -o",
@@ -97,19 +88,12 @@ pub fn stage1(args: &Stage1Args) -> Done {
             )
         })?;
     }
+    let template = "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}";
     let mut stage = Stage {
-        folder,
-        base: args.base.clone(),
-        lora: args.lora,
+        args,
         evaluations,
-        runs: args.runs,
-        tokens: args.tokens,
-        steps: 16 * args.runs + 4,
         done: 0,
-        meter: Meter::new(
-            Some(16 * args.runs + 4),
-            "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}",
-        ),
+        meter: Meter::new(Some(steps(args)), template),
     };
     stage.is_the_same()?;
     stage.foretell()?;
@@ -127,21 +111,27 @@ pub fn stage1(args: &Stage1Args) -> Done {
     stage.tell()
 }
 
-impl Stage {
+/// All runs, the lessons, and two trainings.
+fn steps(args: &Stage1Args) -> u64 {
+    (SEEDS.len() * Operator::ALL.len()) as u64 * args.runs + 3
+}
+
+impl Stage<'_> {
     fn run(&self, operator: Operator, seed: &str, run: u64) -> PathBuf {
-        self.folder
+        self.args
+            .output
             .join("runs")
             .join(format!("{}-{seed}-{run}", operator.name()))
     }
 
     fn log(&self) -> PathBuf {
-        self.folder.join("stage1.log")
+        self.args.output.join("stage1.log")
     }
 
     /// Notes what this folder is made with, or sees that it was made with the same.
     fn is_the_same(&self) -> Done {
-        let path = self.folder.join("settings.json");
-        let own = json!({ "base": self.base, "lora": self.lora, "evaluations": self.evaluations, "runs": self.runs, "tokens": self.tokens });
+        let path = self.args.output.join("settings.json");
+        let own = json!({ "base": self.args.base, "lora": self.args.lora, "evaluations": self.evaluations, "runs": self.args.runs, "tokens": self.args.tokens });
         match std::fs::read_to_string(&path) {
             Ok(text) if serde_json::from_str::<Value>(&text).ok().as_ref() == Some(&own) => Ok(()),
             Ok(text) => Err(Failure::usage(anyhow!(
@@ -149,11 +139,7 @@ impl Stage {
                 path.display(),
                 text.trim()
             ))),
-            Err(_) => {
-                std::fs::write(&path, own.to_string())
-                    .with_context(|| format!("{}: cannot be written", path.display()))?;
-                Ok(())
-            }
+            Err(_) => Ok(write(&path, own.to_string().as_bytes())?),
         }
     }
 
@@ -162,22 +148,23 @@ impl Stage {
         let mut seconds = 0.0;
         for (operator, runs) in [(Operator::Gp, 1), (Operator::Base, 3)] {
             let run = self
-                .folder
+                .args
+                .output
                 .join("runs")
                 .join(format!("probe-{}", operator.name()));
             self.finish(&run, operator, "square", 0, PROBED.min(self.evaluations))?;
             let stats = Stats::of(&Store::open(&run)?)?;
             seconds += ratio(stats.seconds, stats.evaluations as f64)
-                * (self.evaluations * 4 * self.runs * runs) as f64;
+                * (self.evaluations * 4 * self.args.runs * runs) as f64;
         }
         say!(
             "{} evaluations each, {} runs of {} operators on {} seeds: about {} minutes and two trainings of {} tokens; what is there is not made again",
             self.evaluations,
-            self.runs,
+            self.args.runs,
             Operator::ALL.len(),
             SEEDS.len(),
             (seconds / 60.0).ceil(),
-            self.tokens
+            self.args.tokens
         )?;
         Ok(())
     }
@@ -191,54 +178,38 @@ impl Stage {
         rng: u64,
         evaluations: u64,
     ) -> Done {
-        let there = Store::open(run).ok().map(|store| store.len()).transpose()?;
-        if there.is_some_and(|there| there > evaluations) {
-            return Ok(());
-        }
-        let text = |text: &dyn ToString| text.to_string();
-        let path = run.display();
-        let mut command = match there {
-            Some(_) => vec![text(&"resume"), text(&path)],
-            None => {
-                // A folder without a run is what a kill at the very beginning leaves.
-                let _ = std::fs::remove_dir_all(run);
-                let config = self.folder.join("stage1.toml");
-                std::fs::write(&config, "pictures = false\n")
-                    .with_context(|| format!("{}: cannot be written", config.display()))?;
-                let mut command = vec![
-                    text(&"evolve"),
-                    text(&"--config"),
-                    text(&config.display()),
-                    text(&"--seed"),
-                    text(&seed),
-                ];
-                command.extend([
-                    text(&"--rng"),
-                    text(&rng),
-                    text(&"--out"),
-                    text(&path),
-                    text(&"--operator"),
-                ]);
-                command.push(text(&if operator == Operator::Gp {
-                    "gp"
-                } else {
-                    "diff"
-                }));
-                command
+        let (goal, evaluations) = (evaluations, evaluations.to_string());
+        let path = run.display().to_string();
+        let mut command: Vec<&str> = Vec::new();
+        let (rng, model) = (rng.to_string(), self.model(operator));
+        let config = self.args.output.join("stage1.toml");
+        let config_path = config.display().to_string();
+        if run.join(DATABASE).exists() {
+            if Store::open(run)?.len()? > goal {
+                return Ok(());
             }
-        };
-        command.extend([text(&"--evaluations"), text(&evaluations)]);
-        if there.is_none() && operator != Operator::Gp {
-            command.extend([text(&"--model"), self.model(operator)]);
+            command.extend(["resume", &path]);
+        } else {
+            // A folder without a run is what a kill at the very beginning leaves.
+            let _ = std::fs::remove_dir_all(run);
+            write(&config, b"pictures = false\n")?;
+            command.extend(["evolve", "--config", &config_path, "--out", &path]);
+            command.extend(["--seed", seed, "--rng", &rng]);
+            match operator {
+                Operator::Gp => command.extend(["--operator", "gp"]),
+                _ => command.extend(["--operator", "diff", "--model", &model]),
+            }
         }
+        command.extend(["--evaluations", &evaluations]);
         samara(&command, &self.log())
     }
 
     fn model(&self, operator: Operator) -> String {
         match operator {
-            Operator::Gp | Operator::Base => self.base.clone(),
+            Operator::Gp | Operator::Base => self.args.base.clone(),
             tuned => self
-                .folder
+                .args
+                .output
                 .join("models")
                 .join(tuned.name())
                 .display()
@@ -248,7 +219,7 @@ impl Stage {
 
     fn evolve(&mut self, operator: Operator) -> Done {
         for (seed, _) in SEEDS {
-            for run in 0..self.runs {
+            for run in 0..self.args.runs {
                 self.step(&format!("{} from {seed}, run {}", operator.name(), run + 1))?;
                 self.finish(
                     &self.run(operator, seed, run),
@@ -270,7 +241,7 @@ impl Stage {
         } else if self.meter.wants_line(true) {
             say!(
                 "{}",
-                json!({ "event": "step", "step": self.done, "of": self.steps, "what": what })
+                json!({ "event": "step", "step": self.done, "of": steps(self.args), "what": what })
             )?;
         }
         Ok(())
@@ -283,7 +254,7 @@ impl Stage {
         for operator in [Operator::Base, Operator::Gp] {
             let mut lessons: BTreeMap<u64, Lesson> = BTreeMap::new();
             for (seed, _) in SEEDS {
-                for run in 0..self.runs {
+                for run in 0..self.args.runs {
                     let source = format!("{seed}-{run}");
                     Store::open(&self.run(operator, seed, run))?.each_lesson(
                         u64::MAX,
@@ -315,25 +286,23 @@ impl Stage {
         }
         for (operator, lessons) in all {
             let path = self
-                .folder
+                .args
+                .output
                 .join("lessons")
                 .join(format!("{}.jsonl", operator.name()));
-            let write = || -> std::io::Result<()> {
-                let mut out = BufWriter::new(File::create(&path)?);
-                for lesson in lessons.values().take(most) {
-                    serde_json::to_writer(&mut out, lesson)?;
-                    out.write_all(b"\n")?;
-                }
-                out.flush()
-            };
-            write().with_context(|| format!("{}: cannot be written", path.display()))?;
+            let mut text = String::new();
+            for lesson in lessons.values().take(most) {
+                text += &serde_json::to_string(lesson).expect("plain data");
+                text.push('\n');
+            }
+            write(&path, text.as_bytes())?;
         }
         Ok(())
     }
 
     fn train(&mut self, operator: Operator) -> Done {
         self.step(&format!("training of {}", operator.name()))?;
-        let model = self.folder.join("models").join(operator.name());
+        let model = self.args.output.join("models").join(operator.name());
         if model.join("card.json").exists() {
             return Ok(());
         }
@@ -343,35 +312,19 @@ impl Stage {
             Operator::Gp
         };
         let lessons = self
-            .folder
+            .args
+            .output
             .join("lessons")
             .join(format!("{}.jsonl", teacher.name()));
-        let mut command: Vec<String> = ["train", "operator"].map(str::to_owned).into();
-        command.extend([
-            lessons.display().to_string(),
-            "-o".to_owned(),
-            model.display().to_string(),
-            "--base".to_owned(),
-            self.base.clone(),
-        ]);
+        let (lessons, model) = (lessons.display().to_string(), model.display().to_string());
+        let tokens = self.args.tokens.to_string();
+        let mut command = vec!["train", "operator", &*lessons, "-o", &model];
+        command.extend(["--base", &*self.args.base, "--tokens", &tokens]);
         // The lessons are counted: none is left out for its niche, and none that was not taken fills up.
-        command.extend(
-            [
-                "--tokens",
-                &self.tokens.to_string(),
-                "--per-niche",
-                "1000000",
-                "--rejected",
-                "0",
-                "--free",
-                "1",
-                "--trial",
-                "256",
-            ]
-            .map(str::to_owned),
-        );
-        if self.lora {
-            command.push("--lora".to_owned());
+        command.extend(["--per-niche", "1000000", "--rejected", "0"]);
+        command.extend(["--free", "1", "--trial", "256"]);
+        if self.args.lora {
+            command.push("--lora");
         }
         samara(&command, &self.log())
     }
@@ -383,7 +336,8 @@ impl Stage {
         for (seed, paper) in SEEDS {
             let mut all = Vec::new();
             for operator in Operator::ALL {
-                let stores = (0..self.runs).map(|run| Store::open(&self.run(operator, seed, run)));
+                let stores =
+                    (0..self.args.runs).map(|run| Store::open(&self.run(operator, seed, run)));
                 let stores = stores.collect::<Result<Vec<_>, _>>()?;
                 rows.push(row(seed, operator, &stores, paper)?);
                 all.push((operator, stores));
@@ -400,22 +354,21 @@ impl Stage {
             trials.push((operator.name().to_owned(), card["trial"].clone()));
         }
         let html = page(&Page {
-            base: self.base.clone(),
+            base: self.args.base.clone(),
             evaluations: self.evaluations,
-            runs: self.runs,
+            runs: self.args.runs,
             rows: rows.clone(),
             trials: trials.clone(),
             charts,
         });
-        let numbers = json!({ "base": self.base, "evaluations": self.evaluations, "runs": self.runs, "rows": rows, "trials": trials });
+        let numbers = json!({ "base": self.args.base, "evaluations": self.evaluations, "runs": self.args.runs, "rows": rows, "trials": trials });
         let numbers = serde_json::to_string_pretty(&numbers).expect("plain data") + "\n";
         for (name, text) in [
             ("stage1.json", numbers),
             ("stage1.html", crate::terminal::shown(&html)),
         ] {
-            let path = self.folder.join(name);
-            std::fs::write(&path, text)
-                .with_context(|| format!("{}: cannot be written", path.display()))?;
+            let path = self.args.output.join(name);
+            write(&path, text.as_bytes())?;
             say!("{}", path.display())?;
         }
         for row in &rows {
@@ -475,11 +428,11 @@ impl Stage {
                 },
             );
             let path = self
-                .folder
+                .args
+                .output
                 .join("figures")
                 .join(format!("{seed}-{}.svg", name.replace(' ', "-")));
-            std::fs::write(&path, &svg)
-                .with_context(|| format!("{}: cannot be written", path.display()))?;
+            write(&path, svg.as_bytes())?;
             drawn.push(svg);
         }
         Ok(drawn)
