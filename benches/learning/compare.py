@@ -49,12 +49,20 @@ class Bench:
         self.config = self.folder / "bench.toml"
         self.config.write_text("pictures = false\n")
 
-    def evolve(self, name, seed, *args):
-        """The statistics of a run, which is made unless it is there."""
+    def evolve(self, name, seed, *args, seconds=None):
+        """The statistics of a run, which is made unless it is there; with `seconds` it is interrupted after so long."""
         run, part = self.folder / name, self.folder / f"{name}.part"
         if not run.exists():
             shutil.rmtree(part, ignore_errors=True)
-            samara("evolve", "--config", self.config, "--seed", HERE / f"seeds/{seed}.py", "--out", part, *args)
+            own = HERE / f"seeds/{seed}.py"
+            command = ["evolve", "--config", self.config, "--seed", own if own.exists() else seed, "--out", part, *args]
+            if seconds is None:
+                samara(*command)
+            else:
+                running = subprocess.Popen([SAMARA, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                time.sleep(seconds)
+                running.send_signal(signal.SIGINT)
+                running.wait()
             part.rename(run)
         return samara("stats", run, "--json")
 
@@ -122,32 +130,14 @@ class Bench:
             print(f"| {seed} | gp and learned | {own['niches']} | {own['qd_score']:,.0f} | {own['seconds']:.0f} | {learning:.0f} | {after} | {wins} |", flush=True)
 
 
-    def for_seconds(self, name, seed, seconds, *args):
-        """The statistics of a run that is interrupted after so long."""
-        run, part = self.folder / name, self.folder / f"{name}.part"
-        if not run.exists():
-            shutil.rmtree(part, ignore_errors=True)
-            command = [SAMARA, "evolve", "--config", self.config, "--seed", seed, "--out", part, "--evaluations", 100_000_000, *args]
-            running = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            time.sleep(seconds)
-            running.send_signal(signal.SIGINT)
-            running.wait()
-            part.rename(run)
-        return samara("stats", run, "--json")
-
     def mixtures(self, seeds):
         print(f"| seed | operators | 5,000 evaluations: niches | QD score | {self.args.clock:g} seconds: evaluations | niches | QD score |")
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
         for seed in seeds:
-            own = HERE / f"seeds/{seed}.py"
-            path = own if own.exists() else seed
             for name, weights in MIXTURES.items():
                 operators = [word for weight in weights for word in ("--operator", weight)]
-                run, clock = self.folder / f"{seed}-{name}", f"{seed}-{name}-clock"
-                if not run.exists():
-                    samara("evolve", "--config", self.config, "--seed", path, "--out", run, "--evaluations", 5000, *operators)
-                equal = samara("stats", run, "--json")
-                timed = self.for_seconds(clock, path, self.args.clock, *operators)
+                equal = self.evolve(f"{seed}-{name}", seed, "--evaluations", 5000, *operators)
+                timed = self.evolve(f"{seed}-{name}-clock", seed, "--evaluations", 100_000_000, *operators, seconds=self.args.clock)
                 row = f"| {seed} | {name} | {equal['niches']} | {equal['qd_score']:,.0f} | {timed['evaluations']:,} | {timed['niches']} | {timed['qd_score']:,.0f} |"
                 print(row, flush=True)
 

@@ -87,10 +87,8 @@ class Groups(Writer):
         function = f"{r.choice(VERBS)}_{self.name(NOUNS)}"
         given = [self.name(words) for words in (["x", "left", "cx", "x0", "start"], ["y", "bottom", "cy", "y0", "level"])]
         size_name, made = self.name(SIZES["count"]), self.name(NOUNS)
-        outer, self.body = self.body, []
-        inline, self.inline = self.inline, 1.0
-        x, y = self.places(i, size_name, given[0], given[1], size)
-        self.inline = inline
+        with self.aside():
+            x, y = self.places(i, size_name, given[0], given[1], size)
         order = [(given[0], left), (given[1], low), (size_name, n)]
         r.shuffle(order)
         lines = [f"def {function}({self.wc}, {', '.join(name for name, _ in order)}):"]
@@ -98,7 +96,6 @@ class Groups(Writer):
             lines.append(f'\t""" {function.replace("_", " ").capitalize()} """')
         lines += [f"\t{made} = []", f"\tfor {i} in range({size_name}):", f"\t\t{made}.append({self.wc}.add_joint({x}, {y}))"]
         lines += [f"\treturn {made}"]
-        self.body = outer
         self.helpers.append(lines)
         self.body.append(f"{group} = {function}({self.wc}, {', '.join(str(value) for _, value in order)})")
         return group, count, n

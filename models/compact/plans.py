@@ -1,7 +1,5 @@
 """Walker programs that follow a plan, as people write them: a ladder of rungs, limbs at a hub, strips, points by name, a grid, a curve ..."""
 
-from contextlib import contextmanager
-
 from writer import COUNTERS, JOINERS, NOUNS, SIZES, VERBS, Writer
 
 LEFT, RIGHT = "left l a p one lo first west".split(), "right r b q two hi second east".split()
@@ -20,16 +18,6 @@ class Plans(Writer):
         return self.text()
 
     # Small parts of all plans.
-    @contextmanager
-    def aside(self):
-        """Lines written within go to a list of their own, where numbers stand as they are."""
-        body, inline = self.body, self.inline
-        self.body, self.inline = [], 1.0
-        try:
-            yield self.body
-        finally:
-            self.body, self.inline = body, inline
-
     def helper(self, name, params, lines):
         """Defines a function of the module or within the main one; gives how a call of it begins."""
         about = []
@@ -226,7 +214,7 @@ class Plans(Writer):
             return f"{self.wc}.add_muscle({a}, {b}, False, amplitude={amp}, phase={phase})"
         return f"{self.wc}.add_muscle({a}, {b}, False, {amp}, {phase})"
 
-    def heights(self, i, n, x):
+    def heights(self, x):
         """A height that a function of the module gives, or None."""
         r, c = self.r, self.number
         function = self.name(["arch", "wave", "curve", "bump", "profile", "hill", "slope_at", "height_at", "shape", "f", "bow_at"])
@@ -261,7 +249,7 @@ class Plans(Writer):
         more = r.choice(["", "", " + 1"])
         x = r.choice([f"{i} * {step}", f"{step} * {i}"])
         place = self.name(["x", "px", "where", "xx"]) if r.random() < 0.4 else None
-        base = self.heights(i, n, place or x) if curved else None
+        base = self.heights(place or x) if curved else None
         heights = []
         for at in range(len(rows)):
             level = str(at * r.randrange(2, 4)) if r.random() < 0.7 else c(at * 2, at * 2 + 3)

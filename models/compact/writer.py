@@ -2,6 +2,7 @@
 
 import keyword
 import random
+from contextlib import contextmanager
 
 NOUNS = (
     "arm axle back ball band bar base beam bend body bone bow box brace branch cage cell chain chest claw coil core corner crest crown deck edge "
@@ -98,6 +99,16 @@ class Writer:
         else:
             self.body.append(f"{name} = {text}")
         return name
+
+    @contextmanager
+    def aside(self):
+        """Lines written within go to a list of their own, where numbers stand as they are."""
+        body, inline = self.body, self.inline
+        self.body, self.inline = [], 1.0
+        try:
+            yield self.body
+        finally:
+            self.body, self.inline = body, inline
 
     def say(self, words):
         if self.comments and self.r.random() < 0.6:
