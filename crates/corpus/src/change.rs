@@ -109,15 +109,11 @@ fn learnable(before: &str, after: &str, settings: &Settings) -> Result<(Window, 
     if distance < LEAST {
         return Err(Why::Small);
     }
-    let parse = |text: &str, work: &mut dyn FnMut(&ModModule)| {
-        syntax::with(text, |parsed| work(parsed.syntax())).map_err(|_| Why::Syntax)
-    };
-    let (mut is_same, mut part) = (false, None);
-    parse(before, &mut |one| {
-        let _ = parse(after, &mut |other| is_same = same(one, other));
-        part = window(before, after, one, &changes, settings.window);
-    })?;
-    parse(after, &mut |_| ())?;
+    let both = syntax::with(before, |one| {
+        let part = window(before, after, one.syntax(), &changes, settings.window);
+        syntax::with(after, |other| (same(one.syntax(), other.syntax()), part))
+    });
+    let (is_same, part) = both.flatten().map_err(|_| Why::Syntax)?;
     if is_same {
         return Err(Why::Same);
     }
@@ -125,8 +121,11 @@ fn learnable(before: &str, after: &str, settings: &Settings) -> Result<(Window, 
         return Err(Why::Secret);
     }
     let part = part.ok_or(Why::Window)?;
-    for text in [&part.before, &part.after] {
-        parse(text, &mut |_| ()).map_err(|_| Why::Window)?;
+    // The whole file parses.
+    if part.before != before {
+        for text in [&part.before, &part.after] {
+            syntax::with(text, |_| ()).map_err(|_| Why::Window)?;
+        }
     }
     let lines = removed()
         .map(|line| ('-', line))

@@ -32,10 +32,8 @@ pub fn signature<'a>(lines: impl Iterator<Item = (char, &'a str)>) -> [u64; BAND
     let mut count = |piece: u64| {
         for (i, least) in least.iter_mut().enumerate() {
             // A different order of all numbers for each.
-            let mut x = piece ^ (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-            x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-            x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-            *least = (*least).min(x ^ (x >> 31));
+            let order = (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            *least = (*least).min(hash::mix(piece ^ order));
         }
     };
     for (sign, line) in lines {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use edit::hash;
 use lm::train::checkpoint::Keep;
 use lm::train::supervised::{self, Data, Example, Progress, Schedule, Trained};
 use lm::train::{Learns, Lora, Options, Trainer, cpu, init_copying};
@@ -16,7 +17,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::left::{Left, Why};
 use crate::text::{self, Texts};
-use edit::hash;
 
 /// Of how many parents one is held out.
 const HELD_OUT: u64 = 20;

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use edit::diff::{Diff, Tag};
+use edit::hash;
 use edit::source::is_same;
 use mutate::Lesson;
 use serde::{Deserialize, Serialize};
 
 use crate::left::{Left, Why};
-use edit::hash;
 
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

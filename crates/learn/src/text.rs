@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use edit::guide::{DiffGuide, Unwritten};
+use edit::hash;
 use edit::source::canonical;
 use lm::error::Fault;
 use lm::train::{Branch, Text, Tree};
@@ -18,7 +19,6 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
 use crate::left::{Left, Why};
-use edit::hash;
 
 /// A lesson in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -234,11 +234,12 @@ impl Parent {
             return Err(Why::TooLong);
         }
         let (mut text, free) = (followed.text, texts.settings.free_weight);
+        let led = text.tokens.len() - followed.steps;
         if free > 0.0 && text.tokens.last() != Some(&texts.end) {
             text.tokens.push(texts.end);
             text.chosen.push(false);
         }
-        let own = text.chosen.iter_mut().skip(followed.led);
+        let own = text.chosen.iter_mut().skip(led);
         let weights = own.filter_map(|chosen| match *chosen {
             true => Some(1.0),
             false => {

@@ -1,12 +1,12 @@
 //! `samara corpus`: changes of Python files out of git histories.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use ::corpus::{Commit, Progress, Repository, Settings, Tally, read};
 use anyhow::{Context, anyhow};
 use evolve::export::unwritable;
-use learn::record::{Row, Writer};
+use learn::record::{Row, Writer, Written};
 use mutate::diff::Frame;
 use mutate::settings::section;
 use serde_json::json;
@@ -15,7 +15,9 @@ use table::{Column, Get};
 use crate::cli::CorpusArgs;
 use crate::figures::corpus::{Change, Page, Source, page};
 use crate::meter::Meter;
+use crate::study::write;
 use crate::terminal::{complain, shown};
+use crate::train::beside;
 use crate::{Done, Failure, say, settings};
 
 /// Changes shown on the page.
@@ -63,13 +65,13 @@ pub fn corpus(args: &CorpusArgs) -> Done {
             args.output.display()
         )));
     }
-    let part = beside(&args.output);
+    let part = beside(&args.output, "part");
     let _ = std::fs::remove_dir_all(&part);
     let kept = Settings {
         max_lines: args.max_lines,
         window: args.window,
         per_repository: args.per_repository,
-        threads: args.threads.unwrap_or_else(cores),
+        threads: args.threads.unwrap_or_default(),
     };
     let mut table = settings::defaults();
     settings::set(&mut table, "diff.max_lines", args.max_lines as i64);
@@ -118,12 +120,10 @@ pub fn corpus(args: &CorpusArgs) -> Done {
         let _ = std::fs::remove_dir_all(&part);
         return Err(nothing(&tallies));
     }
-    let described = describe(args, &repositories, &tallies, written.lessons);
+    let described = describe(args, &repositories, &tallies, &written);
     let html = shown(&page(&whole(&repositories, &tallies, &about, &written)));
     for (name, text) in [("corpus.json", described + "\n"), ("corpus.html", html)] {
-        let path = part.join(name);
-        std::fs::write(&path, text)
-            .with_context(|| format!("{}: cannot be written", path.display()))?;
+        write(&part.join(name), text.as_bytes())?;
     }
     let moved = std::fs::create_dir_all(&args.output)
         .and_then(|()| std::fs::remove_dir(&args.output))
@@ -190,14 +190,13 @@ fn open(args: &CorpusArgs) -> Result<Vec<Repository>, Failure> {
             Err(why) => unfit.push(why.to_string()),
         }
     }
-    if fit.is_empty() || !unfit.is_empty() && !args.skip {
-        let one = "or leave out those that cannot serve: --skip";
-        let last = if fit.is_empty() {
-            String::new()
-        } else {
-            format!("\n{one}")
-        };
-        return Err(Failure::usage(anyhow!("{}{last}", unfit.join("\n"))));
+    if fit.is_empty() {
+        return Err(Failure::usage(anyhow!("{}", unfit.join("\n"))));
+    }
+    if !unfit.is_empty() && !args.skip {
+        let all = unfit.join("\n");
+        let why = anyhow!("{all}\nor leave out those that cannot serve: --skip");
+        return Err(Failure::usage(why));
     }
     for why in unfit {
         complain(&format!("samara: left out: {why}"));
@@ -221,12 +220,22 @@ fn sum(tallies: &[Tally]) -> Tally {
     all
 }
 
+/// All that was left out, by reason: commits, and changes that cannot be written as a short diff.
+fn left_out(tallies: &[Tally], written: &Written) -> Vec<(String, u64)> {
+    let all = sum(tallies);
+    let commits = all.each().map(|(why, count)| (why.to_string(), count));
+    let changes = written.left.iter();
+    commits
+        .chain(changes.map(|(why, count)| (why.to_string(), count)))
+        .collect()
+}
+
 /// What the corpus was made of, as JSON.
 fn describe(
     args: &CorpusArgs,
     repositories: &[Repository],
     tallies: &[Tally],
-    changes: u64,
+    written: &Written,
 ) -> String {
     let left = |tally: &Tally| -> BTreeMap<String, u64> {
         tally
@@ -240,21 +249,17 @@ fn describe(
             "commits": tally.read, "changes": tally.kept, "left_out": left(tally),
         })
     }).collect();
+    let left_out: BTreeMap<String, u64> = left_out(tallies, written).into_iter().collect();
     let all = json!({
         "samara": env!("CARGO_PKG_VERSION"),
         "settings": { "max_lines": args.max_lines, "window": args.window, "per_repository": args.per_repository },
-        "changes": changes, "left_out": left(&sum(tallies)), "repositories": each,
+        "changes": written.lessons, "left_out": left_out, "repositories": each,
     });
     serde_json::to_string_pretty(&all).expect("plain data")
 }
 
 /// The page's contents.
-fn whole(
-    repositories: &[Repository],
-    tallies: &[Tally],
-    about: &About,
-    written: &learn::record::Written,
-) -> Page {
+fn whole(repositories: &[Repository], tallies: &[Tally], about: &About, written: &Written) -> Page {
     let all = sum(tallies);
     let mut verbs: Vec<(String, u64)> = about
         .verbs
@@ -263,20 +268,10 @@ fn whole(
         .collect();
     verbs.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     verbs.truncate(VERBS);
-    let mut left: Vec<(String, u64)> = all
-        .each()
-        .map(|(why, count)| (why.to_string(), count))
-        .collect();
-    left.extend(
-        written
-            .left
-            .iter()
-            .map(|(why, count)| (why.to_string(), count)),
-    );
     Page {
         commits: all.read,
         changes: written.lessons,
-        left,
+        left: left_out(tallies, written),
         lines: about
             .lines
             .iter()
@@ -307,15 +302,4 @@ fn whole(
             })
             .collect(),
     }
-}
-
-/// Where the files lie until all are written.
-fn beside(output: &Path) -> PathBuf {
-    let mut name = output.file_name().unwrap_or_default().to_owned();
-    name.push(".part");
-    output.with_file_name(name)
-}
-
-fn cores() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -205,8 +205,8 @@ fn nothing(left: &Left) -> anyhow::Error {
     )
 }
 
-/// A folder beside the model's: `training` for the state of one that is not at its end, `metrics` for its losses.
-fn beside(output: &Path, what: &str) -> PathBuf {
+/// A folder beside what is written: `training` for the state of one that is not at its end, `metrics` for its losses, `part` for what is not whole.
+pub(crate) fn beside(output: &Path, what: &str) -> PathBuf {
     let name = output.file_name().unwrap_or_default().to_string_lossy();
     output.with_file_name(format!("{name}.{what}"))
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
+use edit::hash;
 use lm::train::checkpoint::Keep;
 use lm::train::metrics::Metrics;
 use lm::train::supervised::Ended;
@@ -14,7 +15,6 @@ use super::{Made, nothing, unlearned};
 use crate::left::Left;
 use crate::operator::{Course, Settings, Split, is_compact};
 use crate::select::{self, Selection};
-use edit::hash;
 
 /// Time between two checkpoints of a training.
 const EVERY: Duration = Duration::from_secs(60);

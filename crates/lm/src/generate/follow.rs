@@ -49,8 +49,6 @@ pub struct Followed {
     /// The lead, the text and the token that ends it. Chosen are the tokens that the model would have drawn: not the lead's,
     /// nor those that had to come, nor an end that did.
     pub text: Text,
-    /// How many of the tokens are the lead's.
-    pub led: usize,
     /// The least [`Task::most`](super::Task::most) with which it is finished: its tokens but for the lead's.
     pub steps: usize,
 }
@@ -111,9 +109,5 @@ pub fn follow<G: Guide>(
         all.chosen.push(true);
     }
     let steps = all.tokens.len() - led;
-    Some(Followed {
-        text: all,
-        led,
-        steps,
-    })
+    Some(Followed { text: all, steps })
 }
