@@ -167,7 +167,8 @@ impl Setting {
     }
 }
 
-fn base(name: &str) -> Result<Checkpoint, Failure> {
+/// The model of this name, to begin from.
+pub(crate) fn base(name: &str) -> Result<Checkpoint, Failure> {
     Checkpoint::open(&lm::pull::find(name)?).map_err(Failure::usage)
 }
 

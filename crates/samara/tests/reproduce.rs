@@ -73,5 +73,12 @@ fn stage1_is_made_whole_and_goes_on_after_a_kill() {
         2,
         &["--scale 0: give a number above 0"],
     );
+    let nowhere = ["reproduce", "stage1", "--base", "nowhere", "-o", "new"];
+    fails(
+        path,
+        &nowhere,
+        2,
+        &["nowhere", "is no file and no known name"],
+    );
     assert!(!path.join("new").exists());
 }

@@ -15,6 +15,7 @@ use crate::figures::{Labels, Series, curves};
 use crate::meter::Meter;
 use crate::stats::{Stats, ratio};
 use crate::study::write;
+use crate::train::base;
 use crate::{Done, Failure, say};
 
 /// The seeds, and what the paper's figures 8 to 10 say of each: niches filled (%), QD score (thousands) and maximum fitness, of the pretrained and
@@ -78,6 +79,8 @@ pub fn stage1(args: &Stage1Args) -> Done {
             args.scale
         )));
     }
+    // A base that is none leaves nothing behind.
+    base(&args.base)?;
     let evaluations = ((PAPER * args.scale).round() as u64).max(64);
     for part in ["runs", "models", "lessons", "figures"] {
         let path = args.output.join(part);
