@@ -15,11 +15,12 @@ sooner: (seconds of learning and writing - seconds of gp) / (evaluations that gp
 `mixtures`: each seed (default: the paper's four) is evolved by gp alone, by the model in the box alone and by both at several weights: 5,000
 evaluations each, and as many as two minutes allow.
 
-Runs are kept in --folder; what is there is not made again.
+Runs are kept in --folder; what is there is not made again. SAMARA may name another binary.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import shutil
 import signal
@@ -28,12 +29,12 @@ import subprocess
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-SAMARA = HERE.parent.parent / "target/release/samara"
+SAMARA = os.environ.get("SAMARA", str(HERE.parent.parent / "target/release/samara")).split()
 
 
 def samara(*args):
     """Runs samara; its last line, which is JSON."""
-    done = subprocess.run([SAMARA, *map(str, args)], check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run([*SAMARA, *map(str, args)], check=True, stdout=subprocess.PIPE, text=True)
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -59,7 +60,7 @@ class Bench:
             if seconds is None:
                 samara(*command)
             else:
-                running = subprocess.Popen([SAMARA, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                running = subprocess.Popen([*SAMARA, *map(str, command)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                 time.sleep(seconds)
                 running.send_signal(signal.SIGINT)
                 running.wait()
@@ -78,7 +79,7 @@ class Bench:
             teacher = self.evolve(f"{seed}-teacher", seed, "--operator", "gp", "--evaluations", self.args.lessons)
             model = self.folder / f"{seed}-operator"
             if not (model / "card.json").exists():
-                samara("train", "operator", self.folder / f"{seed}-teacher", "-o", model)
+                samara("train", "operator", self.folder / f"{seed}-teacher", "-o", model, *self.args.train.split())
             card = json.loads((model / "card.json").read_text())
             loss = card["held_out_loss"]["after"]
             for operator in ("diff", "gp"):
@@ -160,6 +161,7 @@ def main():
     parser.add_argument("--lessons", type=int, default=100_000, help="operator: evaluations of gp to learn from")
     parser.add_argument("--evaluations", type=int, help="default: 1500 for operator, 20000 for inside")
     parser.add_argument("--rngs", type=int, default=3, help="operator: runs of each")
+    parser.add_argument("--train", default="", help="operator: more words for `samara train operator`")
     parser.add_argument("--learn", default="every=5000", help="inside: what --self-improve is told")
     parser.add_argument("--seconds", type=float, help="inside: simulated seconds of a walk")
     parser.add_argument("--clock", type=float, default=120, help="mixtures: seconds of each timed run")

@@ -1,6 +1,7 @@
 //! Operators measured by one mutation each, without a search: they are handed programs, and their children are judged.
 
 pub mod bugs;
+pub mod commits;
 
 /// What ends a measurement.
 #[derive(Debug, thiserror::Error)]

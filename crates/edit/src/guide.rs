@@ -1,10 +1,12 @@
 //! What may be written next.
 
 mod diff;
+mod file;
 mod line;
 mod rules;
 
 pub use diff::{DiffGuide, DiffOptions, Unwritten};
+pub use file::FileGuide;
 pub use line::{LineError, LineGuide, LineOptions};
 pub use rules::{Accept, Rules};
 

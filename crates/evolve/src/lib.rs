@@ -1,7 +1,7 @@
 //! The search: operators propose programs, a domain evaluates them, an archive keeps the good and
 //! different ones, and a store remembers all of it.
 //!
-//! [`search::run`] is the loop; [`domain`] and [`store`] are what it joins with the operators of `mutate`.
+//! [`search::run`] is the loop, [`search::collect`] puts programs from elsewhere into a map; [`domain`] and [`store`] are what it joins with the operators of `mutate`.
 
 use std::path::PathBuf;
 
@@ -17,6 +17,12 @@ mutate::codes! {
     /// Why the search itself takes no score.
     CODES: "unscored";
     NOT_FINITE "not-finite" "a measure or the fitness is not a finite number",
+}
+
+mutate::codes! {
+    /// Why a program was not even tried.
+    UNTRIED: "unrunnable";
+    BEGINNING "beginning" "child 0 of a run that was not bred: what all of its programs begin with, perhaps nothing",
 }
 
 /// What stops a search or keeps it from starting; each says what to do about it.

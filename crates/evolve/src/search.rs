@@ -32,6 +32,7 @@ use propose::{Clock, Proposer, Task};
 use rounds::{Pupil, Schedule};
 use school::School;
 
+pub mod collect;
 mod commission;
 pub mod court;
 mod evaluate;

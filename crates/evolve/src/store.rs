@@ -23,6 +23,7 @@ use file::{
 };
 use texts::{Cache, Tail, unzip};
 
+mod admitted;
 mod child;
 mod file;
 mod kept;
@@ -35,6 +36,7 @@ mod sql;
 mod tests;
 mod texts;
 
+pub use admitted::Admitted;
 pub use child::{Child, IterationMetrics, Spent, Status, Stretch, Tally};
 pub use provenance::Provenance;
 pub use rounds::{Generation, Noted};

@@ -1,20 +1,17 @@
 //! The operator *diff*, trained: lessons in, weights out.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use edit::hash;
-use lm::train::checkpoint::Keep;
-use lm::train::supervised::{self, Data, Example, Progress, Schedule, Trained};
-use lm::train::{Learns, Lora, Options, Trainer, cpu, init_copying};
+use lm::train::supervised::Example;
 use lm::{Checkpoint, Config, Error, Tokenizer};
 use mutate::Lesson;
 use mutate::diff::Frame;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use crate::course::{Course, Reading, Start, preset, tokens, tokenizer_of};
 use crate::left::{Left, Why};
 use crate::text::{self, Texts};
 
@@ -96,181 +93,71 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// A training before its first update: what is read, by which model, and how.
-pub struct Course<'a> {
+/// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts for where
+/// it comes from. The loss is measured on accepted changes alone. The course may have nothing to read.
+///
+/// # Errors
+/// A preset that is not known, a vocabulary that is too small, a base without an end of text.
+pub fn course<'a>(
     base: Option<&'a Checkpoint>,
-    /// The model's shape.
-    pub config: Config,
-    /// Its tokenizer: the base's, or one made from the lessons.
-    pub tokenizer: Arc<Tokenizer>,
-    /// What of the model learns, and in which numbers.
-    pub options: Options,
-    /// How.
-    pub training: supervised::Settings,
-    /// Lessons that are read.
-    pub lessons: u64,
-    /// Tokens that one reading of all of them takes.
-    pub epoch_tokens: u64,
-    /// Lessons that cannot be read.
-    pub left: Left,
-    examples: Vec<Example>,
-    held_out: Vec<Example>,
-    seed: u64,
-}
-
-impl<'a> Course<'a> {
-    /// Prepares a training of a base, or of a model from scratch; `weigh` says how much each lesson counts for where
-    /// it comes from. The loss is measured on accepted changes alone. `lessons` may come to 0.
-    ///
-    /// # Errors
-    /// A preset that is not known, a vocabulary that is too small, a base without an end of text.
-    pub fn new(
-        base: Option<&'a Checkpoint>,
-        frame: &Frame,
-        split: &Split,
-        weigh: &(dyn Fn(&Lesson) -> f32 + Sync),
-        settings: &Settings,
-    ) -> Result<Self, Error> {
-        let groups = groups(&split.learned, settings.seed);
-        let (config, tokenizer) = model(base, frame, &groups, settings)?;
-        let text = text::Settings {
-            program_weight: if base.is_some() { 0.0 } else { 0.5 },
-            free_weight: settings.free,
-            seed: settings.seed,
+    frame: &Frame,
+    split: &Split,
+    weigh: &(dyn Fn(&Lesson) -> f32 + Sync),
+    settings: &Settings,
+) -> Result<Course<'a>, Error> {
+    let groups = groups(&split.learned, settings.seed);
+    let (config, tokenizer) = model(base, frame, &groups, settings)?;
+    let text = text::Settings {
+        program_weight: if base.is_some() { 0.0 } else { 0.5 },
+        free_weight: settings.free,
+        seed: settings.seed,
+    };
+    let texts = Texts::new(frame.clone(), tokenizer.clone(), &config, text)?;
+    let enough = match settings.tokens {
+        0 => u64::MAX,
+        tokens => tokens,
+    };
+    let weigh = |lesson: &Lesson| {
+        let of_kind = if lesson.accepted {
+            1.0
+        } else {
+            settings.rejected
         };
-        let texts = Texts::new(frame.clone(), tokenizer.clone(), &config, text)?;
-        let enough = match settings.tokens {
-            0 => u64::MAX,
-            tokens => tokens,
-        };
-        let weigh = |lesson: &Lesson| {
-            let of_kind = if lesson.accepted {
-                1.0
-            } else {
-                settings.rejected
-            };
-            of_kind * weigh(lesson)
-        };
-        let read = |rejected| {
-            let mut left = Left::default();
-            let groups = parts(with_rejected(&groups, rejected, &mut left), settings.seed);
-            (examples(&texts, &groups, enough, &weigh, &mut left), left)
-        };
-        // Accepted changes teach more: the others fill up what the training would read.
-        let accepted = (settings.tokens > 0).then(|| read(0));
-        let is_enough = |(examples, _): &(Vec<Example>, Left)| {
-            tokens(examples).saturating_mul(settings.epochs.into()) >= enough
-        };
-        let (examples, left) = accepted.filter(is_enough).unwrap_or_else(|| read(REJECTED));
-        let lessons = examples.iter().map(|x| x.tree.branches.len() as u64).sum();
-        let epoch_tokens = tokens(&examples);
-        Ok(Self {
-            base,
-            options: options(base, settings),
-            training: training(base, settings, epoch_tokens),
-            held_out: measured(&texts.of_choices(), &split.held_out, settings.seed),
-            seed: settings.seed,
-            config,
-            tokenizer,
-            examples,
-            lessons,
-            epoch_tokens,
-            left,
-        })
-    }
-
-    /// Tokens that the training reads.
-    pub fn tokens(&self) -> u64 {
-        self.training.tokens.unwrap_or_default()
-    }
-
-    /// Bytes that the trainer needs at most, beside the lessons.
-    pub fn bytes(&self) -> u64 {
-        let longest = self.examples.iter().map(|x| x.tree.len()).max();
-        let side_by_side = self.training.side_by_side + longest.unwrap_or_default();
-        cpu::Trainer::bytes(&self.config, &self.options, side_by_side)
-    }
-
-    /// Bytes of disk that it needs at most: what is written at the end, and the state of a training that is not at its end, while
-    /// the next is being written.
-    pub fn disk(&self) -> u64 {
-        let learned = match &self.options.learns {
-            Learns::All => self.config.parameters(),
-            Learns::Lora(lora) => lora.parameters(&self.config),
-        };
-        // What is written, and what it replaces; weights, two means and the best weights, twice.
-        4 * (2 + 8) * learned
-    }
-
-    /// The model in the state in which the training begins.
-    ///
-    /// # Errors
-    /// The base's weights cannot be read.
-    pub fn trainer(&self) -> Result<cpu::Trainer, Error> {
-        let options = self.options.clone();
-        match self.base {
-            Some(base) => cpu::Trainer::new(&self.config, &base.weights()?, options),
-            None => cpu::Trainer::new(
-                &self.config,
-                &init_copying(&self.config, self.seed)?,
-                options,
-            ),
-        }
-    }
-
-    /// Seconds that the training takes, about: by a first reading, of which an update takes three times the time, and a measure
-    /// of the held-out loss as long.
-    ///
-    /// # Errors
-    /// The trainer's.
-    pub fn seconds(&self, trainer: &mut dyn Trainer) -> Result<f64, Error> {
-        let mut tokens = 0;
-        let some = self.examples.iter().take_while(|example| {
-            let goes_on = tokens < self.training.side_by_side;
-            tokens += example.tree.len();
-            goes_on
-        });
-        let trees: Vec<_> = some.map(|example| example.tree.clone()).collect();
-        let tokens: usize = trees.iter().map(lm::train::Tree::len).sum();
-        // The first time memory is fetched.
-        trainer.score(&trees)?;
-        let began = std::time::Instant::now();
-        trainer.score(&trees)?;
-        let per_token = began.elapsed().as_secs_f64() / tokens.max(1) as f64;
-        let measured = self::tokens(&self.held_out) * u64::from(self.training.measures + 1);
-        Ok(per_token * (3 * self.tokens() + measured) as f64)
-    }
-
-    /// Trains, as [`supervised::train`].
-    ///
-    /// # Errors
-    /// As that.
-    pub fn train(
-        &self,
-        trainer: &mut dyn Trainer,
-        keep: Option<&Keep>,
-        stop: &AtomicBool,
-        observe: &mut dyn FnMut(&Progress),
-    ) -> Result<Trained, Error> {
-        let data = Data {
-            examples: &self.examples,
-            held_out: &self.held_out,
-        };
-        supervised::train(trainer, data, &self.training, keep, stop, observe)
-    }
-
-    /// Writes what was trained into a folder of its own: a model, or low-rank changes of a base of this name.
-    ///
-    /// # Errors
-    /// As [`lm::save`] and [`lm::save_adapter`].
-    pub fn save(&self, trainer: &dyn Trainer, folder: &Path, base: &str) -> Result<(), Error> {
-        if let Learns::Lora(lora) = &self.options.learns {
-            return lm::save_adapter(folder, base, lora, &trainer.adapter());
-        }
-        let weights = trainer.weights()?.into_iter();
-        let tensors = weights.map(|(name, tensor)| (name, tensor.shape, tensor.data));
-        lm::save(folder, &self.config, &self.tokenizer, tensors)
-    }
+        of_kind * weigh(lesson)
+    };
+    let read = |rejected| {
+        let mut left = Left::default();
+        let groups = parts(with_rejected(&groups, rejected, &mut left), settings.seed);
+        (examples(&texts, &groups, enough, &weigh, &mut left), left)
+    };
+    // Accepted changes teach more: the others fill up what the training would read.
+    let accepted = (settings.tokens > 0).then(|| read(0));
+    let is_enough = |(examples, _): &(Vec<Example>, Left)| {
+        tokens(examples).saturating_mul(settings.epochs.into()) >= enough
+    };
+    let (examples, left) = accepted.filter(is_enough).unwrap_or_else(|| read(REJECTED));
+    let lessons = examples.iter().map(|x| x.tree.branches.len() as u64).sum();
+    let epoch_tokens = tokens(&examples);
+    let reading = Reading {
+        rank: settings.rank,
+        epochs: settings.epochs,
+        tokens: settings.tokens,
+        rate: settings.rate,
+        seed: settings.seed,
+    };
+    Ok(Course {
+        start: base.map_or(Start::ReadyToCopy, Start::Base),
+        options: reading.options(base),
+        training: reading.training(base, epoch_tokens),
+        held_out: measured(&texts.of_choices(), &split.held_out, settings.seed),
+        seed: settings.seed,
+        config,
+        tokenizer,
+        examples,
+        texts: lessons,
+        epoch_tokens,
+        left,
+    })
 }
 
 /// The configuration and the tokenizer: the base's, or those of a compact model for these lessons.
@@ -281,9 +168,7 @@ fn model(
     settings: &Settings,
 ) -> Result<(Config, Arc<Tokenizer>), Error> {
     if let Some(base) = base {
-        let text = base.tokenizer.to_json();
-        let tokenizer = Tokenizer::from_json(base.path(), &text)?;
-        return Ok((base.config.clone(), Arc::new(tokenizer)));
+        return Ok((base.config.clone(), tokenizer_of(base)?));
     }
     let spelled = groups.iter().take(SPELLED).collect::<Vec<_>>();
     let texts: Vec<Vec<String>> = (spelled.par_iter())
@@ -299,84 +184,8 @@ fn model(
         .collect();
     let texts = texts.into_iter().flatten();
     let tokenizer = Tokenizer::train(texts, settings.vocabulary)?;
-    let preset = Config::preset(&settings.preset).ok_or_else(|| {
-        let field = format!("{:?}", settings.preset);
-        Error::Config(lm::error::Fault::new(
-            Path::new("the new model"),
-            field,
-            "is no size",
-            format!("choose from: {}", Config::PRESETS.join(", ")),
-        ))
-    })?;
-    let config = Config {
-        vocab_size: tokenizer.vocab_size(),
-        ..preset
-    };
+    let config = preset(&settings.preset, &tokenizer)?;
     Ok((config, Arc::new(tokenizer)))
-}
-
-/// Whether a base is so small that all of it learns, and quickly.
-pub(crate) fn is_compact(config: &Config) -> bool {
-    config.parameters() <= 30_000_000
-}
-
-fn options(base: Option<&Checkpoint>, settings: &Settings) -> Options {
-    let rank = if base.is_some() { settings.rank } else { 0 };
-    let lora = Lora {
-        rank,
-        alpha: 2.0 * rank as f32,
-        seed: settings.seed,
-    };
-    Options {
-        learns: match rank {
-            0 => Learns::All,
-            _ => Learns::Lora(lora),
-        },
-        bf16: true,
-        ..Options::default()
-    }
-}
-
-fn training(
-    base: Option<&Checkpoint>,
-    settings: &Settings,
-    epoch_tokens: u64,
-) -> supervised::Settings {
-    let all = epoch_tokens * u64::from(settings.epochs);
-    let defaults = supervised::Settings::default();
-    // Low-rank changes want about ten times the rate of full tuning.
-    let (rate, schedule, floor) = match (base, settings.rank) {
-        (None, _) => (defaults.rate, defaults.schedule, defaults.floor),
-        (Some(base), 0) if is_compact(&base.config) => (1e-3, defaults.schedule, defaults.floor),
-        (Some(_), 0) => (3e-4, defaults.schedule, defaults.floor),
-        (Some(_), _) => (1.5e-3, Schedule::Linear, 0.0),
-    };
-    supervised::Settings {
-        epochs: settings.epochs,
-        tokens: Some(match settings.tokens {
-            0 => all,
-            most => all.min(most),
-        }),
-        // A large model is looked after more often, so that it can be stopped.
-        side_by_side: if base.is_some_and(|base| !is_compact(&base.config)) {
-            256
-        } else {
-            defaults.side_by_side
-        },
-        rate: if settings.rate > 0.0 {
-            settings.rate
-        } else {
-            rate
-        },
-        schedule,
-        floor,
-        seed: settings.seed,
-        ..defaults
-    }
-}
-
-fn tokens(examples: &[Example]) -> u64 {
-    examples.iter().map(|x| x.tree.len() as u64).sum()
 }
 
 /// A group of lessons of one parent.

@@ -7,7 +7,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use common::{SEEDS, frame, lessons};
-use learn::operator::{Course, Settings, Split};
+use learn::course::Course;
+use learn::operator::{self, Settings, Split};
 use learn::{Why, trial};
 use lm::Checkpoint;
 use lm::train::Trainer;
@@ -32,7 +33,7 @@ fn course<'a>(
     weigh: &(dyn Fn(&Lesson) -> f32 + Sync),
     own: &Settings,
 ) -> Course<'a> {
-    Course::new(None, &frame(), split, weigh, own).unwrap()
+    operator::course(None, &frame(), split, weigh, own).unwrap()
 }
 
 #[test]
@@ -79,11 +80,11 @@ fn changes_that_were_not_taken_fill_up_what_is_read() {
         ..settings()
     };
     let course_of_few = course(&split, &one, &few);
-    assert!(course_of_few.lessons <= accepted);
+    assert!(course_of_few.texts <= accepted);
     assert!(course_of_few.left.of(Why::Crowded) > 0);
     assert_eq!(course_of_few.tokens(), 2_000);
     let all = course(&split, &one, &settings());
-    assert!(all.lessons > 2 * course_of_few.lessons, "{}", all.lessons);
+    assert!(all.texts > 2 * course_of_few.texts, "{}", all.texts);
     assert_eq!(all.tokens(), all.epoch_tokens);
 }
 
@@ -140,7 +141,7 @@ fn low_rank_changes_of_a_base_are_an_adapter_that_is_a_model() {
         rank: 4,
         ..settings()
     };
-    let low = Course::new(Some(&base_model), &frame(), &split, &|_| 1.0, &own).unwrap();
+    let low = operator::course(Some(&base_model), &frame(), &split, &|_| 1.0, &own).unwrap();
     assert!(low.bytes() > 0 && low.disk() < course.disk());
     let mut trainer = low.trainer().unwrap();
     low.train(&mut trainer, None, &stop, &mut |_| {}).unwrap();

@@ -6,19 +6,21 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use edit::diff::{Counts, Diffs};
+use edit::hash;
 use edit::guide::{DiffGuide, DiffOptions, Guide};
 use edit::source::{canonical, is_same};
 use lm::{End, Task, Written};
-use rand::RngExt;
+use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::lesson::Lesson;
 use crate::Error;
 use crate::brief::Brief;
 use crate::kind::{Kind, Recipe, Workshop};
 use crate::line::worth_changing;
 use crate::model::{self, WithModel};
-use crate::operator::{Operator, Request, Tray};
+use crate::operator::{Gathered, Operator, Proposal, Request, Tray};
 use crate::reason::{EDIT_DOES_NOT_APPLY, Reason};
 use crate::settings::{range, section};
 use crate::writer::{Beginning, Draws, Writer, Writing, children, failure};
@@ -242,29 +244,79 @@ impl Diff {
         })
     }
 
-    fn plan(&self, request: &mut Request<'_>) -> Plan {
-        let settings = &self.settings;
-        let parent = &*canonical(request.parent);
-        let crosses = settings.crossover > 0.0 && request.rng.random::<f64>() < settings.crossover;
-        let partner = request.partner.filter(|_| crosses).map(canonical);
-        let partner = partner.as_deref();
-        let text = self.frame.contents(parent, partner);
+    /// Writes one change for each lesson: of its parent and file, asked for as the lesson was. What the lessons came to is not seen.
+    /// Those that were told nothing are asked as the domain asks. `None` for what a stop left unwritten.
+    ///
+    /// # Errors
+    /// As [`Operator::propose`].
+    pub fn answer(
+        &mut self,
+        lessons: &[&Lesson],
+        seed: u64,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Option<Proposal>>, Error> {
+        let stream = |at| ChaCha8Rng::seed_from_u64(hash::both(seed, at as u64));
+        let requests = lessons.iter().enumerate();
+        let mut requests: Vec<Request<'_>> = requests
+            .map(|(at, lesson)| Request::new(&lesson.parent, 1, stream(at)))
+            .collect();
+        let plans = lessons.iter().map(|lesson| {
+            let frame = self.frame.of(lesson);
+            let told = lesson.told.clone().filter(|told| !told.trim().is_empty());
+            self.plan(&canonical(&lesson.parent), None, frame, told)
+        });
+        let plans = plans.collect();
+        let counts: Vec<usize> = requests.iter().map(Request::count).collect();
+        let mut gathered = Gathered::new(&counts);
+        self.write(&mut requests, plans, &mut gathered, stop)?;
+        Ok(gathered.0.into_iter().flatten().collect())
+    }
+
+    fn plan<'a>(
+        &self,
+        parent: &str,
+        partner: Option<&str>,
+        frame: Cow<'a, Frame>,
+        told: Option<String>,
+    ) -> Plan<'a> {
+        let text = frame.contents(parent, partner);
         Plan {
             crossed: partner.is_some(),
-            beginning: self.writer.read(&text, settings.max_tokens),
-            options: self.frame.options(parent, partner),
+            beginning: self.writer.read(&text, self.settings.max_tokens),
+            options: frame.options(parent, partner),
+            frame,
+            told,
         }
+    }
+
+    fn write(
+        &self,
+        requests: &mut [Request<'_>],
+        plans: Vec<Plan<'_>>,
+        tray: &mut dyn Tray,
+        stop: &AtomicBool,
+    ) -> Result<(), Error> {
+        let children = children(requests);
+        let call = Call {
+            diff: self,
+            parents: requests.iter().map(|x| canonical(x.parent)).collect(),
+            plans,
+        };
+        let draws = self.settings.draws();
+        self.writer.write(children, &call, &draws, tray, stop)
     }
 
     fn task(
         &self,
         parent: &str,
-        plan: &Plan,
+        plan: &Plan<'_>,
         mut rng: ChaCha8Rng,
     ) -> Result<(Task<Held>, Option<String>), Reason> {
         let settings = &self.settings;
         let beginning = plan.beginning.as_ref().map_err(Reason::clone)?;
-        let told = self.frame.draw(&mut rng).to_owned();
+        // Drawn in any case, so that the stream goes on the same.
+        let drawn = plan.frame.draw(&mut rng);
+        let told = plan.told.as_deref().unwrap_or(drawn).to_owned();
         let guide = match settings.constrained {
             true => {
                 let options = DiffOptions {
@@ -274,7 +326,7 @@ impl Diff {
                         .flatten(),
                     ..plan.options.clone()
                 };
-                Held::Guided(Box::new(self.frame.guide(parent, options)))
+                Held::Guided(Box::new(plan.frame.guide(parent, options)))
             }
             false => Held::Free(Vec::new()),
         };
@@ -286,7 +338,10 @@ impl Diff {
 }
 
 /// What the children of a parent have in common.
-struct Plan {
+struct Plan<'a> {
+    frame: Cow<'a, Frame>,
+    /// What they are told; none where it is drawn.
+    told: Option<String>,
     /// Whether they are shown a second program.
     crossed: bool,
     beginning: Result<Beginning, Reason>,
@@ -322,7 +377,7 @@ fn changed(parent: &str, written: &Written<Held>) -> Result<String, Reason> {
 struct Call<'a> {
     diff: &'a Diff,
     parents: Vec<Cow<'a, str>>,
-    plans: Vec<Plan>,
+    plans: Vec<Plan<'a>>,
 }
 
 impl Writing for Call<'_> {
@@ -354,17 +409,14 @@ impl Operator for Diff {
         stop: &AtomicBool,
     ) -> Result<(), Error> {
         // Each plan takes from its replica's stream before the children do.
-        let plans = requests
-            .iter_mut()
-            .map(|request| self.plan(request))
-            .collect();
-        let children = children(requests);
-        let call = Call {
-            diff: self,
-            parents: requests.iter().map(|x| canonical(x.parent)).collect(),
-            plans,
-        };
-        let draws = self.settings.draws();
-        self.writer.write(children, &call, &draws, tray, stop)
+        let plans = requests.iter_mut().map(|request| {
+            let crossover = self.settings.crossover;
+            let crosses = crossover > 0.0 && request.rng.random::<f64>() < crossover;
+            let partner = request.partner.filter(|_| crosses).map(canonical);
+            let frame = Cow::Borrowed(&self.frame);
+            self.plan(&canonical(request.parent), partner.as_deref(), frame, None)
+        });
+        let plans = plans.collect();
+        self.write(requests, plans, tray, stop)
     }
 }

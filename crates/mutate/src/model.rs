@@ -58,7 +58,7 @@ impl Settings {
     ///
     /// # Errors
     /// There is no such device.
-    pub(crate) fn device(&self) -> Result<Device, Error> {
+    pub fn device(&self) -> Result<Device, Error> {
         self.device.parse().map_err(refused)
     }
 

@@ -151,15 +151,26 @@ pub fn gather(
     requests: &mut [Request<'_>],
     stop: &AtomicBool,
 ) -> Result<Vec<Vec<Option<Proposal>>>, Error> {
-    struct Gathered(Vec<Vec<Option<Proposal>>>);
-    impl Tray for Gathered {
-        fn hand(&mut self, request: usize, child: usize, proposal: Proposal) {
-            self.0[request][child] = Some(proposal);
-        }
-
-        fn lose(&mut self, _: Lost) {}
-    }
-    let mut gathered = Gathered(requests.iter().map(|r| vec![None; r.count()]).collect());
+    let counts: Vec<usize> = requests.iter().map(Request::count).collect();
+    let mut gathered = Gathered::new(&counts);
     operator.propose(requests, &mut gathered, stop)?;
     Ok(gathered.0)
+}
+
+/// A tray that keeps what it is handed, by request and child.
+pub(crate) struct Gathered(pub Vec<Vec<Option<Proposal>>>);
+
+impl Gathered {
+    /// For requests of so many children.
+    pub fn new(counts: &[usize]) -> Self {
+        Self(counts.iter().map(|count| vec![None; *count]).collect())
+    }
+}
+
+impl Tray for Gathered {
+    fn hand(&mut self, request: usize, child: usize, proposal: Proposal) {
+        self.0[request][child] = Some(proposal);
+    }
+
+    fn lose(&mut self, _: Lost) {}
 }

@@ -14,10 +14,13 @@ use crate::figures::bugs::{Family, Line, Panel, Point};
 use crate::settings::of_walkers;
 use crate::{Done, Failure, figures, interrupts, say};
 
+mod commits;
+
 /// Does what was asked for.
 pub fn bench(what: &Bench) -> Done {
     match what {
         Bench::Bugs(args) => bugs(args),
+        Bench::Commits(args) => commits::commits(args),
     }
 }
 

@@ -96,9 +96,81 @@ pub enum Command {
     /// code, near duplicates and what may be a key are left out, and counted. It writes commits.parquet and commits.jsonl in the shape of
     /// `samara export --lessons`, corpus.json and corpus.html. docs/training.md tells more.
     Corpus(CorpusArgs),
+    /// Gather the programs that runs' maps took, for models to learn from.
+    ///
+    /// Kept is every program ever admitted to a map whose fitness reaches a share of the best of its niche over all these runs (on the same terrain); exact
+    /// duplicates are not, and one program in twenty is held out. It writes programs.parquet, programs.jsonl, dataset.json and dataset.html.
+    /// docs/inventor.md tells more.
+    Dataset(DatasetArgs),
+    /// Have a model of the domain write programs, or draw some of a dataset, into a fresh map: a run like any other.
+    ///
+    /// Programs are held to Python's grammar, or with --free to nothing. All of them run in the cage. Interrupted, the same
+    /// command goes on.
+    Sample(SampleArgs),
     /// Make the paper's results again.
     #[command(subcommand)]
     Reproduce(Reproduce),
+}
+
+#[derive(Args)]
+pub struct DatasetArgs {
+    /// Folders of runs.
+    #[arg(required = true, value_name = "RUN")]
+    pub runs: Vec<PathBuf>,
+    /// Where to write the files: a new folder.
+    #[arg(short, long = "output", value_name = "DIR")]
+    pub output: PathBuf,
+    /// The least fitness of a program, in percent of the best of its niche.
+    #[arg(long, value_name = "PERCENT", default_value_t = 80.0)]
+    pub quality: f64,
+    /// Keep only what stands in the maps at the end.
+    #[arg(long)]
+    pub final_map: bool,
+}
+
+#[derive(Args)]
+pub struct SampleArgs {
+    /// A model as `samara train domain` writes it, or any other; or a dataset, of which programs are drawn.
+    #[arg(value_name = "MODEL|DATASET")]
+    pub model: String,
+    /// Where the run goes: a folder, new or one that the same command began.
+    #[arg(short, long = "output", value_name = "RUN")]
+    pub output: PathBuf,
+    /// How many programs.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub count: u64,
+    /// A file that all programs begin with.
+    #[arg(long, value_name = "FILE")]
+    pub prompt: Option<PathBuf>,
+    /// Below 1 the likely becomes likelier, above 1 less so; 0 takes the likeliest token each time.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Leave out tokens less likely than this share of the likeliest.
+    #[arg(long, value_name = "P", default_value_t = 0.0)]
+    pub min_p: f64,
+    /// Tokens of a program at most; 0: as many as the model reads.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub max_tokens: usize,
+    /// Hold the text to nothing.
+    #[arg(long)]
+    pub free: bool,
+    /// Where the walkers walk: a terrain by name or from a file.
+    #[arg(long, value_name = "TERRAIN")]
+    pub terrain: Option<String>,
+    /// Simulated seconds of a walk.
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<f64>,
+    /// Seed of every random draw; the same number gives the same programs.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    /// Threads that run programs [default: one per core].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Where the model computes: cpu; cuda, vulkan or metal in a build with that feature.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Subcommand)]
@@ -170,6 +242,58 @@ pub enum Train {
     /// It says what it will take before it begins. Interrupted, it keeps its state beside MODEL: the same command goes on there.
     /// docs/training.md tells more.
     Operator(TrainOperatorArgs),
+    /// Train a model of the domain on a dataset of programs: it then writes such programs, with `samara sample`.
+    ///
+    /// From scratch, or from a base; until the loss of programs held out falls no more. It says what it will take before it begins. Interrupted,
+    /// the same command goes on. docs/inventor.md tells more.
+    Domain(TrainDomainArgs),
+}
+
+#[derive(Args)]
+pub struct TrainDomainArgs {
+    /// A folder as `samara dataset` writes it, or a .parquet or .jsonl file whose rows have a `program`.
+    #[arg(value_name = "DATASET")]
+    pub dataset: PathBuf,
+    /// Where to write the model: a folder, new or a saved model's.
+    #[arg(short, long = "output", value_name = "MODEL")]
+    pub output: PathBuf,
+    /// The size of a model from scratch, whose tokenizer is made from the dataset.
+    #[arg(long, value_name = "SIZE", default_value = "1m", conflicts_with = "base",
+          value_parser = clap::builder::PossibleValuesParser::new(lm::Config::PRESETS))]
+    pub preset: String,
+    /// A model to begin from, as in `samara model`, with its own tokenizer.
+    #[arg(long, value_name = "MODEL")]
+    pub base: Option<String>,
+    /// Begin from weights drawn by chance in place of the base's: what its pretraining is worth.
+    #[arg(long, requires = "base")]
+    pub from_scratch: bool,
+    /// Train low-rank changes of the base only, and write these, in PEFT's format.
+    #[arg(long, requires = "base", conflicts_with = "from_scratch")]
+    pub lora: bool,
+    /// The rank of the low-rank changes.
+    #[arg(long, value_name = "N", default_value_t = 16, requires = "lora", value_parser = whole(1, 4096))]
+    pub rank: usize,
+    /// From scratch: tokens of its tokenizer at most.
+    #[arg(long, value_name = "N", default_value_t = 2048, conflicts_with = "base", value_parser = whole(257, 65_536))]
+    pub vocabulary: usize,
+    /// How often to read every program at most.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub epochs: u32,
+    /// Tokens to read in all at most; 0 for no bound.
+    #[arg(long, value_name = "N", default_value_t = 6_000_000)]
+    pub tokens: u64,
+    /// The highest learning rate [default: 0.0012 from scratch, 0.001 for a base of 30 million parameters at most, 0.0003 for a larger
+    /// one, 0.0015 with --lora].
+    #[arg(long, value_name = "RATE")]
+    pub rate: Option<f32>,
+    /// Programs that the trained model writes at the end, once held to Python and once free, to see what it is worth; 0 for no trial.
+    #[arg(long, value_name = "N", default_value_t = 128, value_parser = whole(0, 100_000))]
+    pub trial: usize,
+    /// Seed of every random draw; the same number gives the same model.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args)]
@@ -290,6 +414,42 @@ pub struct ModelExportArgs {
 pub enum Bench {
     /// How often one mutation mends a program with several bugs (Lehman et al. 2022, figures 1 and 2).
     Bugs(BugsArgs),
+    /// How likely models find changes that people made, and how near to them they write.
+    ///
+    /// Each change is asked for once, held to the guide and once free, by its own file and message: the loss of the change, the share of answers that apply
+    /// and parse, of those that are the person's to the letter, and how like the changed lines are (1 less the edits between them as a part
+    /// of the longer). Give changes of repositories that no model was trained on.
+    Commits(CommitsArgs),
+}
+
+#[derive(Args)]
+pub struct CommitsArgs {
+    /// A .parquet or .jsonl file as `samara corpus` and `samara export --lessons` write it, or a run's folder.
+    #[arg(required = true, value_name = "FILE|RUN")]
+    pub sources: Vec<String>,
+    /// A model, as in `samara model`; give it once for each.
+    #[arg(long = "model", value_name = "MODEL", default_value = "compact")]
+    pub models: Vec<String>,
+    /// Changes to ask for at most, of different programs, drawn by chance.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 200, value_parser = whole(1, 1_000_000))]
+    pub count: usize,
+    /// At which temperature the answers are drawn; 0: the likeliest token each time.
+    #[arg(long, value_name = "T", default_value_t = 0.0)]
+    pub temperature: f64,
+    /// Seed of every random draw.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    /// Where a model computes: cpu; cuda, vulkan or metal in a build with that feature.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Write the numbers into this file, too.
+    #[arg(short, long = "output", value_name = "FILE.json")]
+    pub output: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args)]

@@ -7,6 +7,7 @@
 
 pub mod bugs;
 pub mod corpus;
+pub mod dataset;
 mod curves;
 mod diff;
 mod map;

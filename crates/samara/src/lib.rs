@@ -13,6 +13,7 @@ pub(crate) use terminal::say;
 mod bench;
 mod cli;
 mod corpus;
+mod dataset;
 pub mod figures;
 mod log;
 mod meter;
@@ -21,6 +22,7 @@ mod progress;
 pub mod reasons;
 mod reproduce;
 mod run;
+mod sample;
 pub mod settings;
 mod show;
 mod sql;
@@ -59,6 +61,8 @@ pub fn main() -> ExitCode {
         Some(Command::Model(what)) => model::model(&what),
         Some(Command::Train(what)) => train::train(&what),
         Some(Command::Corpus(args)) => corpus::corpus(&args),
+        Some(Command::Dataset(args)) => dataset::dataset(&args),
+        Some(Command::Sample(args)) => sample::sample(&args),
         Some(Command::Reproduce(what)) => reproduce::reproduce(&what),
     };
     end(done)
@@ -154,6 +158,16 @@ impl From<::bench::Error> for Failure {
         match error {
             ::bench::Error::Mutate(error) => error.into(),
             other => anyhow::Error::from(other).into(),
+        }
+    }
+}
+
+impl From<invent::Error> for Failure {
+    fn from(error: invent::Error) -> Self {
+        match error {
+            invent::Error::Run(error) => error.into(),
+            invent::Error::Model(error) => Self::usage(error),
+            other => Self::usage(other),
         }
     }
 }

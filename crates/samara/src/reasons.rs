@@ -8,6 +8,7 @@ pub fn table() -> Vec<&'static Code> {
         mutate::reason::CODES,
         domains::walkers::UNRUNNABLE,
         domains::walkers::UNSCORED,
+        evolve::UNTRIED,
         evolve::CODES,
     ]
     .concat()

@@ -14,7 +14,7 @@ use mutate::{Active, MadeWith};
 use crate::cli::{EvolveArgs, ResumeArgs};
 use crate::progress::{Display, tokens_per_second};
 use crate::settings::{self, Checked};
-use crate::{Done, Failure, interrupts, log, say, study};
+use crate::{Done, Failure, interrupts, log, sample, say, study};
 
 /// Starts a new run.
 pub fn evolve(args: &EvolveArgs) -> Done {
@@ -40,6 +40,7 @@ pub fn evolve(args: &EvolveArgs) -> Done {
 /// Goes on with a run.
 pub fn resume(args: &ResumeArgs) -> Done {
     let mut store = Store::resume(&args.run)?;
+    sample::refuse_to_breed(&store)?;
     let there = store.len()?.saturating_sub(1);
     let mut own = store.settings().clone();
     if let Some(wanted) = args.evaluations {
@@ -167,7 +168,7 @@ fn drive(mut store: Store, operators: Vec<Active>, domain: &Walkers, program: &s
 }
 
 /// Draws the pictures of a run that is complete, and tells what came of it.
-fn finish(store: &Store, progress: &Progress) -> Done {
+pub fn finish(store: &Store, progress: &Progress) -> Done {
     let files = match store.settings().pictures {
         true => study::pictures(store)?,
         false => Vec::new(),

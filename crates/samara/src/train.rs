@@ -8,7 +8,8 @@ use anyhow::anyhow;
 use domains::walkers::{self, Walkers};
 use evolve::domain::Domain;
 use evolve::search::court::Court;
-use learn::operator::{Course, Settings, Split};
+use learn::course::Course;
+use learn::operator::{self, Settings, Split};
 use learn::select::{self, Selected, Selection};
 use learn::{Left, trial};
 use lm::Checkpoint;
@@ -31,8 +32,9 @@ use source::Source;
 
 mod card;
 mod display;
+mod domain;
 mod resources;
-mod source;
+pub(crate) mod source;
 
 /// Time between two checkpoints.
 const EVERY: Duration = Duration::from_secs(60);
@@ -43,6 +45,7 @@ const TRIED: usize = 16;
 pub fn train(what: &Train) -> Done {
     match what {
         Train::Operator(args) => operator(args),
+        Train::Domain(args) => domain::domain(args),
     }
 }
 
@@ -64,19 +67,7 @@ fn operator(args: &TrainOperatorArgs) -> Done {
         Some(_) => None,
         None => Some(base(&args.base)?),
     };
-    lm::check_folder(&args.output).map_err(Failure::usage)?;
-    if let Some(base) = base
-        .as_ref()
-        .filter(|_| lm::builtin::of(&args.base).is_none())
-        .filter(|base| holds(&args.output, base.path()))
-    {
-        let why = anyhow!(
-            "-o {}: there lies the base, {}, which would be lost; give another folder",
-            args.output.display(),
-            base.path().display()
-        );
-        return Err(Failure::usage(why));
-    }
+    check_output(&args.output, base.as_ref().map(|base| (&*args.base, base)))?;
     let stop = interrupts()?;
 
     let Selected { lessons, mut left } = selected(args, &sources, setting.diff.max_lines)?;
@@ -99,9 +90,9 @@ fn operator(args: &TrainOperatorArgs) -> Done {
     let weights = source::weights(&sources);
     let weigh = |lesson: &Lesson| weights.get(&lesson.source).copied().unwrap_or(1.0);
     let base = base.as_ref();
-    let course = Course::new(base, &frame, &split, &weigh, &settings)?;
+    let course = operator::course(base, &frame, &split, &weigh, &settings)?;
     left += &course.left;
-    if course.lessons == 0 {
+    if course.texts == 0 {
         return Err(Failure::usage(nothing(&left)));
     }
     course.training.check().map_err(Failure::usage)?;
@@ -117,7 +108,15 @@ fn operator(args: &TrainOperatorArgs) -> Done {
             .clone()
             .unwrap_or_else(|| "from scratch".to_owned()),
     };
-    let display = Display::begin(&course, &split, &left, &trainer, seconds, keep.exists())?;
+    let display = Display::begin(
+        "lessons",
+        &course,
+        split.held_out.len(),
+        &left,
+        &trainer,
+        seconds,
+        keep.exists(),
+    )?;
     let metrics = Metrics::open(&beside(&args.output, "metrics")).map_err(Failure::usage)?;
     let trained = learn(&course, &mut trainer, &keep, &stop, metrics, display)?;
     course.save(&trainer, &args.output, &args.base)?;
@@ -170,6 +169,23 @@ impl Setting {
 /// The model of this name, to begin from.
 pub(crate) fn base(name: &str) -> Result<Checkpoint, Failure> {
     Checkpoint::open(&lm::pull::find(name)?).map_err(Failure::usage)
+}
+
+/// Whether a model may be written there: a folder that is new or a saved model's, and not the one that holds the base, a model of this name.
+fn check_output(output: &Path, base: Option<(&str, &Checkpoint)>) -> Done {
+    lm::check_folder(output).map_err(Failure::usage)?;
+    if let Some((_, base)) = base
+        .filter(|(name, _)| lm::builtin::of(name).is_none())
+        .filter(|(_, base)| holds(output, base.path()))
+    {
+        let why = anyhow!(
+            "-o {}: there lies the base, {}, which would be lost; give another folder",
+            output.display(),
+            base.path().display()
+        );
+        return Err(Failure::usage(why));
+    }
+    Ok(())
 }
 
 /// Whether a file lies in a folder.

@@ -99,7 +99,8 @@ impl Bench {
         });
     }
 
-    fn evaluate(
+    /// Evaluates children that have a program; the others are born without.
+    pub fn evaluate(
         &self,
         evaluator: &mut dyn Evaluator,
         unborn: Vec<Unborn>,

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use mutate::Reason;
-use qd::{Archive, Elite};
+use qd::{Archive, Elite, GridArchive};
 
 use super::evaluate::Genome;
 use super::{Counts, Search, summary};
@@ -49,7 +49,7 @@ impl Search<'_> {
     pub(super) fn append(&mut self, mut children: Vec<Child>) -> Result<(), Error> {
         let mut iterations = Vec::new();
         for child in &mut children {
-            self.tell_fresh(child);
+            place(&mut self.archive, child);
             self.count(child);
             if self.complete() {
                 iterations.push(self.turn());
@@ -69,25 +69,6 @@ impl Search<'_> {
         Ok(())
     }
 
-    fn tell_fresh(&mut self, child: &mut Child) {
-        child.at = now();
-        if child.status != Status::Scored {
-            return;
-        }
-        match self.archive.tell(elite(child)) {
-            Ok(verdict) => {
-                child.niche = Some(verdict.niche() as u32);
-                child.accepted = verdict.accepted();
-            }
-            Err(refusal) => {
-                child.status = Status::Unscored;
-                child.reason = Some(Reason::new(&NOT_FINITE, refusal.to_string()));
-                child.fitness = None;
-                child.measures.clear();
-            }
-        }
-    }
-
     pub(super) fn tell(&mut self, child: &Child) {
         if child.accepted {
             let told = self.archive.tell(elite(child));
@@ -97,11 +78,7 @@ impl Search<'_> {
 
     fn count(&mut self, child: &Child) {
         self.next = child.id + 1;
-        self.counts.proposed += 1;
-        self.counts.valid += u64::from(child.status != Status::Invalid);
-        self.counts.runnable +=
-            u64::from(matches!(child.status, Status::Unscored | Status::Scored));
-        self.counts.accepted += u64::from(child.accepted);
+        self.counts.add(child);
     }
 
     /// Whether the child placed last was the last of its iteration.
@@ -128,14 +105,34 @@ impl Search<'_> {
     }
 
     pub(super) fn metrics(&self) -> IterationMetrics {
-        let map = self.archive.metrics();
+        let iteration = if self.next > 1 { self.placed + 1 } else { 0 };
+        self.counts.metrics(&self.archive, iteration, self.next - 1)
+    }
+}
+
+impl Counts {
+    pub(super) fn add(&mut self, child: &Child) {
+        self.proposed += 1;
+        self.valid += u64::from(child.status != Status::Invalid);
+        self.runnable += u64::from(matches!(child.status, Status::Unscored | Status::Scored));
+        self.accepted += u64::from(child.accepted);
+    }
+
+    /// The state of a map after these children of an iteration.
+    pub(super) fn metrics(
+        &self,
+        archive: &GridArchive<Genome>,
+        iteration: u64,
+        evaluations: u64,
+    ) -> IterationMetrics {
+        let map = archive.metrics();
         IterationMetrics {
-            iteration: if self.next > 1 { self.placed + 1 } else { 0 },
-            evaluations: self.next - 1,
-            proposed: self.counts.proposed,
-            valid: self.counts.valid,
-            runnable: self.counts.runnable,
-            accepted: self.counts.accepted,
+            iteration,
+            evaluations,
+            proposed: self.proposed,
+            valid: self.valid,
+            runnable: self.runnable,
+            accepted: self.accepted,
             niches: map.niches as u64,
             qd_score: map.qd_score,
             max_fitness: map.max_fitness.unwrap_or(0.0),
@@ -143,8 +140,28 @@ impl Search<'_> {
     }
 }
 
+/// Gives a fresh child its place in the map, as far as it has a score.
+pub(super) fn place(archive: &mut GridArchive<Genome>, child: &mut Child) {
+    child.at = now();
+    if child.status != Status::Scored {
+        return;
+    }
+    match archive.tell(elite(child)) {
+        Ok(verdict) => {
+            child.niche = Some(verdict.niche() as u32);
+            child.accepted = verdict.accepted();
+        }
+        Err(refusal) => {
+            child.status = Status::Unscored;
+            child.reason = Some(Reason::new(&NOT_FINITE, refusal.to_string()));
+            child.fitness = None;
+            child.measures.clear();
+        }
+    }
+}
+
 /// Of equals the shorter program wins: its length in bytes is the elite's cost.
-fn elite(child: &Child) -> Elite<Genome> {
+pub(super) fn elite(child: &Child) -> Elite<Genome> {
     let genome = Genome {
         id: child.id,
         program: child.program.as_str().into(),

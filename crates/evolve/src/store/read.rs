@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, PoisonError};
 
-use qd::Metrics;
+use qd::{Axis, Metrics};
 use rusqlite::{OptionalExtension, Row};
 
 use super::file::{VERSION, damaged};
@@ -303,11 +303,6 @@ impl Store {
             }
             None => None,
         };
-        let measures: Option<Vec<f64>> = self
-            .axes
-            .iter()
-            .map(|axis| row.get(axis.name.as_str()))
-            .collect::<Result<_, _>>()?;
         Ok(Child {
             id,
             iteration: row.get::<_, i64>("iteration")? as u64,
@@ -317,7 +312,7 @@ impl Store {
             partner: row.get::<_, Option<i64>>("partner")?.map(|id| id as u64),
             status: status(row, "status")?,
             reason,
-            measures: measures.unwrap_or_default(),
+            measures: measures(row, &self.axes)?.unwrap_or_default(),
             fitness: row.get("fitness")?,
             niche: row.get("niche")?,
             accepted: row.get("accepted")?,
@@ -330,6 +325,11 @@ impl Store {
             artifact: self.text(id, Kind::Artifact)?,
         })
     }
+}
+
+/// A row's numbers on the axes; none where it has no score.
+pub(super) fn measures(row: &Row<'_>, axes: &[Axis]) -> rusqlite::Result<Option<Vec<f64>>> {
+    axes.iter().map(|axis| row.get(axis.name.as_str())).collect()
 }
 
 /// What proposing a row's child took.

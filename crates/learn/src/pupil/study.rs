@@ -13,7 +13,8 @@ use mutate::{Error, Learned, Round};
 use super::record::{Files, Record};
 use super::{Made, nothing, unlearned};
 use crate::left::Left;
-use crate::operator::{Course, Settings, Split, is_compact};
+use crate::course::is_compact;
+use crate::operator::{Settings, Split, course};
 use crate::select::{self, Selection};
 
 /// Time between two checkpoints of a training.
@@ -83,7 +84,7 @@ impl Study<'_> {
         files.make_folder()?;
         let frame = Frame::new(&made.diff, &made.brief);
         let settings = self.settings();
-        let course = Course::new(
+        let course = course(
             made.base.as_ref(),
             &frame,
             &chosen.split,
@@ -93,7 +94,7 @@ impl Study<'_> {
         .map_err(unlearned)?;
         let mut left = chosen.left.clone();
         left += &course.left;
-        let lessons = course.lessons;
+        let lessons = course.texts;
         if lessons == 0 {
             let why = format!("no lessons; left out: {left}");
             return Ok(Some(nothing(&chosen.fingerprint, why)));

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::diff;
-use super::report::{changed, share, whole};
+use super::report::{bars, changed, share, whole};
 
 /// A corpus, told for people.
 #[derive(Clone, Debug, Default)]
@@ -108,32 +108,6 @@ fn sample(change: &Change) -> Markup {
             div.about { b { (change.subject) } span.measures { span { (change.file) } } }
             pre.diff { @for line in diff::lines(&change.before, &change.after) { (changed(&line)) } }
             div.about { span.faint { (change.repository) " " (change.commit) ", " (change.licence) } }
-        }
-    }
-}
-
-fn bars(title: &str, name: &str, rows: &[(String, u64)], whole: u64) -> Markup {
-    let most = rows
-        .iter()
-        .map(|(_, count)| *count)
-        .max()
-        .unwrap_or(0)
-        .max(1);
-    html! {
-        div {
-            h2 { (title) }
-            table {
-                thead { tr { th { (name) } th { "Count" } th { } } }
-                tbody {
-                    @for (name, count) in rows {
-                        tr {
-                            td { (name) }
-                            td { (count) span.share { (share(*count, whole)) } }
-                            td.bar { div style={ "width:" (100 * count / most) "%" } { } }
-                        }
-                    }
-                }
-            }
         }
     }
 }

@@ -188,20 +188,26 @@ fn header(report: &Report) -> Markup {
             h1 { (report.title) }
             p.faint { (report.subtitle) }
             @if !report.command.is_empty() { pre.command { code { (report.command) } } }
-            div.cards {
-                @for card in &report.cards {
-                    div.card {
-                        div.label { (card.label) }
-                        div.value { (card.value) }
-                        @if !card.note.is_empty() { div.note { (card.note) } }
-                    }
+            (cards(&report.cards))
+        }
+    }
+}
+
+pub(super) fn cards(cards: &[Card]) -> Markup {
+    html! {
+        div.cards {
+            @for card in cards {
+                div.card {
+                    div.label { (card.label) }
+                    div.value { (card.value) }
+                    @if !card.note.is_empty() { div.note { (card.note) } }
                 }
             }
         }
     }
 }
 
-fn individual(one: &Individual) -> Markup {
+pub(super) fn individual(one: &Individual) -> Markup {
     html! {
         article {
             (picture(&one.picture))
@@ -239,6 +245,33 @@ fn lineage(line: &[Ancestor]) -> Markup {
                     @if !ancestor.message.is_empty() { div.faint { (ancestor.message) } }
                     @if i > 0 {
                         pre.diff { @for line in diff::lines(&line[i - 1].source, &ancestor.source) { (changed(&line)) } }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Counts with bars as long as they are large.
+pub(super) fn bars(title: &str, name: &str, rows: &[(String, u64)], whole: u64) -> Markup {
+    let most = rows
+        .iter()
+        .map(|(_, count)| *count)
+        .max()
+        .unwrap_or(0)
+        .max(1);
+    html! {
+        div {
+            h2 { (title) }
+            table {
+                thead { tr { th { (name) } th { "Count" } th { } } }
+                tbody {
+                    @for (name, count) in rows {
+                        tr {
+                            td { (name) }
+                            td { (count) span.share { (share(*count, whole)) } }
+                            td.bar { div style={ "width:" (100 * count / most) "%" } { } }
+                        }
                     }
                 }
             }

@@ -3,7 +3,8 @@
 use std::io::IsTerminal;
 use std::path::Path;
 
-use learn::operator::{Course, Settings};
+use learn::course::Course;
+use learn::operator::Settings;
 use learn::{Left, trial};
 use lm::train::supervised::Trained;
 use mutate::{Shares, diff};
@@ -42,7 +43,7 @@ impl Card<'_> {
             "task": diff::TASK,
             "samara": env!("CARGO_PKG_VERSION"),
             "sources": sources,
-            "lessons": course.lessons,
+            "lessons": course.texts,
             "left_out": self.left.to_string(),
             "base": self.base.as_ref().map(|sum| json!({"name": args.base, "sha256": sum})),
             "settings": self.settings,
@@ -91,7 +92,7 @@ impl Card<'_> {
              {trial}",
             env!("CARGO_PKG_VERSION"),
             args.output.display(),
-            course.lessons,
+            course.texts,
             self.left,
             place.tokens,
             place.updates,

@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use learn::Left;
-use learn::operator::{Course, Split};
+use learn::course::Course;
 use lm::train::Trainer;
 use lm::train::supervised::Progress;
 use serde_json::json;
@@ -18,22 +18,22 @@ pub struct Display {
 }
 
 impl Display {
-    /// Says what the training will take, and begins.
+    /// Says what the training will take, and begins. `what` are the texts: lessons, programs.
     pub fn begin(
+        what: &str,
         course: &Course<'_>,
-        split: &Split,
+        held_out: usize,
         left: &Left,
         trainer: &dyn Trainer,
         seconds: f64,
         goes_on: bool,
     ) -> std::io::Result<Self> {
-        let (lessons, tokens) = (course.lessons, course.tokens());
+        let (texts, tokens) = (course.texts, course.tokens());
         let minutes = seconds / 60.0;
         let readings = tokens as f64 / course.epoch_tokens.max(1) as f64;
         if std::io::stdout().is_terminal() {
             say!(
-                "lessons   {lessons} to learn, {} held out; left out: {left}",
-                split.held_out.len()
+                "{what:<9} {texts} to learn, {held_out} held out; left out: {left}"
             )?;
             say!(
                 "model     {:.1} million numbers, {} learn; vocabulary {}; {}",
@@ -43,7 +43,7 @@ impl Display {
                 trainer.arithmetic()
             )?;
             say!(
-                "takes     {tokens} tokens ({readings:.1} readings of all), about {minutes:.1} minutes, {} of memory beside the lessons",
+                "takes     {tokens} tokens ({readings:.1} readings of all), about {minutes:.1} minutes, {} of memory beside the {what}",
                 size(course.bytes())
             )?;
             if goes_on {
@@ -53,7 +53,7 @@ impl Display {
             say!(
                 "{}",
                 json!({
-                    "event": "begin", "lessons": lessons, "held_out": split.held_out.len(), "left_out": left.to_string(),
+                    "event": "begin", what: texts, "held_out": held_out, "left_out": left.to_string(),
                     "tokens": tokens, "readings": readings, "minutes": minutes, "bytes": course.bytes(),
                     "parameters": course.config.parameters(), "trained": trainer.parameters(),
                     "arithmetic": trainer.arithmetic(), "goes_on": goes_on,

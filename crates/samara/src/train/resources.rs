@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::bail;
-use learn::operator::Course;
+use learn::course::Course;
 
 use crate::meter::size;
 

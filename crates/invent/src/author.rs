@@ -1,0 +1,223 @@
+//! A model that writes programs: from nothing, or on from a beginning; held to Python, or free.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::Instant;
+
+use edit::guide::{FileGuide, Rules};
+use evolve::search::collect::Source;
+use lm::{Checkpoint, End, Limits, Sampling, Task, Written};
+use mutate::reason::{STOPPED, STUCK, UNFINISHED};
+use mutate::{Cost, Proposal, Reason, model, syntax};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::Error;
+use crate::domain::Frame;
+
+/// The name under which its programs stand in a run.
+pub const NAME: &str = "sample";
+
+/// Bytes of a line that a guided model writes, at most.
+const MAX_LINE: usize = 200;
+
+/// How programs are written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Settings {
+    /// The model's distribution is sharpened below 1 and flattened above; 0 takes the likeliest token.
+    pub temperature: f64,
+    /// Tokens less likely than this share of the likeliest are not drawn.
+    pub min_p: f64,
+    /// Tokens of a program at most, its beginning not counted; 0: as many as the model reads.
+    pub max_tokens: usize,
+    /// Whether the text is held to Python's grammar.
+    pub constrained: bool,
+    /// The seed of every draw.
+    pub seed: u64,
+}
+
+/// A model that writes programs that begin alike.
+pub struct Author {
+    writer: lm::Writer,
+    settings: Settings,
+    /// What may be written.
+    guide: FileGuide,
+    /// What is read before writing, which all programs share.
+    beginning: Arc<[u32]>,
+    /// Tokens of a program after it, at most.
+    most: usize,
+}
+
+impl Author {
+    /// Loads a model that is to write programs which begin with `text`.
+    ///
+    /// # Errors
+    /// A model that cannot be loaded or has no end of text; a beginning that is longer than it reads, or, held to Python, the start of no valid program.
+    pub fn open(
+        checkpoint: Checkpoint,
+        model: &model::Settings,
+        settings: Settings,
+        text: &str,
+    ) -> Result<Self, Error> {
+        let run = |e: mutate::Error| Error::Run(e.into());
+        model.check().map_err(run)?;
+        let device = model.device().map_err(run)?;
+        let frame = Frame::of(&checkpoint.tokenizer, &checkpoint.config)?;
+        let limits = Limits {
+            batch: model.batch,
+            memory: model.cache_mb << 20,
+        };
+        let writer = lm::Writer::load(checkpoint, device, model.precision, limits, model.threads)?;
+        let tokenizer = writer.tokenizer();
+        // The last tokens would perhaps be others if the text went on: they are written anew.
+        let mut tokens = tokenizer.encode_within(text);
+        let mut seen = text.len();
+        let mut words = 0;
+        while let Some(last) = tokens.last() {
+            let bytes = tokenizer.bytes(*last);
+            let at_word = bytes.iter().any(|b| !b.is_ascii_whitespace());
+            if words == 1 && text.is_char_boundary(seen) {
+                break;
+            }
+            words += usize::from(at_word && words == 0);
+            seen = seen.saturating_sub(bytes.len());
+            tokens.pop();
+        }
+        // What a tokenizer does not give back byte for byte is written anew whole.
+        if tokenizer.decode(&tokens) != text[..seen] {
+            (tokens, seen) = (Vec::new(), 0);
+        }
+        let beginning = [frame.start, tokens].concat();
+        let room = writer.context().saturating_sub(beginning.len() + (text.len() - seen));
+        if room < 2 {
+            let why = format!("the model reads {} tokens, and the beginning alone takes as many", writer.context());
+            return Err(run(mutate::Error::setting("the beginning", why, "give a shorter one, or another model")));
+        }
+        let most = match settings.max_tokens {
+            0 => room,
+            most => most.min(room),
+        };
+        let (rules, max_line) = match settings.constrained {
+            true => (python(), MAX_LINE),
+            false => (Rules::any(), usize::MAX),
+        };
+        let Some(guide) = FileGuide::new(text, seen, rules, max_line) else {
+            let why = "no Python program begins so";
+            let mend = "mend it, or let the model write freely";
+            return Err(run(mutate::Error::setting("the beginning", why, mend)));
+        };
+        Ok(Self {
+            beginning: beginning.into(),
+            guide,
+            most,
+            settings,
+            writer,
+        })
+    }
+
+    /// The model's configuration.
+    pub fn config(&self) -> &lm::Config {
+        self.writer.config()
+    }
+
+    /// Takes other weights of the same model.
+    ///
+    /// # Errors
+    /// As [`lm::Writer::swap_weights`].
+    pub fn swap<W: lm::Weight + Sync>(&mut self, weights: &lm::Llama<W>) -> Result<(), Error> {
+        Ok(self.writer.swap_weights(weights)?)
+    }
+
+    /// Writes a program for each stream, in order. Each is a function of its stream alone. Fewer only once `stop` is set.
+    ///
+    /// # Errors
+    /// The model computes what is no distribution.
+    pub fn write(
+        &mut self,
+        streams: impl IntoIterator<Item = ChaCha8Rng>,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Proposal>, lm::Error> {
+        let tasks: Vec<Task<FileGuide>> = streams.into_iter().map(|rng| self.task(rng)).collect();
+        let mut proposals: Vec<Option<Proposal>> = vec![None; tasks.len()];
+        let sampling = Sampling {
+            temperature: self.settings.temperature as f32,
+            min_p: self.settings.min_p as f32,
+        };
+        let mut since = Instant::now();
+        let free = !self.settings.constrained;
+        let mut done = |task: usize, written: Written<FileGuide>| {
+            let cost = Cost {
+                prompt_tokens: written.read as u32,
+                tokens: (written.drawn + written.forced) as u32,
+                seconds: since.elapsed().as_secs_f64(),
+                dollars: 0.0,
+            };
+            since = Instant::now();
+            if written.end != End::Stopped {
+                proposals[task] = Some(Proposal {
+                    cost,
+                    weights: Some(0),
+                    ..program(&written, free).into()
+                });
+            }
+            None
+        };
+        let stopped = || stop.load(Relaxed);
+        self.writer
+            .write_each(tasks, sampling, &stopped, &mut done)?;
+        Ok(proposals.into_iter().flatten().collect())
+    }
+
+    fn task(&self, rng: ChaCha8Rng) -> Task<FileGuide> {
+        Task {
+            beginning: self.beginning.clone(),
+            seen: self.beginning.len(),
+            lead: Vec::new(),
+            guide: self.guide.clone(),
+            most: self.most,
+            rng,
+        }
+    }
+}
+
+/// A whole program that parses. (Names are not held to those that are known: a model that read whole programs knows them, and what a list offers no text
+/// before it tells.)
+fn python() -> Rules {
+    Rules::default().with(Arc::new(|file| syntax::with(file, |_| ()).is_ok()))
+}
+
+/// The program that was written, or why there is none.
+fn program(written: &Written<FileGuide>, free: bool) -> Result<String, Reason> {
+    let text = written.guide.text();
+    let why = match written.end {
+        End::Done => return Ok(text.into_owned()),
+        // A program without its end may run all the same, where nobody asked for an end.
+        End::Length if free => return Ok(text.into_owned()),
+        End::Length => (&UNFINISHED, "not complete after the tokens allowed"),
+        End::Stuck => (&STUCK, "no token could follow"),
+        End::Stopped => (&STOPPED, "the run was interrupted"),
+    };
+    Err(Reason::new(why.0, format!("{}: {}", why.1, text.trim_end())))
+}
+
+/// Samples for a run: each program from a stream of its own number.
+impl Source for Author {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn programs(
+        &mut self,
+        first: u64,
+        count: usize,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Proposal>, mutate::Error> {
+        let seed = self.settings.seed;
+        let streams: Vec<_> = (first..first + count as u64)
+            .map(|id| ChaCha8Rng::seed_from_u64(edit::hash::both(seed, id)))
+            .collect();
+        self.write(streams, stop)
+            .map_err(|e| mutate::Error::Model(e.to_string()))
+    }
+}
