@@ -44,7 +44,8 @@ impl Exam {
     ) -> Result<Self, Error> {
         let mut left = Left::default();
         // Of a program one change, the least by its number.
-        let number = |lesson: &Lesson| hash::both(seed, hash::of([&*lesson.parent, &*lesson.child]));
+        let number =
+            |lesson: &Lesson| hash::both(seed, hash::of([&*lesson.parent, &*lesson.child]));
         let mut of_parent: BTreeMap<String, (u64, Lesson)> = BTreeMap::new();
         for lesson in lessons {
             let number = number(&lesson);
@@ -66,7 +67,10 @@ impl Exam {
                 left.add(learn::Why::Enough);
                 continue;
             }
-            match readers.iter().try_for_each(|texts| texts.tokens(&lesson).map(drop)) {
+            match readers
+                .iter()
+                .try_for_each(|texts| texts.tokens(&lesson).map(drop))
+            {
                 Ok(()) => lessons.push(lesson),
                 Err(why) => left.add(why),
             }
@@ -228,7 +232,9 @@ impl Answers {
 fn changed(old: &str, new: &str) -> String {
     let diff = Diff::between(old, new, 0);
     let lines = diff.hunks.iter().flat_map(|hunk| &hunk.lines);
-    lines.map(|line| format!("{}{}\n", line.tag.sign(), line.text.trim_end())).collect()
+    lines
+        .map(|line| format!("{}{}\n", line.tag.sign(), line.text.trim_end()))
+        .collect()
 }
 
 /// 1 less the edits from one text to another as a part of the longer one's characters.
@@ -265,7 +271,11 @@ mod tests {
             (answers.valid, answers.exact, answers.similarity)
         };
         assert_eq!(of("a = 1\nb = 3\n"), (1, 1, 1.0));
-        assert_eq!(of("a = 1\nb = 3"), (1, 1, 1.0), "but for what editors change");
+        assert_eq!(
+            of("a = 1\nb = 3"),
+            (1, 1, 1.0),
+            "but for what editors change"
+        );
         // "-b = 2\n+b = 3\n" beside "-b = 2\n+b = 4\n": one of fourteen characters.
         let (valid, exact, like) = of("a = 1\nb = 4\n");
         assert_eq!((valid, exact), (1, 0));

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
 use edit::guide::{FileGuide, Rules};
+use edit::hash;
 use evolve::search::collect::Source;
 use lm::{Checkpoint, End, Limits, Sampling, Task, Written};
 use mutate::reason::{STOPPED, STUCK, UNFINISHED};
@@ -47,6 +48,8 @@ pub struct Author {
     beginning: Arc<[u32]>,
     /// Tokens of a program after it, at most.
     most: usize,
+    /// The token that ends a program.
+    end: u32,
 }
 
 impl Author {
@@ -88,11 +91,20 @@ impl Author {
         if tokenizer.decode(&tokens) != text[..seen] {
             (tokens, seen) = (Vec::new(), 0);
         }
-        let beginning = [frame.start, tokens].concat();
-        let room = writer.context().saturating_sub(beginning.len() + (text.len() - seen));
+        let beginning = [&frame.start[..], &tokens].concat();
+        let room = writer
+            .context()
+            .saturating_sub(beginning.len() + (text.len() - seen));
         if room < 2 {
-            let why = format!("the model reads {} tokens, and the beginning alone takes as many", writer.context());
-            return Err(run(mutate::Error::setting("the beginning", why, "give a shorter one, or another model")));
+            let why = format!(
+                "the model reads {} tokens, and the beginning alone takes as many",
+                writer.context()
+            );
+            return Err(run(mutate::Error::setting(
+                "the beginning",
+                why,
+                "give a shorter one, or another model",
+            )));
         }
         let most = match settings.max_tokens {
             0 => room,
@@ -111,6 +123,7 @@ impl Author {
             beginning: beginning.into(),
             guide,
             most,
+            end: frame.end,
             settings,
             writer,
         })
@@ -129,23 +142,33 @@ impl Author {
         Ok(self.writer.swap_weights(weights)?)
     }
 
-    /// Writes a program for each stream, in order. Each is a function of its stream alone. Fewer only once `stop` is set.
+    /// Writes a program for each stream, in order; each is a function of its stream, and of the vectors that stand in front of it, alone. `None` for what
+    /// a stop left unwritten.
     ///
     /// # Errors
-    /// The model computes what is no distribution.
+    /// The model computes what is no distribution; vectors that are none of the model's.
     pub fn write(
         &mut self,
-        streams: impl IntoIterator<Item = ChaCha8Rng>,
+        tasks: impl IntoIterator<Item = (Arc<[f32]>, ChaCha8Rng)>,
         stop: &AtomicBool,
-    ) -> Result<Vec<Proposal>, lm::Error> {
-        let tasks: Vec<Task<FileGuide>> = streams.into_iter().map(|rng| self.task(rng)).collect();
-        let mut proposals: Vec<Option<Proposal>> = vec![None; tasks.len()];
+    ) -> Result<Vec<Option<Piece>>, lm::Error> {
+        let tasks = tasks.into_iter().map(|(prefix, rng)| Task {
+            prefix,
+            beginning: self.beginning.clone(),
+            seen: self.beginning.len(),
+            lead: Vec::new(),
+            guide: self.guide.clone(),
+            most: self.most,
+            rng,
+        });
+        let tasks: Vec<Task<FileGuide>> = tasks.collect();
+        let mut pieces: Vec<Option<Piece>> = vec![None; tasks.len()];
         let sampling = Sampling {
             temperature: self.settings.temperature as f32,
             min_p: self.settings.min_p as f32,
         };
         let mut since = Instant::now();
-        let free = !self.settings.constrained;
+        let (free, end) = (!self.settings.constrained, self.end);
         let mut done = |task: usize, written: Written<FileGuide>| {
             let cost = Cost {
                 prompt_tokens: written.read as u32,
@@ -155,10 +178,13 @@ impl Author {
             };
             since = Instant::now();
             if written.end != End::Stopped {
-                proposals[task] = Some(Proposal {
+                let mut tokens = written.tokens.clone();
+                tokens.extend((written.end == End::Done).then_some(end));
+                pieces[task] = Some(Piece {
+                    program: program(&written, free),
+                    tokens,
+                    is_done: written.end == End::Done,
                     cost,
-                    weights: Some(0),
-                    ..program(&written, free).into()
                 });
             }
             None
@@ -166,19 +192,26 @@ impl Author {
         let stopped = || stop.load(Relaxed);
         self.writer
             .write_each(tasks, sampling, &stopped, &mut done)?;
-        Ok(proposals.into_iter().flatten().collect())
+        Ok(pieces)
     }
 
-    fn task(&self, rng: ChaCha8Rng) -> Task<FileGuide> {
-        Task {
-            beginning: self.beginning.clone(),
-            seen: self.beginning.len(),
-            lead: Vec::new(),
-            guide: self.guide.clone(),
-            most: self.most,
-            rng,
-        }
+    /// The tokens that stand before every program.
+    pub fn start(&self) -> &[u32] {
+        &self.beginning
     }
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Piece {
+    /// The program, or why there is none.
+    pub program: Result<String, Reason>,
+    /// The tokens after the beginning, with the one that ended it where one did.
+    pub tokens: Vec<u32>,
+    /// Whether the model ended it.
+    pub is_done: bool,
+    /// What it took.
+    pub cost: Cost,
 }
 
 /// A whole program that parses. (Names are not held to those that are known: a model that read whole programs knows them, and what a list offers no text
@@ -198,7 +231,10 @@ fn program(written: &Written<FileGuide>, free: bool) -> Result<String, Reason> {
         End::Stuck => (&STUCK, "no token could follow"),
         End::Stopped => (&STOPPED, "the run was interrupted"),
     };
-    Err(Reason::new(why.0, format!("{}: {}", why.1, text.trim_end())))
+    Err(Reason::new(
+        why.0,
+        format!("{}: {}", why.1, text.trim_end()),
+    ))
 }
 
 /// Samples for a run: each program from a stream of its own number.
@@ -214,10 +250,22 @@ impl Source for Author {
         stop: &AtomicBool,
     ) -> Result<Vec<Proposal>, mutate::Error> {
         let seed = self.settings.seed;
-        let streams: Vec<_> = (first..first + count as u64)
-            .map(|id| ChaCha8Rng::seed_from_u64(edit::hash::both(seed, id)))
-            .collect();
-        self.write(streams, stop)
-            .map_err(|e| mutate::Error::Model(e.to_string()))
+        let tasks = (first..first + count as u64).map(|id| {
+            (
+                Arc::default(),
+                ChaCha8Rng::seed_from_u64(hash::both(seed, id)),
+            )
+        });
+        let written = self
+            .write(tasks.collect::<Vec<_>>(), stop)
+            .map_err(|e| mutate::Error::Model(e.to_string()))?;
+        let written = written.into_iter().flatten();
+        Ok(written
+            .map(|piece| Proposal {
+                cost: piece.cost,
+                weights: Some(0),
+                ..piece.program.into()
+            })
+            .collect())
     }
 }

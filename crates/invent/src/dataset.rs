@@ -133,9 +133,7 @@ pub fn gather<E: From<Error>>(
             })
             .map_err(Of::Other)
         };
-        let read = source
-            .store
-            .each_admitted(settings.final_map, wanted, take);
+        let read = source.store.each_admitted(settings.final_map, wanted, take);
         read.map_err(|error| match error {
             Of::Run(error) => wrap(error),
             Of::Other(error) => error,
@@ -181,7 +179,9 @@ fn columns(axes: &[String]) -> Vec<Column<Entry>> {
         Column::new("niche", Get::Int(|e| Some(e.niche.into()))),
     ];
     let measures = axes.iter().enumerate();
-    columns.extend(measures.map(|(at, name)| Column::new(name, Get::Item(|e: &Entry| &e.measures, at))));
+    columns.extend(
+        measures.map(|(at, name)| Column::new(name, Get::Item(|e: &Entry| &e.measures, at))),
+    );
     columns.extend([
         Column::new("fitness", Get::Float(|e: &Entry| Some(e.fitness))),
         Column::new("terrain", Get::Text(|e| Some(&e.terrain))),

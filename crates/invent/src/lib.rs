@@ -8,6 +8,11 @@ use std::path::PathBuf;
 pub mod author;
 pub mod dataset;
 pub mod domain;
+pub mod inventor;
+pub mod judge;
+mod net;
+pub mod ppo;
+pub mod ten;
 
 /// What cannot be gathered, learned or written.
 #[derive(Debug, thiserror::Error)]

@@ -11,7 +11,7 @@ use mutate::diff::Frame;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::course::{Course, Reading, Start, preset, tokens, tokenizer_of};
+use crate::course::{Course, Reading, Start, preset, tokenizer_of, tokens};
 use crate::left::{Left, Why};
 use crate::text::{self, Texts};
 

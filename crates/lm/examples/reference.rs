@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let text = tokens(&request["text"])?;
     let mut cache = decoder.cache();
     let feed = Feed {
+        vectors: &[],
         tokens: &text,
         shared: None,
         own: &mut cache,
@@ -40,6 +41,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut written = Vec::new();
         for _ in 0..count {
             let feed = Feed {
+                vectors: &[],
                 tokens: &next,
                 shared: None,
                 own: &mut cache,

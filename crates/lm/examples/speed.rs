@@ -48,6 +48,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let began = Instant::now();
         let mut shared = decoder.cache();
         decoder.forward(&mut [Feed {
+            vectors: &[],
             tokens: &tokens,
             shared: None,
             own: &mut shared,
@@ -62,6 +63,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 .iter_mut()
                 .zip(&next)
                 .map(|(own, tokens)| Feed {
+                    vectors: &[],
                     tokens,
                     shared: Some((&shared, prompt)),
                     own,

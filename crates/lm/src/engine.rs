@@ -4,7 +4,9 @@ use crate::config::Config;
 
 /// What one sequence brings to a step: tokens to read, after what its caches hold.
 pub struct Feed<'a, C> {
-    /// The tokens, at least one.
+    /// Vectors that are read before the tokens, in place of embeddings: rows of [`Config::hidden_size`] values; mostly none.
+    pub vectors: &'a [f32],
+    /// The tokens; at least one, unless there are vectors.
     pub tokens: &'a [u32],
     /// A beginning shared with others, and how many of its tokens this sequence sees.
     pub shared: Option<(&'a C, usize)>,
@@ -12,6 +14,13 @@ pub struct Feed<'a, C> {
     pub own: &'a mut C,
     /// For how many of the last tokens logits are wanted.
     pub logits: usize,
+}
+
+impl<C> Feed<'_, C> {
+    /// Positions that it reads, for a model of this width.
+    pub fn positions(&self, hidden_size: usize) -> usize {
+        self.vectors.len() / hidden_size + self.tokens.len()
+    }
 }
 
 /// A decoder with its weights.

@@ -24,6 +24,8 @@ mod row;
 
 /// A text to write.
 pub struct Task<G> {
+    /// Vectors in front of the beginning, in place of embeddings: rows of as many values as the model is wide; mostly none.
+    pub prefix: Arc<[f32]>,
     /// The tokens it continues; those of several tasks are read once if they are equal.
     pub beginning: Arc<[u32]>,
     /// How many of them it sees, at least one.
@@ -57,6 +59,8 @@ pub struct Written<G> {
     pub guide: G,
     /// The text after the lead.
     pub text: Vec<u8>,
+    /// Its tokens, without one that ended it: those drawn, and those that had to come.
+    pub tokens: Vec<u32>,
     /// Why it ended.
     pub end: End,
     /// Tokens of the beginning that were read for it, 0 where another task or an earlier call had them read.
@@ -86,6 +90,7 @@ pub struct Generator<E: Engine> {
 }
 
 struct Beginning<C> {
+    prefix: Arc<[f32]>,
     tokens: Arc<[u32]>,
     cache: Arc<C>,
 }
@@ -202,8 +207,9 @@ impl<E: Engine> Generator<E> {
             let mut feeds: Vec<_> = rows
                 .iter_mut()
                 .map(|row| Feed {
+                    vectors: &[],
                     tokens: &row.pending,
-                    shared: Some((&*row.beginning, row.task.seen - 1)),
+                    shared: Some((&*row.beginning, row.prefixed + row.task.seen - 1)),
                     own: &mut row.own,
                     logits: 1,
                 })
@@ -239,13 +245,17 @@ impl<E: Engine> Generator<E> {
         stopped: &dyn Fn() -> bool,
     ) -> Result<Row<G, E::Cache>, Error> {
         known(&task.beginning, &self.tokenizer, self.engine.config())?;
-        let (beginning, read) = self.read(&task.beginning, stopped);
+        let hidden = self.engine.config().hidden_size;
+        prefixed(&task.prefix, hidden)?;
+        let (beginning, read) = self.read(&task.prefix, &task.beginning, stopped);
         let mut row = Row {
             index,
+            prefixed: task.prefix.len() / hidden,
             beginning,
             own: self.engine.cache(),
             pending: vec![task.beginning[task.seen - 1]],
             text: Vec::new(),
+            tokens: Vec::new(),
             led: 0,
             read,
             drawn: 0,
@@ -263,25 +273,42 @@ impl<E: Engine> Generator<E> {
     }
 
     /// A beginning's cache, and how many tokens had to be read for it.
-    fn read(&mut self, tokens: &Arc<[u32]>, stopped: &dyn Fn() -> bool) -> (Arc<E::Cache>, usize) {
+    fn read(
+        &mut self,
+        prefix: &Arc<[f32]>,
+        tokens: &Arc<[u32]>,
+        stopped: &dyn Fn() -> bool,
+    ) -> (Arc<E::Cache>, usize) {
         if let Some(place) = self
             .beginnings
             .iter()
-            .position(|held| held.tokens == *tokens)
+            .position(|held| held.tokens == *tokens && held.prefix == *prefix)
         {
             let held = self.beginnings.remove(place);
             let cache = held.cache.clone();
             self.beginnings.push(held);
             return (cache, 0);
         }
+        let hidden = self.engine.config().hidden_size;
         let most = self.engine.config().max_position_embeddings;
+        let most = most.saturating_sub(prefix.len() / hidden);
         let readable = &tokens[..tokens.len().min(most)];
-        let (mut cache, known) = self.start(readable);
+        let (mut cache, known) = self.start(prefix, readable);
+        if known == 0 && !prefix.is_empty() {
+            self.engine.forward(&mut [Feed {
+                vectors: prefix,
+                tokens: &[],
+                shared: None,
+                own: &mut cache,
+                logits: 0,
+            }]);
+        }
         for chunk in readable[known..].chunks(CHUNK) {
             if stopped() {
                 return (Arc::new(cache), 0);
             }
             self.engine.forward(&mut [Feed {
+                vectors: &[],
                 tokens: chunk,
                 shared: None,
                 own: &mut cache,
@@ -290,12 +317,14 @@ impl<E: Engine> Generator<E> {
         }
         let cache = Arc::new(cache);
         self.beginnings.push(Beginning {
+            prefix: prefix.clone(),
             tokens: tokens.clone(),
             cache: cache.clone(),
         });
         let bytes = |held: &[Beginning<E::Cache>]| -> usize {
             held.iter()
-                .map(|held| self.engine.cache_bytes(held.tokens.len()))
+                .map(|held| held.prefix.len() / hidden + held.tokens.len())
+                .map(|positions| self.engine.cache_bytes(positions))
                 .sum()
         };
         while self.beginnings.len() > 1 && bytes(&self.beginnings) > self.limits.memory {
@@ -305,16 +334,34 @@ impl<E: Engine> Generator<E> {
     }
 
     /// A cache with what a beginning has in common with one read before, and how many tokens that is.
-    fn start(&self, tokens: &[u32]) -> (E::Cache, usize) {
+    fn start(&self, prefix: &[f32], tokens: &[u32]) -> (E::Cache, usize) {
         let common = |held: &[u32]| held.iter().zip(tokens).take_while(|(a, b)| a == b).count();
+        let before = prefix.len() / self.engine.config().hidden_size;
         self.beginnings
             .iter()
+            .filter(|held| *held.prefix == *prefix)
             .map(|held| (common(&held.tokens), held))
             .max_by_key(|(common, _)| *common)
             .filter(|(common, _)| *common >= WORTH_A_COPY)
-            .and_then(|(common, held)| Some((self.engine.start_of(&held.cache, common)?, common)))
+            .and_then(|(common, held)| {
+                Some((self.engine.start_of(&held.cache, before + common)?, common))
+            })
             .unwrap_or_else(|| (self.engine.cache(), 0))
     }
+}
+
+/// Refuses vectors that are none of the model's.
+fn prefixed(prefix: &[f32], hidden_size: usize) -> Result<(), Error> {
+    let why = match prefix {
+        _ if !prefix.len().is_multiple_of(hidden_size) => {
+            format!("has {} values, not rows of {hidden_size}", prefix.len())
+        }
+        _ if !crate::cpu::finite(prefix) => "has values that are no finite numbers".to_owned(),
+        _ => return Ok(()),
+    };
+    let mend = "give vectors that were made for this model";
+    let fault = Fault::new(Path::new("the model"), "the prefix", why, mend);
+    Err(Error::Tensor(fault))
 }
 
 /// A guide that lets the model write what it likes.

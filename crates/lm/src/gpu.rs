@@ -73,16 +73,16 @@ struct Batch {
 
 impl Batch {
     /// After the feeds' caches got rows for the new tokens.
-    fn new(feeds: &[Feed<'_, Cache>], device: &Device) -> Self {
+    fn new(feeds: &[Feed<'_, Cache>], hidden: usize, device: &Device) -> Self {
         let shared = |feed: &Feed<'_, Cache>| feed.shared.map_or(0, |(_, seen)| seen);
         let length = |feed: &Feed<'_, Cache>| shared(feed) + feed.own.rows.len();
-        let longest = feeds.iter().map(|f| f.tokens.len()).max().unwrap_or(0);
+        let longest = feeds.iter().map(|f| f.positions(hidden)).max().unwrap_or(0);
         let context = feeds.iter().map(length).max().unwrap_or(0);
         let (mut positions, mut written) = (Vec::new(), Vec::new());
         let (mut padded, mut flat, mut seen) = (Vec::new(), Vec::new(), Vec::new());
         let mut mask = vec![UNSEEN; feeds.len() * longest * context];
         for (sequence, feed) in feeds.iter().enumerate() {
-            let (count, end) = (feed.tokens.len(), length(feed));
+            let (count, end) = (feed.positions(hidden), length(feed));
             let start = positions.len();
             positions.extend(end - count..end);
             let own = feed.own.rows.iter().map(|row| *row as usize);
@@ -205,6 +205,29 @@ impl Decoder {
         })
     }
 
+    /// The rows that feeds read: vectors as they are, tokens as the embedding has them.
+    fn embedded(&self, parts: &[(&[f32], &[u32])]) -> Tensor<2> {
+        let tokens = |tokens: Vec<u32>| {
+            let tokens = tokens.into_iter().map(|token| token as usize).collect();
+            self.embedding.clone().select(0, ints(tokens, &self.device))
+        };
+        if parts.iter().all(|(vectors, _)| vectors.is_empty()) {
+            return tokens(parts.iter().flat_map(|(_, own)| *own).copied().collect());
+        }
+        let hidden = self.config.hidden_size;
+        let mut all = Vec::new();
+        for (vectors, own) in parts {
+            if !vectors.is_empty() {
+                let data = TensorData::new(vectors.to_vec(), [vectors.len() / hidden, hidden]);
+                all.push(Tensor::from_data(data, &self.device));
+            }
+            if !own.is_empty() {
+                all.push(tokens(own.to_vec()));
+            }
+        }
+        Tensor::cat(all, 0)
+    }
+
     fn normed(&self, x: &Tensor<2>, weight: &Tensor<2>) -> Tensor<2> {
         rms_norm(x.clone(), weight.clone(), self.config.rms_norm_eps)
     }
@@ -270,18 +293,20 @@ impl Engine for Decoder {
     }
 
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
-        let (mut tokens, mut wanted) = (Vec::new(), Vec::new());
+        let hidden = self.config.hidden_size;
+        let (mut parts, mut rows, mut wanted) = (Vec::new(), 0, Vec::new());
         for feed in feeds.iter_mut() {
-            self.pool.extend(feed.own, feed.tokens.len());
-            tokens.extend(feed.tokens.iter().map(|token| *token as usize));
-            wanted.extend(tokens.len() - feed.logits..tokens.len());
+            self.pool.extend(feed.own, feed.positions(hidden));
+            rows += feed.positions(hidden);
+            wanted.extend(rows - feed.logits..rows);
+            parts.push((feed.vectors, feed.tokens));
         }
-        let batch = Batch::new(feeds, &self.device);
+        let batch = Batch::new(feeds, hidden, &self.device);
         let heads = self.config.num_attention_heads * self.config.head_dim;
         let keys = self.config.num_key_value_heads * self.config.head_dim;
         let inner = self.config.intermediate_size;
         let turn = self.rope.at(&batch.positions);
-        let mut x = (self.embedding.clone()).select(0, ints(tokens, &self.device));
+        let mut x = self.embedded(&parts);
         for index in 0..self.layers.len() {
             let layer = &self.layers[index];
             let mut qkv = self

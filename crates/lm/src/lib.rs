@@ -29,6 +29,7 @@ pub mod llama;
 pub mod pull;
 mod safetensors;
 mod sha256;
+pub mod snapshot;
 pub mod tensor;
 pub mod tokenizer;
 pub mod train;

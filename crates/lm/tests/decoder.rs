@@ -75,6 +75,7 @@ fn read<E: Engine>(engine: &mut E, ids: &[u32], shared: usize, step: usize) -> V
     if shared > 0 {
         let tokens = [&ids[..shared], &[7, 300, 7]].concat();
         logits = engine.forward(&mut [Feed {
+            vectors: &[],
             tokens: &tokens,
             shared: None,
             own: &mut beginning,
@@ -85,6 +86,7 @@ fn read<E: Engine>(engine: &mut E, ids: &[u32], shared: usize, step: usize) -> V
     let mut own = engine.cache();
     for tokens in ids[shared..].chunks(step) {
         logits.extend(engine.forward(&mut [Feed {
+            vectors: &[],
             tokens,
             shared: (shared > 0).then_some((&beginning, shared)),
             own: &mut own,
@@ -181,6 +183,7 @@ fn play<E: Engine>(engine: &mut E, groups: &[Vec<usize>]) -> Vec<Vec<Vec<f32>>> 
         .map(|tokens| {
             let mut cache = engine.cache();
             let none = engine.forward(&mut [Feed {
+                vectors: &[],
                 tokens,
                 shared: None,
                 own: &mut cache,
@@ -202,6 +205,7 @@ fn play<E: Engine>(engine: &mut E, groups: &[Vec<usize>]) -> Vec<Vec<Vec<f32>>> 
                 let logits = tokens.len().min(index % 3);
                 counts.push((index, logits));
                 feeds.push(Feed {
+                    vectors: &[],
                     tokens,
                     shared: sequence
                         .shared
@@ -328,6 +332,7 @@ mod gpu {
                 let mut feeds: Vec<_> = caches
                     .iter_mut()
                     .map(|own| Feed {
+                        vectors: &[],
                         tokens: &ids[from..to],
                         shared: None,
                         own,

@@ -56,6 +56,7 @@ fn task<G, E: Engine>(
     }
     assert!(seen > 0);
     Task {
+        prefix: Arc::default(),
         beginning,
         seen,
         lead: [&text.as_bytes()[end..place], lead.as_bytes()].concat(),
@@ -332,6 +333,7 @@ fn a_text_ends_with_what_the_model_can_read() {
     let ids: Vec<u32> = (0..400).map(|i| 3 + i * 7 % 500).collect();
     let mut write = |length: usize, seen: usize, lead: &str, most: usize| {
         let task = Task {
+            prefix: Arc::default(),
             beginning: ids[..length].into(),
             seen,
             lead: lead.into(),

@@ -54,6 +54,7 @@ fn other() -> Checkpoint {
 fn logits(engine: &mut impl Engine) -> Vec<Vec<f32>> {
     let mut own = engine.cache();
     engine.forward(&mut [Feed {
+        vectors: &[],
         tokens: &[5, 300, 7, 411, 20],
         shared: None,
         own: &mut own,
@@ -192,6 +193,7 @@ fn tasks(tokenizer: &lm::Tokenizer) -> Vec<Task<Free>> {
     let texts = ["def f(x):\n    return x + 12\n", "a = wc.add_joint(0, 0)\n"];
     let beginnings = texts.map(|text| Arc::<[u32]>::from(tokenizer.encode(text)));
     let task = |seed: usize| Task {
+        prefix: Arc::default(),
         beginning: beginnings[seed % 2].clone(),
         seen: beginnings[seed % 2].len() - seed / 2,
         lead: Vec::new(),

@@ -6,18 +6,18 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use edit::diff::{Counts, Diffs};
-use edit::hash;
 use edit::guide::{DiffGuide, DiffOptions, Guide};
+use edit::hash;
 use edit::source::{canonical, is_same};
 use lm::{End, Task, Written};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::lesson::Lesson;
 use crate::Error;
 use crate::brief::Brief;
 use crate::kind::{Kind, Recipe, Workshop};
+use crate::lesson::Lesson;
 use crate::line::worth_changing;
 use crate::model::{self, WithModel};
 use crate::operator::{Gathered, Operator, Proposal, Request, Tray};

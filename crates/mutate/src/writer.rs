@@ -351,6 +351,7 @@ impl Beginning {
         ]
         .concat();
         Task {
+            prefix: Arc::default(),
             beginning: self.tokens.clone(),
             seen,
             lead,

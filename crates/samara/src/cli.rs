@@ -107,9 +107,47 @@ pub enum Command {
     /// Programs are held to Python's grammar, or with --free to nothing. All of them run in the cage. Interrupted, the same
     /// command goes on.
     Sample(SampleArgs),
+    /// Have an inventor write programs for a terrain, and print the best.
+    Invent(InventArgs),
     /// Make the paper's results again.
     #[command(subcommand)]
     Reproduce(Reproduce),
+}
+
+#[derive(Args)]
+pub struct InventArgs {
+    /// An inventor as `samara train inventor` writes it.
+    #[arg(value_name = "INVENTOR")]
+    pub model: PathBuf,
+    /// A terrain that the inventor knows; one that sees takes any, by name or from a file.
+    #[arg(long, value_name = "TERRAIN")]
+    pub terrain: String,
+    /// How many programs to write, of which the best is printed.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 64, value_parser = whole(1, 1_000_000))]
+    pub count: usize,
+    /// Simulated seconds of a walk.
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<f64>,
+    /// Draw the best one's walk: a name that ends in .gif, .svg or .png.
+    #[arg(short, long = "output", value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Below 1 the likely becomes likelier, above 1 less so.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Tokens of a program at most; 0: as many as the model reads.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub max_tokens: usize,
+    /// Hold the text to nothing, in place of Python's grammar.
+    #[arg(long)]
+    pub free: bool,
+    /// Seed of every random draw.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    /// Print JSON: the program, its walker's measures and its distance, and what became of all.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args)]
@@ -247,6 +285,88 @@ pub enum Train {
     /// From scratch, or from a base; until the loss of programs held out falls no more. It says what it will take before it begins. Interrupted,
     /// the same command goes on. docs/inventor.md tells more.
     Domain(TrainDomainArgs),
+    /// Train a model of the domain to invent for the terrain that it is shown, by reinforcement learning, for `samara invent`.
+    ///
+    /// It writes programs for each terrain, they walk there, and what went far becomes likelier (PPO; Lehman et al. 2022, section 3.3). Interrupted or
+    /// killed, the same command goes on to the same bits. docs/inventor.md tells more.
+    Inventor(TrainInventorArgs),
+}
+
+#[derive(Args)]
+pub struct TrainInventorArgs {
+    /// A model as `samara train domain` writes it.
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// The terrains it learns to invent for: names or files, with commas between them.
+    #[arg(
+        long,
+        value_name = "T,T,...",
+        value_delimiter = ',',
+        default_value = "left-wall,right-wall,tunnel:60"
+    )]
+    pub terrains: Vec<String>,
+    /// Where to write the inventor: a folder, new or a saved model's.
+    #[arg(short, long = "output", value_name = "INVENTOR")]
+    pub output: PathBuf,
+    /// How it sees a terrain: codes, a few learned vectors for each; or vision, a network over its picture, which takes any terrain.
+    #[arg(long, value_name = "KIND", default_value = "codes", value_parser = ["codes", "vision"])]
+    pub ten: String,
+    /// Vectors in front of a program.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(1, 64))]
+    pub vectors: usize,
+    /// Programs of an iteration.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = whole(2, 1_000_000))]
+    pub samples: usize,
+    /// Iterations.
+    #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub iterations: u32,
+    /// Iterations at the beginning in which the value model alone learns.
+    #[arg(long, value_name = "N", default_value_t = 2)]
+    pub warm_up: u32,
+    /// Readings of an iteration's programs.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub epochs: u32,
+    /// Updates of a reading.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(1, 10_000))]
+    pub minibatches: usize,
+    /// The policy's highest learning rate; it falls to 0.
+    #[arg(long, value_name = "RATE", default_value_t = 1e-4)]
+    pub rate: f32,
+    /// The value model's.
+    #[arg(long, value_name = "RATE", default_value_t = 3e-4)]
+    pub value_rate: f32,
+    /// That of the network that sees the terrain.
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
+    pub ten_rate: f32,
+    /// What leaving the domain model costs, for each nat.
+    #[arg(long, value_name = "WEIGHT", default_value_t = 0.05)]
+    pub kl: f32,
+    /// World units that are worth a reward of 1.
+    #[arg(long, value_name = "UNITS", default_value_t = 100.0)]
+    pub unit: f64,
+    /// What a program earns that does not run, walks nowhere or has no end.
+    #[arg(long, value_name = "REWARD", default_value_t = -0.5, allow_negative_numbers = true)]
+    pub failure: f32,
+    /// Before, learn the best programs of this dataset's runs on each terrain, with the terrain shown (Lehman et al. 2022, appendix I).
+    #[arg(long, value_name = "DATASET")]
+    pub pairs: Option<PathBuf>,
+    /// Programs of each terrain that are learned so, at most.
+    #[arg(long, value_name = "N", default_value_t = 1000, requires = "pairs", value_parser = whole(1, 10_000_000))]
+    pub pairs_per_terrain: usize,
+    /// Tokens of a program at most; 0: as many as the model reads.
+    #[arg(long, value_name = "N", default_value_t = 512)]
+    pub max_tokens: usize,
+    /// Simulated seconds of a walk.
+    #[arg(long, value_name = "S")]
+    pub seconds: Option<f64>,
+    /// Threads that run programs [default: one per core].
+    #[arg(long, value_name = "N")]
+    pub threads: Option<usize>,
+    /// Seed of every random draw; the same number gives the same inventor.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args)]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use ::invent::dataset::{Entry, NAME, Settings, Source, Tally, Writer, gather};
 use anyhow::{Context, anyhow};
 use domains::walkers;
 use evolve::store::Store;
-use invent::dataset::{Entry, NAME, Settings, Source, Tally, Writer, gather};
 use serde_json::json;
 
 use crate::cli::DatasetArgs;
@@ -74,8 +74,13 @@ pub fn dataset(args: &DatasetArgs) -> Done {
         quality: args.quality,
         final_map: args.final_map,
     };
-    let axes: Vec<String> = sources[0].store.axes().iter().map(|a| a.name.clone()).collect();
-    let mut writer = Writer::create(&part, &axes).map_err(invent::Error::Table)?;
+    let axes: Vec<String> = sources[0]
+        .store
+        .axes()
+        .iter()
+        .map(|a| a.name.clone())
+        .collect();
+    let mut writer = Writer::create(&part, &axes).map_err(::invent::Error::Table)?;
     let mut about = About::default();
     let mut meter = Meter::new(None, "{spinner} {msg}");
     let mut kept = 0_u64;
@@ -86,13 +91,16 @@ pub fn dataset(args: &DatasetArgs) -> Done {
             bar.set_message(format!("{}: {kept} programs", shown(&entry.run)));
             bar.tick();
         } else if meter.wants_line(false) {
-            let _ = say!("{}", json!({"event": "read", "run": entry.run, "programs": kept}));
+            let _ = say!(
+                "{}",
+                json!({"event": "read", "run": entry.run, "programs": kept})
+            );
         }
-        writer.push(entry).map_err(invent::Error::Table)
+        writer.push(entry).map_err(::invent::Error::Table)
     });
     meter.finish();
     let tally = tally?;
-    writer.close().map_err(invent::Error::Table)?;
+    writer.close().map_err(::invent::Error::Table)?;
     if kept == 0 {
         let _ = std::fs::remove_dir_all(&part);
         return Err(Failure::usage(anyhow!(
@@ -203,7 +211,9 @@ fn whole(
     let mut crowds: BTreeMap<u32, u64> = BTreeMap::new();
     for count in about.niches.values() {
         // 1, 2, 3 to 4, 5 to 8, ...
-        *crowds.entry((count - 1).checked_ilog2().map_or(0, |n| n + 1)).or_default() += 1;
+        *crowds
+            .entry((count - 1).checked_ilog2().map_or(0, |n| n + 1))
+            .or_default() += 1;
     }
     let crowd = |(power, niches): (u32, u64)| {
         let (low, high) = (1_u64 << power >> 1, 1_u64 << power);
@@ -214,19 +224,39 @@ fn whole(
         (name, niches)
     };
     let length = |(step, programs): (&usize, &u64)| {
-        (format!("{} to {}", step * STEP, (step + 1) * STEP), *programs)
+        (
+            format!("{} to {}", step * STEP, (step + 1) * STEP),
+            *programs,
+        )
     };
-    let list = |counts: &BTreeMap<String, u64>| counts.iter().map(|(k, v)| (k.clone(), *v)).collect();
+    let list =
+        |counts: &BTreeMap<String, u64>| counts.iter().map(|(k, v)| (k.clone(), *v)).collect();
     let shown = about.shown.values().map(|(run, child)| {
         let source = sources.iter().find(|source| source.name == *run);
         one(source.context("a run of the dataset")?, *child, axes)
     });
     Ok(Page {
         cards: vec![
-            card("programs", kept.to_string(), format!("{} held out", tally.held_out)),
-            card("niches", about.niches.len().to_string(), "with a program, terrain by terrain".to_owned()),
-            card("best", format!("{:.0}", about.best), "world units".to_owned()),
-            card("runs", sources.len().to_string(), format!("maps took {}", tally.admitted)),
+            card(
+                "programs",
+                kept.to_string(),
+                format!("{} held out", tally.held_out),
+            ),
+            card(
+                "niches",
+                about.niches.len().to_string(),
+                "with a program, terrain by terrain".to_owned(),
+            ),
+            card(
+                "best",
+                format!("{:.0}", about.best),
+                "world units".to_owned(),
+            ),
+            card(
+                "runs",
+                sources.len().to_string(),
+                format!("maps took {}", tally.admitted),
+            ),
         ],
         programs: kept,
         seeds: list(&about.seeds),
@@ -244,7 +274,10 @@ fn whole(
 
 /// A program of the sample, with its walker in motion.
 fn one(source: &Source, child: u64, axes: &[String]) -> anyhow::Result<Individual> {
-    let child = source.store.child(child)?.context("a child of the dataset")?;
+    let child = source
+        .store
+        .child(child)?
+        .context("a child of the dataset")?;
     let walk = Walk::of(&source.store, &child)?;
     Ok(Individual {
         id: child.id,

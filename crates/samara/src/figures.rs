@@ -7,8 +7,8 @@
 
 pub mod bugs;
 pub mod corpus;
-pub mod dataset;
 mod curves;
+pub mod dataset;
 mod diff;
 mod map;
 pub mod report;

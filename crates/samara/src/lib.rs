@@ -15,6 +15,7 @@ mod cli;
 mod corpus;
 mod dataset;
 pub mod figures;
+mod invent;
 mod log;
 mod meter;
 mod model;
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Some(Command::Train(what)) => train::train(&what),
         Some(Command::Corpus(args)) => corpus::corpus(&args),
         Some(Command::Dataset(args)) => dataset::dataset(&args),
+        Some(Command::Invent(args)) => invent::invent(&args),
         Some(Command::Sample(args)) => sample::sample(&args),
         Some(Command::Reproduce(what)) => reproduce::reproduce(&what),
     };
@@ -162,11 +164,11 @@ impl From<::bench::Error> for Failure {
     }
 }
 
-impl From<invent::Error> for Failure {
-    fn from(error: invent::Error) -> Self {
+impl From<::invent::Error> for Failure {
+    fn from(error: ::invent::Error) -> Self {
         match error {
-            invent::Error::Run(error) => error.into(),
-            invent::Error::Model(error) => Self::usage(error),
+            ::invent::Error::Run(error) => error.into(),
+            ::invent::Error::Model(error) => Self::usage(error),
             other => Self::usage(other),
         }
     }

@@ -4,14 +4,14 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use ::invent::author::{self, Author};
+use ::invent::dataset;
 use anyhow::{Context, anyhow};
 use domains::walkers::{self, Walkers};
 use evolve::domain::Domain;
 use evolve::search::collect::{self, Source};
 use evolve::settings::Settings;
 use evolve::store::{DATABASE, Provenance, Store};
-use invent::author::{self, Author};
-use invent::dataset;
 use lm::Checkpoint;
 use mutate::settings::section;
 use mutate::{MadeWith, Proposal, model};
@@ -55,9 +55,16 @@ pub fn sample(args: &SampleArgs) -> Done {
         )?;
     }
     let stop = interrupts()?;
-    let made = collect::run(source.as_mut(), &mut store, &domain, &beginning, &stop, &mut |p| {
-        display.update(p);
-    });
+    let made = collect::run(
+        source.as_mut(),
+        &mut store,
+        &domain,
+        &beginning,
+        &stop,
+        &mut |p| {
+            display.update(p);
+        },
+    );
     display.finish();
     let progress = made?;
     if progress.evaluations < progress.target {
@@ -223,7 +230,11 @@ fn open(
     if same != settings || store.condition() != condition {
         return Err(unlike("other settings"));
     }
-    if store.provenances()?.pop().is_some_and(|(_, last)| last != provenance) {
+    if store
+        .provenances()?
+        .pop()
+        .is_some_and(|(_, last)| last != provenance)
+    {
         return Err(unlike("another model, or another Python"));
     }
     if store.len()? > args.count + 1 {

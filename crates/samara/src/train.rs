@@ -33,6 +33,7 @@ use source::Source;
 mod card;
 mod display;
 mod domain;
+pub(crate) mod inventor;
 mod resources;
 pub(crate) mod source;
 
@@ -46,6 +47,7 @@ pub fn train(what: &Train) -> Done {
     match what {
         Train::Operator(args) => operator(args),
         Train::Domain(args) => domain::domain(args),
+        Train::Inventor(args) => inventor::inventor(args),
     }
 }
 

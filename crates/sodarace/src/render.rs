@@ -145,6 +145,32 @@ pub fn gif(
     gif::encode(&scene, &film, scale)
 }
 
+/// World units that [`solid`] shows: so far to both sides of the start, and from so far below y = 0 to so far above.
+const SHOWN: [f64; 3] = [240.0, 40.0, 200.0];
+
+/// What of a terrain is solid, as a picture for a network: for each pixel the solid share of it, 0 to 1, rows from the top. It shows 240 world
+/// units to both sides of the start, and 40 below to 200 above y = 0; so it is twice as wide as high.
+///
+/// # Errors
+/// [`RenderError::OutOfRange`] for a height of 0 or more than 1024 pixels.
+pub fn solid(terrain: &Terrain, height: u32) -> Result<Vec<f32>, RenderError> {
+    if !(1..=1024).contains(&height) {
+        return Err(RenderError::OutOfRange {
+            what: "the height",
+            range: "from 1 to 1024 pixels",
+            found: height.to_string(),
+        });
+    }
+    let [side, below, above] = SHOWN;
+    let svg = scene::soil(terrain, [-side, side], [-below, above]);
+    let pixels = raster::pixels(&svg, (f64::from(height) / (below + above)) as f32)?;
+    Ok(pixels
+        .pixels()
+        .iter()
+        .map(|pixel| f32::from(pixel.alpha()) / 255.0)
+        .collect())
+}
+
 /// Several moments of the walk in one SVG: where they stand apart on the
 /// ground, in one stroboscopic picture, else side by side.
 ///

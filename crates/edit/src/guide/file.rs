@@ -34,7 +34,10 @@ impl FileGuide {
         }
         reading.push(seen);
         Some(Self {
-            line: seen.iter().rposition(|b| *b == b'\n').map_or(0, |at| at + 1),
+            line: seen
+                .iter()
+                .rposition(|b| *b == b'\n')
+                .map_or(0, |at| at + 1),
             reading,
             text: seen.to_vec(),
             given: given.to_vec(),
@@ -154,9 +157,16 @@ mod tests {
         assert!(FileGuide::new("ab", 3, Rules::default(), 40).is_none());
         let free = FileGuide::new("def def", 0, Rules::any(), 40).unwrap();
         assert!(!free.may_end(), "what was given comes first");
-        assert!(FileGuide::new("def def", 7, Rules::any(), 40).unwrap().may_end());
+        assert!(
+            FileGuide::new("def def", 7, Rules::any(), 40)
+                .unwrap()
+                .may_end()
+        );
         let known = Rules {
-            start: Some(Prefix::with_names(Arc::new(Names::of("", "def host(): ...")))),
+            start: Some(Prefix::with_names(Arc::new(Names::of(
+                "",
+                "def host(): ...",
+            )))),
             ..Rules::default()
         };
         assert!(FileGuide::new("host()\n", 0, known.clone(), 40).is_some());

@@ -108,7 +108,10 @@ pub fn run(
             let why = format!("the source gave {given} programs of {count}");
             return Err(Error::Evaluator(why));
         }
-        spent.tokens += proposals.iter().map(|p| u64::from(p.cost.tokens)).sum::<u64>();
+        spent.tokens += proposals
+            .iter()
+            .map(|p| u64::from(p.cost.tokens))
+            .sum::<u64>();
         let unborn = (next..).zip(proposals).map(|(id, proposal)| Unborn {
             id,
             iteration,
@@ -179,14 +182,18 @@ fn evaluate(
             scope.spawn(move || {
                 let began = Instant::now();
                 let children = mutate::roomy(|| bench.evaluate(evaluator.as_mut(), part));
-                bench.busy.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
+                bench
+                    .busy
+                    .fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
                 children
             })
         });
         let work: Vec<_> = work.collect();
         let mut children = Vec::new();
         for part in work {
-            let part = part.join().unwrap_or_else(|_| Err("it panicked".to_owned()));
+            let part = part
+                .join()
+                .unwrap_or_else(|_| Err("it panicked".to_owned()));
             children.extend(part.map_err(Error::Evaluator)?);
         }
         Ok(children)

@@ -329,7 +329,9 @@ impl Store {
 
 /// A row's numbers on the axes; none where it has no score.
 pub(super) fn measures(row: &Row<'_>, axes: &[Axis]) -> rusqlite::Result<Option<Vec<f64>>> {
-    axes.iter().map(|axis| row.get(axis.name.as_str())).collect()
+    axes.iter()
+        .map(|axis| row.get(axis.name.as_str()))
+        .collect()
 }
 
 /// What proposing a row's child took.

@@ -12,8 +12,8 @@ use mutate::{Error, Learned, Round};
 
 use super::record::{Files, Record};
 use super::{Made, nothing, unlearned};
-use crate::left::Left;
 use crate::course::is_compact;
+use crate::left::Left;
 use crate::operator::{Settings, Split, course};
 use crate::select::{self, Selection};
 

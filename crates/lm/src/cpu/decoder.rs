@@ -171,12 +171,7 @@ const CACHED: usize = 16 << 20;
 /// Rows that go through the matrices of a layer one after another, while the caches hold them.
 const BLOCK: usize = 32;
 
-/// The position after a feed's last token.
-fn end(feed: &Feed<'_, Cache>) -> usize {
-    start(feed) + feed.tokens.len()
-}
-
-/// The position of a feed's first token.
+/// The position of the first that a feed reads.
 fn start(feed: &Feed<'_, Cache>) -> usize {
     feed.shared.map_or(0, |(_, seen)| seen) + feed.own.len()
 }
@@ -185,12 +180,13 @@ fn start(feed: &Feed<'_, Cache>) -> usize {
 fn split<'a, 'b>(
     mut feeds: &'a mut [Feed<'b, Cache>],
     tokens: usize,
+    hidden_size: usize,
 ) -> Vec<&'a mut [Feed<'b, Cache>]> {
     let mut parts = Vec::new();
     while !feeds.is_empty() {
         let mut held = 0;
         let count = feeds.iter().take_while(|feed| {
-            held += feed.tokens.len();
+            held += feed.positions(hidden_size);
             held <= tokens
         });
         let count = count.count().max(1);
@@ -208,13 +204,18 @@ impl Decoder {
         let (q_width, kv_width) = (self.shape.q_width(), self.shape.kv_width());
         let positions: Vec<usize> = feeds
             .iter()
-            .flat_map(|feed| start(feed)..end(feed))
+            .flat_map(|feed| start(feed)..start(feed) + feed.positions(dim))
             .collect();
         let rows = positions.len();
         let mut x = vec![0.0; rows * dim];
-        let tokens = feeds.iter().flat_map(|feed| feed.tokens);
-        for (x, token) in x.chunks_exact_mut(dim).zip(tokens) {
-            self.embedding.row(*token as usize, x);
+        let mut read = x.chunks_exact_mut(dim);
+        for feed in feeds.iter() {
+            for (vector, x) in feed.vectors.chunks_exact(dim).zip(read.by_ref()) {
+                x.copy_from_slice(vector);
+            }
+            for (token, x) in feed.tokens.iter().zip(read.by_ref()) {
+                self.embedding.row(*token as usize, x);
+            }
         }
         let mut qkv = vec![0.0; rows * qkv_width];
         let mut attended = vec![0.0; rows * q_width];
@@ -240,7 +241,7 @@ impl Decoder {
             let new = qkv.chunks_exact(qkv_width);
             let mut new = new.map(|row| row[q_width..q_width + 2 * kv_width].split_at(kv_width));
             for feed in feeds.iter_mut() {
-                for (offset, (keys, values)) in new.by_ref().take(feed.tokens.len()).enumerate() {
+                for (offset, (keys, values)) in new.by_ref().take(feed.positions(dim)).enumerate() {
                     feed.own.write(index, offset, keys, values);
                 }
             }
@@ -248,7 +249,7 @@ impl Decoder {
             let spans: Vec<Span<'_>> = feeds
                 .iter()
                 .map(|feed| {
-                    let tokens = feed.tokens.len();
+                    let tokens = feed.positions(dim);
                     first += tokens;
                     Span {
                         first: first - tokens,
@@ -269,8 +270,8 @@ impl Decoder {
         let mut wanted = Vec::new();
         let mut end = 0;
         for feed in feeds.iter_mut() {
-            end += feed.tokens.len();
-            feed.own.advance(feed.tokens.len());
+            end += feed.positions(dim);
+            feed.own.advance(feed.positions(dim));
             wanted.extend_from_slice(&x[(end - feed.logits) * dim..end * dim]);
         }
         let head = self.head.as_ref().unwrap_or(&self.embedding);
@@ -410,11 +411,13 @@ impl Engine for Decoder {
     }
 
     fn forward(&mut self, feeds: &mut [Feed<'_, Cache>]) -> Vec<Vec<f32>> {
-        let tokens: usize = feeds.iter().map(|feed| feed.tokens.len()).sum();
+        let dim = self.config.hidden_size;
+        let tokens: usize = feeds.iter().map(|feed| feed.positions(dim)).sum();
+        let end = |feed: &Feed<'_, Cache>| start(feed) + feed.positions(dim);
         self.rope.reach(feeds.iter().map(end).max().unwrap_or(0));
         let part = PART[usize::from(self.bytes() > CACHED)];
         let parts = (tokens / part).clamp(1, rayon::current_num_threads());
-        let parts = split(feeds, tokens.div_ceil(parts)).into_par_iter();
+        let parts = split(feeds, tokens.div_ceil(parts), dim).into_par_iter();
         let logits: Vec<_> = parts.map(|feeds| self.read(feeds)).collect();
         logits.concat()
     }

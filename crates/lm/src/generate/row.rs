@@ -15,12 +15,16 @@ use crate::tokenizer::Tokenizer;
 /// A text being written.
 pub(super) struct Row<G, C> {
     pub(super) index: usize,
+    /// Vectors in front of its beginning.
+    pub(super) prefixed: usize,
     pub(super) task: Task<G>,
     pub(super) beginning: Arc<C>,
     pub(super) own: C,
     /// Tokens not yet read.
     pub(super) pending: Vec<u32>,
     pub(super) text: Vec<u8>,
+    /// Tokens of the text.
+    pub(super) tokens: Vec<u32>,
     /// Tokens of the lead.
     pub(super) led: usize,
     pub(super) read: usize,
@@ -63,7 +67,7 @@ impl<G: Guide, C> Row<G, C> {
         if self.task.guide.must_end() {
             Some(End::Done)
         } else if written >= self.task.most
-            || self.task.seen + self.led + written >= config.max_position_embeddings
+            || self.prefixed + self.task.seen + self.led + written >= config.max_position_embeddings
         {
             Some(End::Length)
         } else {
@@ -131,12 +135,14 @@ impl<G: Guide, C> Row<G, C> {
             self.lost = self.drawn + self.forced - mark.written;
             self.task.guide.undo();
             self.text.truncate(mark.bytes);
+            self.tokens.truncate(mark.written);
             self.pending.push(mark.last);
             self.held = mark.held;
             self.cut = Some(mark.held);
             return Ok(None);
         }
         self.pending.push(token);
+        self.tokens.push(token);
         self.take(tokenizer.bytes(token));
         self.force(tokenizer, config, &[])?;
         Ok(self.over(config))
@@ -160,6 +166,7 @@ impl<G: Guide, C> Row<G, C> {
         let Forced { tokens, led, bytes } = Forced::of(&self.task.guide, tokenizer, lead);
         known(&tokens, tokenizer, config)?;
         self.led += led;
+        self.tokens.extend(&tokens[led..]);
         self.forced += tokens.len() - led;
         self.pending.extend(tokens);
         self.take(&bytes);
@@ -171,6 +178,7 @@ impl<G: Guide, C> Row<G, C> {
             index,
             task,
             text,
+            tokens,
             read,
             drawn,
             forced,
@@ -181,6 +189,7 @@ impl<G: Guide, C> Row<G, C> {
             Written {
                 guide: task.guide,
                 text,
+                tokens,
                 end,
                 read,
                 drawn,

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
 
 use super::supervised::Progress;
 use crate::error::{Error, Fault};
@@ -151,26 +152,56 @@ impl Metrics {
         self.write_at(progress, now.unwrap_or_default().as_secs_f64())
     }
 
+    /// Writes numbers by name after an update, for an algorithm with numbers of its own. A name with a slash is a group and a name to TensorBoard.
+    ///
+    /// # Errors
+    /// `Error::Io`.
+    pub fn write_scalars(&mut self, update: u64, scalars: &[(&str, f64)]) -> Result<(), Error> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let time = now.unwrap_or_default().as_secs_f64();
+        let named = scalars
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), json!(value)));
+        let mut line: Map<String, Value> = named.collect();
+        line.insert("update".to_owned(), json!(update));
+        line.insert("time".to_owned(), json!(time));
+        let scalars: Vec<(&str, f32)> = scalars.iter().map(|(n, x)| (*n, *x as f32)).collect();
+        self.add(update, time, &[(&line, scalars)])
+    }
+
     fn write_at(&mut self, progress: &Progress, time: f64) -> Result<(), Error> {
         let line = Line::of(progress, time);
         let before = (progress.place.first).filter(|_| line.update == 1);
         let before = before.map(|loss| Line::first(loss, time));
+        let lines = before.iter().chain([&line]);
+        let lines: Vec<_> = lines.map(|line| (line, line.scalars())).collect();
+        self.add(line.update, time, &lines)
+    }
+
+    /// Adds lines of an update, the last of them, with their scalars.
+    fn add(
+        &mut self,
+        update: u64,
+        time: f64,
+        lines: &[(&impl Serialize, Vec<(&str, f32)>)],
+    ) -> Result<(), Error> {
         let path = self.folder.join(LINES);
         let (events, file) = match &mut self.files {
             Some(files) => files,
             none => {
                 // Line 0 goes with the first update.
-                let from = if line.update == 1 { 0 } else { line.update };
+                let from = if update == 1 { 0 } else { update };
                 let file = cut(&path, from)?;
                 none.insert((Events::create(&self.folder, from, time)?, file))
             }
         };
-        for line in before.iter().chain([&line]) {
+        let before = lines.len() as u64 - 1;
+        for (at, (line, scalars)) in (0..).zip(lines) {
             let mut text = serde_json::to_string(line).unwrap_or_default();
             text.push('\n');
             file.write_all(text.as_bytes())
                 .map_err(|e| Error::io(&path, "written", e))?;
-            events.write(line.update, line.time, &line.scalars())?;
+            events.write(update + at - before, time, scalars)?;
         }
         Ok(())
     }
@@ -183,7 +214,13 @@ fn lines(path: &Path) -> Result<File, Error> {
     opened.map_err(|e| Error::io(path, "written", e))
 }
 
-fn parse(line: &[u8]) -> Option<Line> {
+/// What every line has.
+#[derive(Deserialize)]
+struct Update {
+    update: u64,
+}
+
+fn parse(line: &[u8]) -> Option<Update> {
     serde_json::from_slice(line).ok()
 }
 
@@ -235,7 +272,8 @@ mod tests {
     fn written(folder: &Path) -> Vec<Line> {
         let text = fs::read_to_string(folder.join(LINES)).unwrap();
         let all = text.lines();
-        all.map(|line| parse(line.as_bytes()).unwrap()).collect()
+        all.map(|line| serde_json::from_str(line).unwrap())
+            .collect()
     }
 
     fn updates(folder: &Path) -> Vec<u64> {
@@ -284,6 +322,30 @@ mod tests {
         metrics.write_at(&progress(1), 1e9).unwrap();
         assert_eq!(updates(folder), [0, 1]);
         files(4);
+    }
+
+    #[test]
+    fn numbers_by_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path();
+        let mut metrics = Metrics::open(folder).unwrap();
+        for update in 1..=3 {
+            let scalars = [("reward/flat", 0.5 * update as f64), ("kl", 1.0)];
+            metrics.write_scalars(update, &scalars).unwrap();
+        }
+        let mut again = Metrics::open(folder).unwrap();
+        again.write_scalars(3, &[("kl", 2.0)]).unwrap();
+        let text = fs::read_to_string(folder.join(LINES)).unwrap();
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|l| serde_json::from_str(l).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(
+            (&lines[1]["reward/flat"], &lines[1]["update"]),
+            (&json!(1.0), &json!(2))
+        );
+        assert_eq!(lines[2]["kl"], 2.0);
     }
 
     fn updates_whole(folder: &Path) -> Vec<u64> {

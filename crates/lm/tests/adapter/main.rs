@@ -66,6 +66,7 @@ fn off(name: &str) -> f32 {
     let ids: Vec<u32> = serde_json::from_value(json["ids"].clone()).unwrap();
     let mut own = decoder.cache();
     let logits = decoder.forward(&mut [Feed {
+        vectors: &[],
         tokens: &ids[..12],
         shared: None,
         own: &mut own,

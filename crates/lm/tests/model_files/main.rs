@@ -100,6 +100,7 @@ fn ways() -> impl Iterator<Item = (Device, Precision)> {
 /// Writes a few texts after a prompt.
 fn write(writer: &mut Writer, prompt: &[u32], temperature: f32) -> Result<Vec<String>, Error> {
     let task = |seed| Task {
+        prefix: std::sync::Arc::default(),
         beginning: prompt.into(),
         seen: prompt.len(),
         lead: Vec::new(),

@@ -29,6 +29,7 @@ fn decoded(trainer: &Trainer, tokens: &[u32]) -> Vec<f32> {
     let mut decoder = Decoder::new(config, &trainer.weights().unwrap(), Precision::F32).unwrap();
     let mut own = decoder.cache();
     let logits = decoder.forward(&mut [Feed {
+        vectors: &[],
         tokens,
         shared: None,
         own: &mut own,

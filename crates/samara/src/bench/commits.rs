@@ -75,7 +75,9 @@ pub fn commits(args: &CommitsArgs) -> Done {
                 );
             }
         };
-        let loss = commits::loss(checkpoint, &frame, &exam, args.rng, &mut |n| show(0, "loss", n))?;
+        let loss = commits::loss(checkpoint, &frame, &exam, args.rng, &mut |n| {
+            show(0, "loss", n)
+        })?;
         let mut answers = |part, what, constrained| {
             let diff = diff::Settings {
                 constrained,
@@ -143,7 +145,13 @@ fn table_of(changes: usize, all: &[Measured]) -> std::io::Result<()> {
     say!("{changes} changes, each of another program")?;
     say!(
         "{:<28}{:>12}{:>14}  {:<18}{:>8}{:>8}{:>12}",
-        "model", "loss a token", "loss a change", "", "valid", "exact", "similarity"
+        "model",
+        "loss a token",
+        "loss a change",
+        "",
+        "valid",
+        "exact",
+        "similarity"
     )?;
     for Measured {
         name,

@@ -32,9 +32,7 @@ impl Display {
         let minutes = seconds / 60.0;
         let readings = tokens as f64 / course.epoch_tokens.max(1) as f64;
         if std::io::stdout().is_terminal() {
-            say!(
-                "{what:<9} {texts} to learn, {held_out} held out; left out: {left}"
-            )?;
+            say!("{what:<9} {texts} to learn, {held_out} held out; left out: {left}")?;
             say!(
                 "model     {:.1} million numbers, {} learn; vocabulary {}; {}",
                 course.config.parameters() as f64 / 1e6,

@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Instant;
 
+use ::invent::author::{self, Author};
+use ::invent::dataset::{self, Entry};
+use ::invent::domain::{Settings, TASK, course};
 use anyhow::anyhow;
 use domains::walkers::{self, Walkers};
 use evolve::domain::Domain;
 use evolve::search::collect::Source;
 use evolve::search::court::Court;
-use invent::author::{self, Author};
-use invent::dataset::{self, Entry};
-use invent::domain::{Settings, TASK, course};
 use learn::course::Course;
 use learn::trial::told;
 use lm::Checkpoint;
@@ -286,10 +286,16 @@ impl Made<'_> {
         }
         let place = &self.trained.place;
         if let (Some(before), Some(after)) = (place.first, place.best) {
-            say!("loss      {before:.3} before, {after:.3} after, of a token of programs held out")?;
+            say!(
+                "loss      {before:.3} before, {after:.3} after, of a token of programs held out"
+            )?;
         }
         if let Some(trial) = &self.trial {
-            say!("held      {}; {} stand in the dataset", told(trial.held), trial.known)?;
+            say!(
+                "held      {}; {} stand in the dataset",
+                told(trial.held),
+                trial.known
+            )?;
             say!("free      {}", told(trial.free))?;
         }
         say!(

@@ -287,6 +287,32 @@ fn tick_step(least: f64) -> f64 {
         .unwrap_or(least)
 }
 
+/// Ground and ceiling alone, solid on nothing, one unit of the SVG to a world unit.
+pub(super) fn soil(terrain: &Terrain, [left, right]: [f64; 2], [low, high]: [f64; 2]) -> String {
+    let (width, height) = (right - left, high - low);
+    let mut svg = format!(
+        "<svg xmlns='http://www.w3.org/2000/svg' width='{width}' height='{height}' viewBox='{left} {} {width} {height}'>",
+        -high
+    );
+    for (line, outside) in [
+        (&terrain.ground, 1.0 - low),
+        (&terrain.ceiling, -high - 1.0),
+    ] {
+        let corners = between(line, left - 1.0, right + 1.0);
+        let (Some(first), Some(last)) = (corners.first(), corners.last()) else {
+            continue;
+        };
+        let _ = write!(svg, "<path d='M{} {outside}", first[0]);
+        for [x, y] in &corners {
+            // Far away is as good as out of the picture.
+            let y = y.clamp(low - 2.0 * height, high + 2.0 * height);
+            let _ = write!(svg, "L{x} {}", -y);
+        }
+        let _ = write!(svg, "L{} {outside}Z'/>", last[0]);
+    }
+    svg + "</svg>"
+}
+
 /// The part of a line that runs from left to right between two x; beyond its
 /// ends it goes on level.
 pub(super) fn between(line: &[[f64; 2]], left: f64, right: f64) -> Vec<[f64; 2]> {

@@ -33,6 +33,7 @@ fn the_vectors_of_the_machine_do_not_show() {
             let prompt: Vec<u32> = (0..75).map(|i| i * 5 % 77).collect();
             let mut shared = decoder.cache();
             let mut logits = decoder.forward(&mut [Feed {
+                vectors: &[],
                 tokens: &prompt,
                 shared: None,
                 own: &mut shared,
@@ -43,6 +44,7 @@ fn the_vectors_of_the_machine_do_not_show() {
                 let mut feeds = Vec::new();
                 for (row, own) in own.iter_mut().enumerate() {
                     feeds.push(Feed {
+                        vectors: &[],
                         tokens: &prompt[row..][..1 + (row + step) % 3],
                         shared: (row % 5 > 0).then_some((&shared, 75 - row)),
                         own,
