@@ -1,7 +1,8 @@
 //! The inventor: a model that writes programs for the context that it is shown (Lehman et al. 2022, section 3.3).
 //!
-//! It begins as a model of the domain. A network makes vectors of the context, which stand in front of the program; supervised pairs of contexts
-//! and good programs may go before ([`Settings::pairs`]; appendix I suggests it); then reinforcement learning ([`crate::ppo`]).
+//! It begins as a model of the domain. A network makes vectors of the context, which stand in front of the program. Texts of its own, written before any vectors stood
+//! there, teach it to write on behind them as before; or pairs of contexts and good programs do ([`Settings::pairs`]; appendix I suggests them).
+//! Then comes reinforcement learning ([`crate::ppo`]).
 
 use std::collections::HashSet;
 use std::path::Path;
@@ -16,7 +17,7 @@ use lm::snapshot::{Snapshot, read_tensors, write_tensors};
 use lm::train::{Options, Scores, Trainer, cpu};
 use lm::{Checkpoint, Tensor, Weight};
 use mutate::model;
-use rand::{RngExt, SeedableRng};
+use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -53,9 +54,9 @@ pub struct Settings {
     pub unit: f64,
     /// What a program earns that has no fitness, or no end.
     pub failure: f32,
-    /// Pairs of context and good program that are learned before, of each context at most; 0 for none.
+    /// Pairs of context and good program that are learned before, of each context at most; 0 for texts of its own in their place.
     pub pairs: usize,
-    /// How often these are read.
+    /// How often these, or those, are read.
     pub pair_epochs: u32,
     /// The algorithm's numbers.
     pub ppo: ppo::Settings,
@@ -149,7 +150,8 @@ struct State {
     value: cpu::Trainer,
     tens: [Ten; 2],
     iteration: u32,
-    paired: bool,
+    /// Whether it has learned what goes before.
+    prepared: bool,
     spent: f64,
 }
 
@@ -174,11 +176,19 @@ impl School<'_> {
         }
         let mut author = self.author()?;
         let mut judge = Judge::new(self.domain, self.threads)?;
-        if !state.paired {
-            if !self.learn_pairs(&mut state, pairs, &author, stop)? {
+        if !state.prepared {
+            let texts = match self.settings.pairs {
+                0 => self.own_texts(&mut author, stop)?,
+                _ => Some(self.pairs(pairs, &author)?),
+            };
+            let prepared = match texts {
+                Some(texts) => self.prepare(&mut state, &texts, stop)?,
+                None => false,
+            };
+            if !prepared {
                 return self.done(state, false);
             }
-            state.paired = true;
+            state.prepared = true;
             self.keep(&state, keep, &identity)?;
         }
         while state.iteration < self.settings.iterations {
@@ -233,7 +243,7 @@ impl School<'_> {
             value: self.trainer(true)?,
             tens: [network(1), network(2)],
             iteration: 0,
-            paired: self.settings.pairs == 0,
+            prepared: false,
             spent: 0.0,
         })
     }
@@ -268,17 +278,49 @@ impl School<'_> {
         Author::open(again, &self.model, settings, "")
     }
 
-    /// Learns pairs of context and program; `false` once it is stopped: they are learned from the beginning then.
-    fn learn_pairs(
+    /// Texts that the model writes when nothing stands in front, for the contexts in turns; nothing once it is stopped.
+    fn own_texts(
         &self,
-        state: &mut State,
-        pairs: &[Entry],
-        author: &Author,
+        author: &mut Author,
         stop: &AtomicBool,
-    ) -> Result<bool, Error> {
-        let settings = &self.settings;
+    ) -> Result<Option<Vec<Episode>>, Error> {
+        let seed = hash::both(self.settings.ppo.seed, OWN);
+        let tasks = (0..self.settings.samples as u64).map(|at| {
+            (
+                Arc::default(),
+                ChaCha8Rng::seed_from_u64(hash::both(seed, at)),
+            )
+        });
+        let written = author.write(tasks.collect::<Vec<_>>(), stop)?;
+        let Some(written) = written.into_iter().collect::<Option<Vec<Piece>>>() else {
+            return Ok(None);
+        };
+        let texts = written.into_iter().enumerate();
+        let texts = texts.filter(|(_, piece)| !piece.tokens.is_empty());
+        let room = self.room() - author.start().len();
+        Ok(Some(
+            texts
+                .map(|(at, mut piece)| {
+                    piece.tokens.truncate(room);
+                    Episode {
+                        context: at % self.contexts.len(),
+                        start: author.start().to_vec(),
+                        tokens: piece.tokens,
+                        reward: 0.0,
+                    }
+                })
+                .collect(),
+        ))
+    }
+
+    /// Positions that a text may have behind the vectors.
+    fn room(&self) -> usize {
+        self.base.config.max_position_embeddings - self.settings.vectors
+    }
+
+    /// The best programs of each context.
+    fn pairs(&self, pairs: &[Entry], author: &Author) -> Result<Vec<Episode>, Error> {
         let frame = Frame::of(&self.base.tokenizer, &self.base.config)?;
-        let room = self.base.config.max_position_embeddings - settings.vectors;
         let mut episodes: Vec<Episode> = Vec::new();
         for (at, context) in self.contexts.iter().enumerate() {
             let mut own: Vec<&Entry> = pairs
@@ -293,39 +335,48 @@ impl School<'_> {
             let texts = own
                 .iter()
                 .map(|pair| frame.text(&self.base.tokenizer, &pair.program));
-            let texts = texts.filter(|text| text.tokens.len() <= room);
-            episodes.extend(texts.take(settings.pairs).map(|text| Episode {
+            let texts = texts.filter(|text| text.tokens.len() <= self.room());
+            let before = episodes.len();
+            episodes.extend(texts.take(self.settings.pairs).map(|text| Episode {
                 context: at,
-                start: frame.start.clone(),
+                start: author.start().to_vec(),
                 tokens: text.tokens[author.start().len()..].to_vec(),
                 reward: 0.0,
             }));
+            if episodes.len() == before {
+                let problem = "has no program that fits";
+                let mend = "give a dataset with runs on it, or leave out the pairs";
+                let file = Path::new("the dataset of pairs");
+                return Err(
+                    lm::Error::Training(Fault::new(file, &context.name, problem, mend)).into(),
+                );
+            }
         }
-        if episodes.is_empty() {
-            let names: Vec<&str> = self.contexts.iter().map(|c| &*c.name).collect();
-            let problem = "has no program that fits".to_owned();
-            let mend = format!("give one with runs on: {}", names.join(", "));
-            let fault = Fault::new(Path::new("the dataset of pairs"), "terrain", problem, mend);
-            return Err(lm::Error::Training(fault).into());
-        }
-        let updates = (settings.pair_epochs as usize * episodes.len()).div_ceil(PAIRS_AT_ONCE);
+        Ok(episodes)
+    }
+
+    /// Learns texts with their contexts in front; `false` once it is stopped: they are learned from the beginning then.
+    fn prepare(
+        &self,
+        state: &mut State,
+        texts: &[Episode],
+        stop: &AtomicBool,
+    ) -> Result<bool, Error> {
+        let settings = &self.settings;
+        let updates = settings.pair_epochs as usize * texts.len().div_ceil(AT_ONCE);
         let mut done = 0;
         for epoch in 0..settings.pair_epochs {
-            let mut rng = ChaCha8Rng::seed_from_u64(hash::both(settings.ppo.seed, 77));
-            rng.set_stream(u64::from(epoch));
-            let mut order: Vec<usize> = (0..episodes.len()).collect();
-            for last in (1..order.len()).rev() {
-                order.swap(last, rng.random_range(0..=last as u64) as usize);
-            }
-            for part in order.chunks(PAIRS_AT_ONCE) {
+            for part in ppo::order(texts.len(), hash::both(settings.ppo.seed, OWN), 0, epoch)
+                .chunks(AT_ONCE)
+            {
                 if stop.load(Relaxed) {
                     return Ok(false);
                 }
-                let some: Vec<&Episode> = part.iter().map(|at| &episodes[*at]).collect();
+                let some: Vec<&Episode> = part.iter().map(|at| &texts[*at]).collect();
                 let count: usize = some.iter().map(|episode| episode.tokens.len()).sum();
                 let weight = 1.0 / (count as f32).max(1.0);
-                let left = 1.0 - done as f32 / updates as f32;
-                let rates = [PAIR_RATE * left, settings.ppo.ten_rate * left];
+                let left = 1.0 - done as f32 / updates.max(1) as f32;
+                let rates = [RATE * left, settings.ppo.ten_rate * left];
                 let mut policy = Learner {
                     model: &mut state.policy,
                     ten: &mut state.tens[0],
@@ -484,7 +535,7 @@ impl School<'_> {
         };
         let snapshot = Snapshot {
             about: json!({
-                "identity": identity, "iteration": state.iteration, "paired": state.paired, "spent": state.spent,
+                "identity": identity, "iteration": state.iteration, "prepared": state.prepared, "spent": state.spent,
             }),
             files: vec![
                 ("policy".to_owned(), state.policy.state()),
@@ -497,9 +548,11 @@ impl School<'_> {
     }
 }
 
-/// Pairs of an update, and the rate at which they are learned; a compact model's, as [`learn::course::Reading`] has it.
-const PAIRS_AT_ONCE: usize = 8;
-const PAIR_RATE: f32 = 5e-4;
+/// Texts of an update before reinforcement learning, and the highest rate.
+const AT_ONCE: usize = 8;
+const RATE: f32 = 5e-4;
+/// Keeps the draws of what goes before apart from those of iterations.
+const OWN: u64 = 0x6f77_6e00;
 
 impl State {
     /// Takes up what a folder holds, if it holds anything.
@@ -518,7 +571,7 @@ impl State {
         self.tens[0].restore(folder, &kept.take("policy-ten"))?;
         self.tens[1].restore(folder, &kept.take("value-ten"))?;
         self.iteration = kept.about["iteration"].as_u64().unwrap_or_default() as u32;
-        self.paired = kept.about["paired"].as_bool().unwrap_or_default();
+        self.prepared = kept.about["prepared"].as_bool().unwrap_or_default();
         self.spent = kept.about["spent"].as_f64().unwrap_or_default();
         Ok(())
     }
