@@ -171,7 +171,7 @@ impl Author {
         let (free, end) = (!self.settings.constrained, self.end);
         let mut done = |task: usize, written: Written<FileGuide>| {
             let cost = Cost {
-                prompt_tokens: written.read as u32,
+                prompt_tokens: 0,
                 tokens: (written.drawn + written.forced) as u32,
                 seconds: since.elapsed().as_secs_f64(),
                 dollars: 0.0,
@@ -259,10 +259,21 @@ impl Source for Author {
         let written = self
             .write(tasks.collect::<Vec<_>>(), stop)
             .map_err(|e| mutate::Error::Model(e.to_string()))?;
-        let written = written.into_iter().flatten();
+        let written = (first..).zip(written.into_iter().flatten());
+        // All programs share a beginning, which the first pays for, whenever it was read.
+        let paid = |id| {
+            if id == 1 {
+                self.beginning.len() as u32
+            } else {
+                0
+            }
+        };
         Ok(written
-            .map(|piece| Proposal {
-                cost: piece.cost,
+            .map(|(id, piece)| Proposal {
+                cost: Cost {
+                    prompt_tokens: paid(id),
+                    ..piece.cost
+                },
                 weights: Some(0),
                 ..piece.program.into()
             })

@@ -197,8 +197,9 @@ impl School<'_> {
             else {
                 return self.done(state, false);
             };
-            self.keep(&state, keep, &identity)?;
+            // First what is told, so that a kill between costs no line: the iteration is made again then.
             observe(&progress);
+            self.keep(&state, keep, &identity)?;
         }
         self.done(state, true)
     }

@@ -219,7 +219,7 @@ fn open(
         ))
     };
     let old = store.settings();
-    if !old.sections.contains_key(SECTION) {
+    if !is_one(&store) {
         return Err(unlike("programs that were bred"));
     }
     let same = Settings {
@@ -244,9 +244,44 @@ fn open(
     Ok(store)
 }
 
+/// Whether a run's programs were not bred.
+pub fn is_one(store: &Store) -> bool {
+    store.settings().sections.contains_key(SECTION)
+}
+
+/// The command that makes such a run again.
+pub fn command(store: &Store) -> String {
+    let settings = store.settings();
+    let own = settings.sections.get(SECTION);
+    let get = |name: &str| own.and_then(|own| own.get(name));
+    let mut command = format!(
+        "samara sample {} -n {} -o RUN --rng {}",
+        settings.seed, settings.evaluations, settings.rng
+    );
+    for (name, option) in [
+        ("temperature", "--temperature"),
+        ("min_p", "--min-p"),
+        ("max_tokens", "--max-tokens"),
+        ("prompt", "--prompt"),
+    ] {
+        let value = get(name).map(|value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        });
+        if let Some(value) = value.filter(|value| !["0", "0.0"].contains(&&**value)) {
+            command += &format!(" {option} {value}");
+        }
+    }
+    if get("constrained").and_then(Value::as_bool) == Some(false) {
+        command += " --free";
+    }
+    command
+}
+
 /// Refuses to breed on what was not bred.
 pub fn refuse_to_breed(store: &Store) -> Result<(), Failure> {
-    match store.settings().sections.contains_key(SECTION) {
+    match is_one(store) {
         false => Ok(()),
         true => Err(Failure::usage(anyhow!(
             "{}: its programs were not bred; go on with the `samara sample` that began it",

@@ -20,7 +20,7 @@ use crate::settings::of_stored;
 use crate::show::{Walk, of_run};
 use crate::stats::{Stats, duration, ratio};
 use crate::terminal::shown;
-use crate::{Done, say};
+use crate::{Done, sample, say};
 
 /// Writes all children of a run as Parquet and JSON lines.
 pub fn export(args: &ExportArgs) -> Done {
@@ -307,6 +307,7 @@ fn page(store: &Store) -> anyhow::Result<String> {
         });
     }
     let own = std::slice::from_ref(store);
+    let sampled = sample::is_one(store);
     // Programs may hold what a page would obey or not take.
     Ok(shown(&figures::report(&Report {
         title: format!(
@@ -314,15 +315,25 @@ fn page(store: &Store) -> anyhow::Result<String> {
             name(store),
             walkers::terrain_of(store.condition())?.name
         ),
-        subtitle: format!(
-            "MAP-Elites from the seed program {}, samara {}",
-            settings.seed,
-            env!("CARGO_PKG_VERSION")
-        ),
-        command: format!(
-            "samara evolve --config {}",
-            store.folder().join(SETTINGS).display()
-        ),
+        subtitle: match sampled {
+            true => format!(
+                "Programs of {}, samara {}",
+                settings.seed,
+                env!("CARGO_PKG_VERSION")
+            ),
+            false => format!(
+                "MAP-Elites from the seed program {}, samara {}",
+                settings.seed,
+                env!("CARGO_PKG_VERSION")
+            ),
+        },
+        command: match sampled {
+            true => sample::command(store),
+            false => format!(
+                "samara evolve --config {}",
+                store.folder().join(SETTINGS).display()
+            ),
+        },
         cards: vec![
             card(
                 "evaluations",
