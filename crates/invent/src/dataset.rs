@@ -78,7 +78,7 @@ pub struct Tally {
 
 /// Whether a program is held out: one in twenty, by its text alone, so that the same program is on the same side whatever runs found it.
 pub fn is_held_out(program: &str) -> bool {
-    hash::both(0x5eed, hash::of([program])) % HELD_OUT == 0
+    hash::both(0x5eed, hash::of([program])).is_multiple_of(HELD_OUT)
 }
 
 /// Hands over the programs of runs, run by run in the order of their children; the same runs and settings give the same.

@@ -541,3 +541,69 @@ fn what_is_taken_back_leaves_no_trace() {
         assert!(endless.iter().all(|written| written.end == End::Stuck));
     }
 }
+
+/// Vectors in front are read as tokens are whose embeddings they are.
+#[test]
+fn vectors_stand_for_tokens() {
+    let checkpoint = checkpoint();
+    let embedding = lm::Weight::values(&checkpoint.weights().unwrap().embedding)
+        .unwrap()
+        .into_owned();
+    let width = checkpoint.config.hidden_size;
+    for precision in [Precision::F32, Precision::Int8] {
+        let mut writer = writer(precision, 3, 1 << 30);
+        // An embedding in 8 bits is another vector than the one in the file.
+        let exact = precision == Precision::F32;
+        let tokens: Arc<[u32]> = writer.tokenizer().encode(PROGRAM).into();
+        let prefix: Arc<[f32]> = tokens[..3]
+            .iter()
+            .flat_map(|token| &embedding[*token as usize * width..][..width])
+            .copied()
+            .collect();
+        let tasks = |prefix: &Arc<[f32]>, beginning: &[u32]| -> Vec<Task<Free>> {
+            let beginning: Arc<[u32]> = beginning.into();
+            (0..6)
+                .map(|seed| Task {
+                    prefix: prefix.clone(),
+                    seen: beginning.len() - seed as usize,
+                    beginning: beginning.clone(),
+                    lead: Vec::new(),
+                    guide: Free,
+                    most: 30,
+                    rng: ChaCha8Rng::seed_from_u64(seed),
+                })
+                .collect()
+        };
+        let texts = |written: Vec<Written<Free>>| -> Vec<_> {
+            written.into_iter().map(|w| (w.text, w.tokens)).collect()
+        };
+        let none: Arc<[f32]> = Arc::default();
+        let plain = writer
+            .write(tasks(&none, &tokens), LIKELY, &|| false)
+            .unwrap();
+        let given = writer
+            .write(tasks(&prefix, &tokens[3..]), LIKELY, &|| false)
+            .unwrap();
+        // Read once, and not taken for the same tokens without it.
+        assert_eq!(given[0].read, tokens.len() - 3);
+        assert!(given[1..].iter().all(|written| written.read == 0));
+        let bare = writer
+            .write(tasks(&none, &tokens[3..]), LIKELY, &|| false)
+            .unwrap();
+        let (plain, given, bare) = (texts(plain), texts(given), texts(bare));
+        assert_eq!(plain == given, exact, "{precision:?}");
+        assert_ne!(bare, given);
+        for (text, tokens) in &given {
+            let spelled: Vec<u8> = tokens
+                .iter()
+                .flat_map(|token| writer.tokenizer().bytes(*token).to_vec())
+                .collect();
+            assert_eq!(spelled, *text);
+        }
+        for wrong in [vec![0.5; width + 1], vec![f32::NAN; width]] {
+            let error = writer.write(tasks(&wrong.into(), &tokens), LIKELY, &|| false);
+            let error = error.err().unwrap().to_string();
+            assert!(error.contains("the prefix"), "{error}");
+        }
+    }
+}

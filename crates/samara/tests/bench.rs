@@ -190,3 +190,114 @@ fn what_was_typed_wrong() {
     ];
     fails(f, &args, 1, &["file", "--output"]);
 }
+
+/// Changes asked of models again: of a run of gp, whose changes the model in the box has seen the like of.
+#[test]
+fn changes_are_asked_of_models() {
+    let folder = tempfile::tempdir().unwrap();
+    let f = folder.path();
+    fs::write(f.join("c.toml"), "pictures = false\n").unwrap();
+    let run = [
+        "evolve",
+        "--config",
+        "c.toml",
+        "--operator",
+        "gp",
+        "--evaluations",
+        "8000",
+        "--out",
+        "run",
+    ];
+    ok(f, &run);
+    ok(f, &["export", "run", "--lessons", "-o", "lessons"]);
+    let measure = |more: &[&str]| -> Value {
+        let args = [
+            "bench",
+            "commits",
+            "lessons/lessons.jsonl",
+            "-n",
+            "20",
+            "--json",
+        ];
+        let out = ok(f, &[&args[..], more].concat());
+        let mut value: Value = serde_json::from_str(out.lines().last().unwrap()).unwrap();
+        for model in value["models"].as_array_mut().unwrap() {
+            for way in ["held", "free"] {
+                model[way]["seconds"] = Value::Null;
+            }
+        }
+        value
+    };
+    let result = measure(&["-o", "numbers.json"]);
+    assert_eq!(result["changes"], 20);
+    let model = &result["models"][0];
+    let number = |way: &str, name: &str| model[way][name].as_f64().unwrap();
+    assert!(
+        number("loss", "token") > 0.1 && number("loss", "token") < 1.5,
+        "{model}"
+    );
+    assert_eq!(
+        (number("held", "asked"), number("free", "asked")),
+        (20.0, 20.0)
+    );
+    assert!(number("held", "valid") >= 18.0, "{model}");
+    assert!(number("held", "valid") > number("free", "valid"), "{model}");
+    assert!(number("held", "exact") <= number("held", "valid"));
+    assert!(
+        (0.2..1.0).contains(&number("held", "similarity")),
+        "{model}"
+    );
+    let written = fs::read_to_string(f.join("numbers.json")).unwrap();
+    assert!(written.contains("similarity"));
+    assert_eq!(result, measure(&[]), "the same again");
+    // As people read it, for two models at once.
+    let table = ok(
+        f,
+        &[
+            "bench",
+            "commits",
+            "run",
+            "-n",
+            "4",
+            "--model",
+            "compact",
+            "--model",
+            "compact",
+            "--temperature",
+            "1",
+        ],
+    );
+    assert_eq!(table.matches("held to the guide").count(), 2, "{table}");
+
+    fs::write(f.join("empty.jsonl"), "").unwrap();
+    fails(
+        f,
+        &["bench", "commits", "empty.jsonl"],
+        2,
+        &["samara corpus"],
+    );
+    fails(
+        f,
+        &[
+            "bench",
+            "commits",
+            "lessons/lessons.jsonl",
+            "--model",
+            "none-such",
+        ],
+        2,
+        &["none-such"],
+    );
+    fails(
+        f,
+        &[
+            "bench",
+            "commits",
+            "lessons/lessons.jsonl",
+            "-o",
+            "no/such/x.json",
+        ],
+        1,
+        &["no/such", "--output"],
+    );
+}

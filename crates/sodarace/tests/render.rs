@@ -286,3 +286,41 @@ fn names_are_escaped() {
     );
     assert!(!svg.contains("<script"));
 }
+
+#[test]
+fn what_is_solid_of_a_terrain() {
+    let of = |name: &str| render::solid(&terrain(name), 48).unwrap();
+    let column = |picture: &[f32], at: usize| -> Vec<f32> {
+        picture.iter().skip(at).step_by(96).copied().collect()
+    };
+    let flat = of("flat");
+    assert_eq!(flat.len(), 48 * 96);
+    // 5 world units a pixel: sky above y = 0, 40 units of ground below.
+    for at in [0, 50, 95] {
+        let column = column(&flat, at);
+        assert!(column[..40].iter().all(|x| *x == 0.0), "{column:?}");
+        assert!(column[40..].iter().all(|x| *x == 1.0), "{column:?}");
+    }
+    let (left, right) = (of("left-wall"), of("right-wall"));
+    assert!(column(&left, 0).iter().all(|x| *x == 1.0));
+    assert_eq!(column(&left, 50), column(&flat, 50));
+    // Each other's mirror image.
+    for (one, other) in left.chunks(96).zip(right.chunks(96)) {
+        assert!(one.iter().eq(other.iter().rev()));
+    }
+    // A tunnel's height shows to a part of a pixel.
+    let heights = ["tunnel:40", "tunnel:42", "tunnel:60"].map(|name| {
+        let column = column(&of(name), 2);
+        column.iter().take(40).sum::<f32>()
+    });
+    for (found, height) in heights.into_iter().zip([40.0, 42.0, 60.0]) {
+        let wanted = (200.0 - height) / 5.0;
+        assert!((found - wanted).abs() < 0.1, "{found} {wanted}");
+    }
+    assert!(
+        column(&of("tunnel:40"), 48)[..40].iter().all(|x| *x == 0.0),
+        "the pit"
+    );
+    assert!(of("bumpy") != flat);
+    assert!(render::solid(&terrain("flat"), 0).is_err());
+}
