@@ -164,15 +164,26 @@ pub const SEEDS: [(&str, &str); 4] = [
     ),
 ];
 
-/// The text of a seed program, by name or from a file.
+/// Programs that no run has seen, to be completed by models of the domain (Lehman et al. 2022, section 6): walkers of the paper's three kinds, in our own words.
+pub const TARGETS: [(&str, &str); 3] = [
+    ("wheel", include_str!("../../../seeds/targets/wheel.py")),
+    (
+        "galloper",
+        include_str!("../../../seeds/targets/galloper.py"),
+    ),
+    ("runner", include_str!("../../../seeds/targets/runner.py")),
+];
+
+/// The text of a seed program, by name or from a file; of a target, too.
 ///
 /// # Errors
 /// Neither a seed nor a readable file; one whose bytes are no text.
 pub fn program(name: &str) -> Result<String, Error> {
-    if let Some((_, text)) = SEEDS.iter().find(|(known, _)| *known == name) {
+    let known = SEEDS.iter().chain(&TARGETS);
+    if let Some((_, text)) = known.clone().find(|(known, _)| *known == name) {
         return Ok((*text).to_owned());
     }
-    let names: Vec<_> = SEEDS.iter().map(|(name, _)| *name).collect();
+    let names: Vec<_> = known.map(|(name, _)| *name).collect();
     let mend = || format!("give a Python file or one of: {}", names.join(", "));
     let bytes = std::fs::read(name).map_err(|e| Error::file(name, e, mend()))?;
     edit::source::decode(&bytes).map_err(|e| Error::file(name, e, "or give another Python file"))

@@ -218,6 +218,41 @@ pub enum Reproduce {
     /// Beside them stand gp, and the model tuned on as many changes made by gp. It says beforehand how long it takes; interrupted, the same command goes
     /// on. It writes stage1.html, stage1.json and the figures, with the paper's numbers.
     Stage1(Stage1Args),
+    /// Models of the domain of several sizes, trained on what evolution found (Lehman et al. 2022, figures 12, 13 and 15).
+    ///
+    /// Their loss on programs held out, the map that their samples fill beside programs drawn from the dataset, and how well they complete the first half of
+    /// programs never seen. It says beforehand how long it takes; interrupted, the same command goes on. It writes stage2.html, stage2.json and the
+    /// figures, with the paper's numbers.
+    Stage2(Stage2Args),
+}
+
+#[derive(Args)]
+pub struct Stage2Args {
+    /// Where the runs, the models and the page go; what is there is not made again.
+    #[arg(short, long = "output", value_name = "DIR", default_value = "stage2")]
+    pub output: PathBuf,
+    /// Evaluations of a run as a part of the paper's 1,024,000.
+    #[arg(long, value_name = "S", default_value_t = 0.02)]
+    pub scale: f64,
+    /// Runs of gp from each seed.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub runs: u64,
+    /// Runs to gather programs from, in place of those; give it once for each.
+    #[arg(long = "from", value_name = "RUN", conflicts_with_all = ["scale", "runs"])]
+    pub from: Vec<PathBuf>,
+    /// The least fitness of a program of the dataset, in percent of the best of its niche.
+    #[arg(long, value_name = "PERCENT", default_value_t = 80.0)]
+    pub quality: f64,
+    /// The models' sizes, with commas between them.
+    #[arg(long, value_name = "SIZE,SIZE,...", value_delimiter = ',', default_value = "0.1m,1m",
+          value_parser = clap::builder::PossibleValuesParser::new(lm::Config::PRESETS))]
+    pub sizes: Vec<String>,
+    /// Tokens that a training reads at most.
+    #[arg(long, value_name = "N", default_value_t = 4_000_000)]
+    pub tokens: u64,
+    /// Programs that each model writes into a fresh map, and as many for each program to complete.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub samples: u64,
 }
 
 #[derive(Args)]

@@ -14,6 +14,7 @@ mod map;
 pub mod report;
 mod scale;
 pub mod stage1;
+pub mod stage2;
 mod ticks;
 
 pub use curves::{Labels, Series, curves};

@@ -1,21 +1,130 @@
 //! `samara reproduce`: the paper's results, made again by one command each.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow};
+use evolve::store::{DATABASE, Store};
+use serde_json::{Value, json};
 
 use crate::cli::Reproduce;
-use crate::{Done, Failure};
+use crate::meter::Meter;
+use crate::study::write;
+use crate::{Done, Failure, say};
 
 mod stage1;
+mod stage2;
 
 /// Does what a `samara reproduce` command says.
 pub fn reproduce(what: &Reproduce) -> Done {
     match what {
         Reproduce::Stage1(args) => stage1::stage1(args),
+        Reproduce::Stage2(args) => stage2::stage2(args),
     }
 }
+
+/// The folder that a result is made in, and how far it is.
+struct Work {
+    folder: PathBuf,
+    log: PathBuf,
+    steps: u64,
+    done: u64,
+    meter: Meter,
+}
+
+impl Work {
+    /// Begins in a folder, or goes on there: it notes what it is made with, or sees that it was begun with the same.
+    fn begin(
+        folder: &Path,
+        name: &str,
+        parts: &[&str],
+        own: &Value,
+        steps: u64,
+    ) -> Result<Self, Failure> {
+        for part in parts {
+            let path = folder.join(part);
+            std::fs::create_dir_all(&path).with_context(|| {
+                format!(
+                    "{}: cannot be made; choose a writable folder with -o",
+                    path.display()
+                )
+            })?;
+        }
+        let path = folder.join("settings.json");
+        match std::fs::read_to_string(&path) {
+            Ok(text) if serde_json::from_str::<Value>(&text).ok().as_ref() == Some(own) => {}
+            Ok(text) => {
+                return Err(Failure::usage(anyhow!(
+                    "{}: this was begun with {}; give the same, or another folder with -o",
+                    path.display(),
+                    text.trim()
+                )));
+            }
+            Err(_) => write(&path, own.to_string().as_bytes())?,
+        }
+        // Pictures of every run would take longer than some runs.
+        write(&folder.join(CONFIG), b"pictures = false\n")?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            log: folder.join(format!("{name}.log")),
+            steps,
+            done: 0,
+            meter: Meter::new(
+                Some(steps),
+                "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}",
+            ),
+        })
+    }
+
+    /// A path in the folder, in words.
+    fn path(&self, parts: &[&str]) -> String {
+        let path = parts
+            .iter()
+            .fold(self.folder.clone(), |path, part| path.join(part));
+        path.display().to_string()
+    }
+
+    /// Says what comes next.
+    fn step(&mut self, what: &str) -> Done {
+        self.done += 1;
+        if let Some(bar) = self.meter.bar() {
+            bar.set_position(self.done - 1);
+            bar.set_message(what.to_owned());
+        } else if self.meter.wants_line(true) {
+            let line =
+                json!({ "event": "step", "step": self.done, "of": self.steps, "what": what });
+            say!("{line}")?;
+        }
+        Ok(())
+    }
+
+    /// Makes a run of so many evaluations by a command of `samara evolve`, or goes on with it.
+    fn evolve(&self, run: &str, command: &[&str], evaluations: u64) -> Done {
+        let (path, target) = (Path::new(run), evaluations.to_string());
+        if path.join(DATABASE).exists() {
+            if Store::open(path)?.len()? > evaluations {
+                return Ok(());
+            }
+            return samara(&["resume", run, "--evaluations", &target], &self.log);
+        }
+        // A folder without a run is what a kill at the very beginning leaves.
+        let _ = std::fs::remove_dir_all(path);
+        let config = self.path(&[CONFIG]);
+        let own = [
+            "evolve",
+            "--config",
+            &config,
+            "--out",
+            run,
+            "--evaluations",
+            &target,
+        ];
+        samara(&[&own[..], command].concat(), &self.log)
+    }
+}
+
+/// The configuration of the runs.
+const CONFIG: &str = "runs.toml";
 
 /// Runs a command of this samara to its end; what it prints goes to a file, what it complains about to standard error.
 ///

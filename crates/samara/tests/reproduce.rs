@@ -82,3 +82,89 @@ fn stage1_is_made_whole_and_goes_on_after_a_kill() {
     );
     assert!(!path.join("new").exists());
 }
+
+#[test]
+fn stage2_is_made_whole_and_goes_on_after_a_kill() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args = [
+        "reproduce",
+        "stage2",
+        "--scale",
+        "0.0005",
+        "--sizes",
+        "0.1m",
+        "--tokens",
+        "20000",
+        "--samples",
+        "24",
+        "-o",
+        "out",
+    ];
+    let mut running = Command::new(SAMARA)
+        .args(args)
+        .current_dir(path)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    running.kill().unwrap();
+    running.wait().unwrap();
+    std::thread::sleep(Duration::from_secs(1));
+    let said = ok(path, &args);
+    assert!(
+        said.contains("4 runs of 512 evaluations, 1 trainings of 20000 tokens"),
+        "{said}"
+    );
+    let read = || std::fs::read_to_string(path.join("out/stage2.json")).unwrap();
+    let numbers: Value = serde_json::from_str(&read()).unwrap();
+    let rows = numbers["rows"].as_array().unwrap();
+    assert_eq!(
+        (rows.len(), &rows[0]["name"], &rows[1]["name"]),
+        (2, &"dataset".into(), &"0.1m".into())
+    );
+    assert_eq!(rows[0]["runnable"], 100.0);
+    assert!(rows[0]["niches"].as_f64().unwrap() > 0.0 && rows[1]["loss"].as_f64().unwrap() < 7.0);
+    assert_eq!(rows[1]["completed"].as_array().unwrap().len(), 3);
+    let page = std::fs::read_to_string(path.join("out/stage2.html")).unwrap();
+    assert!(page.contains("galloper") && page.matches("<svg").count() == 1);
+    // What is there is not made again; another size is added.
+    let before = read();
+    ok(path, &args);
+    assert_eq!(read(), before);
+    // From runs that are there.
+    let from = [
+        "reproduce",
+        "stage2",
+        "--from",
+        "out/runs/square-0",
+        "--sizes",
+        "0.1m",
+        "--tokens",
+        "5000",
+        "--samples",
+        "8",
+        "-o",
+        "given",
+    ];
+    assert!(ok(path, &from).contains("0 runs"));
+    fails(
+        path,
+        &["reproduce", "stage2", "--scale", "0.1", "-o", "out"],
+        2,
+        &["this was begun with"],
+    );
+    fails(
+        path,
+        &["reproduce", "stage2", "--from", "nothing", "-o", "new"],
+        2,
+        &["nothing"],
+    );
+    fails(
+        path,
+        &["reproduce", "stage2", "--quality", "200", "-o", "new"],
+        2,
+        &["--quality 200"],
+    );
+    assert!(!path.join("new").exists());
+}

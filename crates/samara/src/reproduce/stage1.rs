@@ -4,15 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
-use evolve::store::{DATABASE, Store};
+use evolve::store::Store;
 use mutate::Lesson;
 use serde_json::{Value, json};
 
-use super::samara;
+use super::{Work, samara};
 use crate::cli::Stage1Args;
 use crate::figures::stage1::{Page, Row, page};
 use crate::figures::{Labels, Series, curves};
-use crate::meter::Meter;
 use crate::stats::{Stats, ratio};
 use crate::study::write;
 use crate::train::base;
@@ -67,8 +66,7 @@ impl Operator {
 struct Stage<'a> {
     args: &'a Stage1Args,
     evaluations: u64,
-    done: u64,
-    meter: Meter,
+    work: Work,
 }
 
 /// Makes all runs and both operators that are not there yet, and the page of them.
@@ -82,23 +80,13 @@ pub fn stage1(args: &Stage1Args) -> Done {
     // A base that is none leaves nothing behind.
     base(&args.base)?;
     let evaluations = ((PAPER * args.scale).round() as u64).max(64);
-    for part in ["runs", "models", "lessons", "figures"] {
-        let path = args.output.join(part);
-        std::fs::create_dir_all(&path).with_context(|| {
-            format!(
-                "{}: cannot be made; choose a writable folder with -o",
-                path.display()
-            )
-        })?;
-    }
-    let template = "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}";
+    let own = json!({ "base": args.base, "lora": args.lora, "evaluations": evaluations, "runs": args.runs, "tokens": args.tokens });
+    let parts = ["runs", "models", "lessons", "figures"];
     let mut stage = Stage {
         args,
         evaluations,
-        done: 0,
-        meter: Meter::new(Some(steps(args)), template),
+        work: Work::begin(&args.output, "stage1", &parts, &own, steps(args))?,
     };
-    stage.is_the_same()?;
     stage.foretell()?;
     for operator in [Operator::Gp, Operator::Base] {
         stage.evolve(operator)?;
@@ -110,7 +98,7 @@ pub fn stage1(args: &Stage1Args) -> Done {
     for operator in [Operator::Tuned, Operator::TunedOnGp] {
         stage.evolve(operator)?;
     }
-    stage.meter.finish();
+    stage.work.meter.finish();
     stage.tell()
 }
 
@@ -125,25 +113,6 @@ impl Stage<'_> {
             .output
             .join("runs")
             .join(format!("{}-{seed}-{run}", operator.name()))
-    }
-
-    fn log(&self) -> PathBuf {
-        self.args.output.join("stage1.log")
-    }
-
-    /// Notes what this folder is made with, or sees that it was made with the same.
-    fn is_the_same(&self) -> Done {
-        let path = self.args.output.join("settings.json");
-        let own = json!({ "base": self.args.base, "lora": self.args.lora, "evaluations": self.evaluations, "runs": self.args.runs, "tokens": self.args.tokens });
-        match std::fs::read_to_string(&path) {
-            Ok(text) if serde_json::from_str::<Value>(&text).ok().as_ref() == Some(&own) => Ok(()),
-            Ok(text) => Err(Failure::usage(anyhow!(
-                "{}: this was begun with {}; give the same, or another folder with -o",
-                path.display(),
-                text.trim()
-            ))),
-            Err(_) => Ok(write(&path, own.to_string().as_bytes())?),
-        }
     }
 
     /// Says how long it will take, by a short run of each kind of operator.
@@ -181,30 +150,14 @@ impl Stage<'_> {
         rng: u64,
         evaluations: u64,
     ) -> Done {
-        let (goal, evaluations) = (evaluations, evaluations.to_string());
-        let path = run.display().to_string();
-        let mut command: Vec<&str> = Vec::new();
         let (rng, model) = (rng.to_string(), self.model(operator));
-        let config = self.args.output.join("stage1.toml");
-        let config_path = config.display().to_string();
-        if run.join(DATABASE).exists() {
-            if Store::open(run)?.len()? > goal {
-                return Ok(());
-            }
-            command.extend(["resume", &path]);
-        } else {
-            // A folder without a run is what a kill at the very beginning leaves.
-            let _ = std::fs::remove_dir_all(run);
-            write(&config, b"pictures = false\n")?;
-            command.extend(["evolve", "--config", &config_path, "--out", &path]);
-            command.extend(["--seed", seed, "--rng", &rng]);
-            match operator {
-                Operator::Gp => command.extend(["--operator", "gp"]),
-                _ => command.extend(["--operator", "diff", "--model", &model]),
-            }
+        let mut command = vec!["--seed", seed, "--rng", &rng];
+        match operator {
+            Operator::Gp => command.extend(["--operator", "gp"]),
+            _ => command.extend(["--operator", "diff", "--model", &model]),
         }
-        command.extend(["--evaluations", &evaluations]);
-        samara(&command, &self.log())
+        self.work
+            .evolve(&run.display().to_string(), &command, evaluations)
     }
 
     fn model(&self, operator: Operator) -> String {
@@ -223,7 +176,8 @@ impl Stage<'_> {
     fn evolve(&mut self, operator: Operator) -> Done {
         for (seed, _) in SEEDS {
             for run in 0..self.args.runs {
-                self.step(&format!("{} from {seed}, run {}", operator.name(), run + 1))?;
+                self.work
+                    .step(&format!("{} from {seed}, run {}", operator.name(), run + 1))?;
                 self.finish(
                     &self.run(operator, seed, run),
                     operator,
@@ -236,23 +190,9 @@ impl Stage<'_> {
         Ok(())
     }
 
-    fn step(&mut self, what: &str) -> Done {
-        self.done += 1;
-        if let Some(bar) = self.meter.bar() {
-            bar.set_position(self.done - 1);
-            bar.set_message(what.to_owned());
-        } else if self.meter.wants_line(true) {
-            say!(
-                "{}",
-                json!({ "event": "step", "step": self.done, "of": steps(self.args), "what": what })
-            )?;
-        }
-        Ok(())
-    }
-
     /// Writes the accepted changes of the base and of gp, as many of one as of the other: what both teach is told apart by who made it alone.
     fn lessons(&mut self) -> Done {
-        self.step("lessons")?;
+        self.work.step("lessons")?;
         let mut all = Vec::new();
         for operator in [Operator::Base, Operator::Gp] {
             let mut lessons: BTreeMap<u64, Lesson> = BTreeMap::new();
@@ -304,7 +244,8 @@ impl Stage<'_> {
     }
 
     fn train(&mut self, operator: Operator) -> Done {
-        self.step(&format!("training of {}", operator.name()))?;
+        self.work
+            .step(&format!("training of {}", operator.name()))?;
         let model = self.args.output.join("models").join(operator.name());
         if model.join("card.json").exists() {
             return Ok(());
@@ -329,7 +270,7 @@ impl Stage<'_> {
         if self.args.lora {
             command.push("--lora");
         }
-        samara(&command, &self.log())
+        samara(&command, &self.work.log)
     }
 
     /// Draws the figures, and writes what they show as numbers.
