@@ -195,6 +195,28 @@ impl Author {
         Ok(pieces)
     }
 
+    /// What was written as proposals for a run, the first of them with this number.
+    pub(crate) fn proposals(&self, first: u64, written: Vec<Option<Piece>>) -> Vec<Proposal> {
+        // All programs share a beginning, which the first pays for, whenever it was read.
+        let paid = |id| {
+            if id == 1 {
+                self.beginning.len() as u32
+            } else {
+                0
+            }
+        };
+        let written = (first..).zip(written.into_iter().flatten());
+        let proposal = |(id, piece): (u64, Piece)| Proposal {
+            cost: Cost {
+                prompt_tokens: paid(id),
+                ..piece.cost
+            },
+            weights: Some(0),
+            ..piece.program.into()
+        };
+        written.map(proposal).collect()
+    }
+
     /// The tokens that stand before every program.
     pub fn start(&self) -> &[u32] {
         &self.beginning
@@ -259,24 +281,6 @@ impl Source for Author {
         let written = self
             .write(tasks.collect::<Vec<_>>(), stop)
             .map_err(|e| mutate::Error::Model(e.to_string()))?;
-        let written = (first..).zip(written.into_iter().flatten());
-        // All programs share a beginning, which the first pays for, whenever it was read.
-        let paid = |id| {
-            if id == 1 {
-                self.beginning.len() as u32
-            } else {
-                0
-            }
-        };
-        Ok(written
-            .map(|(id, piece)| Proposal {
-                cost: Cost {
-                    prompt_tokens: paid(id),
-                    ..piece.cost
-                },
-                weights: Some(0),
-                ..piece.program.into()
-            })
-            .collect())
+        Ok(self.proposals(first, written))
     }
 }

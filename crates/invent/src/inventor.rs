@@ -12,11 +12,12 @@ use std::time::Instant;
 
 use edit::hash;
 use evolve::domain::{Case, Domain};
+use evolve::search::collect::Source;
 use lm::error::Fault;
 use lm::snapshot::{Snapshot, read_tensors, write_tensors};
 use lm::train::{Options, Scores, Trainer, cpu};
 use lm::{Checkpoint, Tensor, Weight};
-use mutate::model;
+use mutate::{Proposal, model};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,8 @@ use crate::ten::{Context, Kind, Ten};
 
 /// What the card of an inventor has as its `task`.
 pub const TASK: &str = "inventor";
+/// The name under which its programs stand in a run.
+pub const NAME: &str = "invent";
 /// The file of the network, beside the model's.
 pub const TEN: &str = "ten.safetensors";
 
@@ -613,14 +616,15 @@ pub fn save_ten(folder: &Path, ten: &Ten) -> Result<(), Error> {
 }
 
 impl Inventor {
-    /// Loads one, to write as the settings say.
+    /// Loads one, to write programs that begin with `text` as the settings say.
     ///
     /// # Errors
-    /// A folder that holds none, or one that is damaged.
+    /// A folder that holds none, or one that is damaged; as [`Author::open`].
     pub fn open(
         path: &Path,
         model: &model::Settings,
         settings: author::Settings,
+        text: &str,
     ) -> Result<Self, Error> {
         let checkpoint = Checkpoint::open(path)?;
         let about = about(&checkpoint).ok_or_else(|| {
@@ -638,10 +642,10 @@ impl Inventor {
             .collect();
         let like = vec![0.0; checkpoint.config.hidden_size];
         let mut ten = Ten::new(about.ten, &contexts, about.vectors, &like, 0);
-        let file = path.join(TEN);
+        let file = checkpoint.path().with_file_name(TEN);
         ten.restore(&file, &read_tensors(&file)?)?;
         Ok(Self {
-            author: Author::open(checkpoint, model, settings, "")?,
+            author: Author::open(checkpoint, model, settings, text)?,
             ten,
         })
     }
@@ -670,6 +674,47 @@ impl Inventor {
             (prefix.clone(), rng)
         });
         Ok(self.author.write(tasks.collect::<Vec<_>>(), stop)?)
+    }
+}
+
+/// An inventor that writes for one context, into a run.
+pub struct Commission {
+    inventor: Inventor,
+    context: Context,
+    seed: u64,
+}
+
+impl Commission {
+    /// Programs for a context, each a function of the seed and its number.
+    ///
+    /// # Errors
+    /// A context that the inventor does not know.
+    pub fn new(inventor: Inventor, context: Context, seed: u64) -> Result<Self, Error> {
+        inventor.ten.forward(&context)?;
+        Ok(Self {
+            inventor,
+            context,
+            seed,
+        })
+    }
+}
+
+impl Source for Commission {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn programs(
+        &mut self,
+        first: u64,
+        count: usize,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Proposal>, mutate::Error> {
+        let written = self
+            .inventor
+            .write(&self.context, self.seed, first, count, stop)
+            .map_err(|e| mutate::Error::Model(e.to_string()))?;
+        Ok(self.inventor.author.proposals(first, written))
     }
 }
 

@@ -233,7 +233,7 @@ fn it_invents_for_what_it_is_shown() {
             constrained: false,
             seed: 0,
         };
-        let mut inventor = Inventor::open(&output, &model(), writing).unwrap();
+        let mut inventor = Inventor::open(&output, &model(), writing, "").unwrap();
         let stop = AtomicBool::new(false);
         for (context, letter) in contexts().iter().zip(['0', '1']) {
             let pieces = inventor.write(context, 5, 0, 32, &stop).unwrap();
@@ -261,7 +261,7 @@ fn it_invents_for_what_it_is_shown() {
         let known = inventor.write(&unknown, 5, 0, 1, &stop);
         assert_eq!(known.is_ok(), ten == Kind::Vision);
     }
-    assert!(Inventor::open(&path, &model(), author_settings()).is_err());
+    assert!(Inventor::open(&path, &model(), author_settings(), "").is_err());
 }
 
 fn author_settings() -> author::Settings {

@@ -102,7 +102,7 @@ pub enum Command {
     /// duplicates are not, and one program in twenty is held out. It writes programs.parquet, programs.jsonl, dataset.json and dataset.html.
     /// docs/inventor.md tells more.
     Dataset(DatasetArgs),
-    /// Have a model of the domain write programs, or draw some of a dataset, into a fresh map: a run like any other.
+    /// Have a model of the domain or an inventor write programs, or draw some of a dataset, into a fresh map: a run like any other.
     ///
     /// Programs are held to Python's grammar, or with --free to nothing. All of them run in the cage. Interrupted, the same
     /// command goes on.
@@ -168,7 +168,7 @@ pub struct DatasetArgs {
 
 #[derive(Args)]
 pub struct SampleArgs {
-    /// A model as `samara train domain` writes it, or any other; or a dataset, of which programs are drawn.
+    /// A model as `samara train domain` writes it, or any other; an inventor, which writes for the terrain; or a dataset, of which programs are drawn.
     #[arg(value_name = "MODEL|DATASET")]
     pub model: String,
     /// Where the run goes: a folder, new or one that the same command began.
@@ -224,6 +224,60 @@ pub enum Reproduce {
     /// programs never seen. It says beforehand how long it takes; interrupted, the same command goes on. It writes stage2.html, stage2.json and the
     /// figures, with the paper's numbers.
     Stage2(Stage2Args),
+    /// Inventors on the paper's two sets of terrains (Lehman et al. 2022, figures 18 and 19).
+    ///
+    /// On each terrain the best of the dataset, the best of the model of the domain, and mean and best of what inventors write that see by codes and by vision.
+    /// It says beforehand how long it takes; interrupted, the same command goes on. It writes stage3.html, stage3.json and the figures, with the paper's
+    /// numbers.
+    Stage3(Stage3Args),
+}
+
+#[derive(Args)]
+pub struct Stage3Args {
+    /// Where the runs, the models and the page go; what is there is not made again.
+    #[arg(short, long = "output", value_name = "DIR", default_value = "stage3")]
+    pub output: PathBuf,
+    /// Evaluations of a run as a part of the paper's 1,024,000.
+    #[arg(long, value_name = "S", default_value_t = 0.02)]
+    pub scale: f64,
+    /// Runs of gp from each seed, on flat ground.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub runs: u64,
+    /// Runs to gather programs from, in place of those; give it once for each.
+    #[arg(long = "from", value_name = "RUN", conflicts_with_all = ["scale", "runs"])]
+    pub from: Vec<PathBuf>,
+    /// The least fitness of a program of the dataset, in percent of the best of its niche; the paper's are 50,80.
+    #[arg(
+        long,
+        value_name = "PERCENT,...",
+        value_delimiter = ',',
+        default_value = "80"
+    )]
+    pub quality: Vec<f64>,
+    /// The models' size.
+    #[arg(long, value_name = "SIZE", default_value = "1m", value_parser = clap::builder::PossibleValuesParser::new(lm::Config::PRESETS))]
+    pub size: String,
+    /// Tokens that the training of a model of the domain reads at most.
+    #[arg(long, value_name = "N", default_value_t = 4_000_000)]
+    pub tokens: u64,
+    /// The sets of terrains, with commas between them.
+    #[arg(long, value_name = "SET,SET", value_delimiter = ',', default_value = "tunnel,bumpy", value_parser = ["tunnel", "bumpy"])]
+    pub sets: Vec<String>,
+    /// How inventors see a terrain, with commas between them.
+    #[arg(long, value_name = "KIND,KIND", value_delimiter = ',', default_value = "codes,vision", value_parser = ["codes", "vision"])]
+    pub ten: Vec<String>,
+    /// Trainings of each inventor.
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=100))]
+    pub seeds: u64,
+    /// Iterations of an inventor's training; the paper's are 100.
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub iterations: u32,
+    /// Programs of an iteration; the paper's are 1024.
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole(2, 1_000_000))]
+    pub iteration_samples: usize,
+    /// Programs of each on each terrain.
+    #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
+    pub samples: u64,
 }
 
 #[derive(Args)]

@@ -15,6 +15,7 @@ pub mod report;
 mod scale;
 pub mod stage1;
 pub mod stage2;
+pub mod stage3;
 mod ticks;
 
 pub use curves::{Labels, Series, curves};

@@ -52,7 +52,7 @@ pub fn invent(args: &InventArgs) -> Done {
     };
     let model = section(&table, "model")?;
     let path = find(&args.model.display().to_string())?;
-    let mut inventor = Inventor::open(&path, &model, settings)?;
+    let mut inventor = Inventor::open(&path, &model, settings, "")?;
     let stop = interrupts()?;
     let written = inventor.write(&shown_terrain, args.rng, 0, args.count, &stop)?;
     let programs: Vec<&str> = written

@@ -14,12 +14,14 @@ use crate::{Done, Failure, say};
 
 mod stage1;
 mod stage2;
+mod stage3;
 
 /// Does what a `samara reproduce` command says.
 pub fn reproduce(what: &Reproduce) -> Done {
     match what {
         Reproduce::Stage1(args) => stage1::stage1(args),
         Reproduce::Stage2(args) => stage2::stage2(args),
+        Reproduce::Stage3(args) => stage3::stage3(args),
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use ::invent::author::{self, Author};
 use ::invent::dataset;
+use ::invent::inventor::{self, Commission, Inventor};
 use anyhow::{Context, anyhow};
 use domains::walkers::{self, Walkers};
 use evolve::domain::Domain;
@@ -15,12 +16,14 @@ use evolve::store::{DATABASE, Provenance, Store};
 use lm::Checkpoint;
 use mutate::settings::section;
 use mutate::{MadeWith, Proposal, model};
+use sodarace::Terrain;
 use toml::{Table, Value};
 
 use crate::cli::SampleArgs;
 use crate::progress::Display;
 use crate::settings::{of_walkers, set};
 use crate::train::base;
+use crate::train::inventor::context;
 use crate::{Done, Failure, interrupts, log, run, say};
 
 /// The section of a run's settings that says how its programs were written.
@@ -39,7 +42,7 @@ pub fn sample(args: &SampleArgs) -> Done {
     pyrun::caged(walkers.python.cage).map_err(Failure::usage)?;
     let terrain = walkers::terrain(&walkers.sodarace.terrain).map_err(Failure::usage)?;
     let mut made_with = MadeWith::new();
-    let mut source = source(args, &table, &beginning, &mut made_with)?;
+    let mut source = source(args, &table, &terrain, &beginning, &mut made_with)?;
     let domain = Walkers::new(&walkers);
     let condition = walkers::condition(&terrain);
     let mut store = open(args, table, &domain, &condition, &made_with)?;
@@ -127,6 +130,7 @@ fn table(args: &SampleArgs) -> Result<Table, Failure> {
 fn source(
     args: &SampleArgs,
     table: &Table,
+    terrain: &Terrain,
     beginning: &str,
     made_with: &mut MadeWith,
 ) -> Result<Box<dyn Source>, Failure> {
@@ -144,6 +148,14 @@ fn source(
         constrained: !args.free,
         seed: args.rng,
     };
+    if inventor::about(&checkpoint).is_some() {
+        let inventor = Inventor::open(checkpoint.path(), &model, settings, beginning)?;
+        return Ok(Box::new(Commission::new(
+            inventor,
+            context(terrain)?,
+            args.rng,
+        )?));
+    }
     let author = Author::open(checkpoint, &model, settings, beginning)?;
     Ok(Box::new(author))
 }

@@ -393,6 +393,28 @@ fn from_runs_to_a_walker_for_a_terrain() {
         walker["scored"].as_u64().unwrap() > 0 && f.join("walk.gif").exists(),
         "{walker}"
     );
+    // What it writes fills a map as samples do, and is what `invent` saw.
+    let more = [
+        "-n",
+        "128",
+        "-o",
+        "written",
+        "--config",
+        "c.toml",
+        "--max-tokens",
+        "512",
+    ];
+    ok(
+        f,
+        &[&["sample", "inventor", "--terrain", "left-wall"], &more[..]].concat(),
+    );
+    let stats = json(&ok(f, &["stats", "written", "--json"]));
+    assert_eq!(
+        stats["operators"]["invent"]["runnable"].as_u64(),
+        walker["scored"].as_u64()
+    );
+    let unknown = ["sample", "inventor", "--terrain", "bumpy", "-o", "w"];
+    fails(f, &unknown, 2, &["bumpy", "flat, left-wall"]);
     // Its distance is what the simulator says of its program.
     fs::write(f.join("walker.py"), walker["program"].as_str().unwrap()).unwrap();
     let walked = ok(

@@ -168,3 +168,67 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
     );
     assert!(!path.join("new").exists());
 }
+
+#[test]
+fn stage3_is_made_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let args = [
+        "reproduce",
+        "stage3",
+        "--scale",
+        "0.001",
+        "--size",
+        "0.1m",
+        "--tokens",
+        "30000",
+        "--sets",
+        "bumpy",
+        "--iterations",
+        "2",
+        "--iteration-samples",
+        "6",
+        "--samples",
+        "8",
+        "-o",
+        "out",
+    ];
+    let said = ok(path, &args);
+    assert!(
+        said.contains("1 models of the domain and 2 inventors of 2 iterations"),
+        "{said}"
+    );
+    let read = || std::fs::read_to_string(path.join("out/stage3.json")).unwrap();
+    let numbers: Value = serde_json::from_str(&read()).unwrap();
+    let rows = numbers["rows"].as_array().unwrap();
+    let stages: Vec<_> = rows
+        .iter()
+        .map(|row| row["stage"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        stages,
+        ["dataset", "domain", "codes", "codes", "vision", "vision"]
+    );
+    for row in rows {
+        assert_eq!(row["distances"].as_array().unwrap().len(), 3, "{row}");
+    }
+    assert_eq!(rows[0]["paper"], 2040.0);
+    let page = std::fs::read_to_string(path.join("out/stage3.html")).unwrap();
+    assert_eq!(page.matches("<svg").count(), 2);
+    let before = read();
+    ok(path, &args);
+    assert_eq!(read(), before);
+    fails(
+        path,
+        &["reproduce", "stage3", "--quality", "80,101", "-o", "new"],
+        2,
+        &["--quality 101"],
+    );
+    fails(
+        path,
+        &["reproduce", "stage3", "--sets", "moon", "-o", "new"],
+        2,
+        &["moon", "bumpy"],
+    );
+    assert!(!path.join("new").exists());
+}

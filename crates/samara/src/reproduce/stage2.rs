@@ -23,7 +23,7 @@ use crate::{Done, Failure, say};
 /// Children of the run that shows how fast gp is, at most.
 const PROBED: u64 = 512;
 /// Tokens of a program, about.
-const WRITTEN: u64 = 350;
+pub(super) const WRITTEN: u64 = 350;
 /// Evaluations of a run in the paper.
 const PAPER: f64 = 1_024_000.0;
 
@@ -267,7 +267,7 @@ impl Stage<'_> {
 }
 
 /// Seconds in which a model of this size reads a token, among many.
-fn per_token(size: &str) -> Result<f64, Failure> {
+pub(super) fn per_token(size: &str) -> Result<f64, Failure> {
     let config = lm::Config::preset(size).context("a size that the command line knows")?;
     let weights = lm::train::init(&config, 0)?;
     let options = lm::train::Options {
@@ -295,7 +295,7 @@ fn half(program: &str) -> String {
 }
 
 /// Different programs of a dataset.
-fn different(path: &Path) -> Result<u64, Failure> {
+pub(super) fn different(path: &Path) -> Result<u64, Failure> {
     let mut all = std::collections::HashSet::new();
     ::invent::dataset::each(path, &[], &mut |entry| {
         all.insert(edit::hash::of([&*entry.program]));
