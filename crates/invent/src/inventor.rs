@@ -15,7 +15,7 @@ use evolve::domain::{Case, Domain};
 use evolve::search::collect::Source;
 use lm::error::Fault;
 use lm::snapshot::{Snapshot, read_tensors, write_tensors};
-use lm::train::{Options, Scores, Trainer, cpu};
+use lm::train::{Adam, Learns, Lora, Options, Scores, Trainer, cpu};
 use lm::{Checkpoint, Tensor, Weight};
 use mutate::{Proposal, model};
 use rand::SeedableRng;
@@ -172,7 +172,7 @@ impl School<'_> {
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Trained, Error> {
         let mut state = self.begin()?;
-        let mut reference = self.trainer(false)?;
+        let mut reference = self.trainer(still())?;
         let identity = self.identity(&reference, pairs);
         if let Some(folder) = keep {
             state.restore(folder, &identity)?;
@@ -217,23 +217,25 @@ impl School<'_> {
         })
     }
 
-    fn trainer(&self, values: bool) -> Result<cpu::Trainer, Error> {
-        let options = Options {
-            values,
-            bf16: true,
-            // An update's gradient is noisy, and an early one small (Huang et al. 2022, detail 3).
-            adam: lm::train::Adam {
-                epsilon: 1e-5,
-                beta2: 0.999,
-                ..lm::train::Adam::default()
-            },
-            ..Options::default()
-        };
-        Ok(cpu::Trainer::new(
-            &self.base.config,
-            &self.base.weights()?,
-            options,
-        )?)
+    /// Bytes of memory that the training needs at most: policy, value model and reference, beside the model that writes.
+    pub fn bytes(&self) -> u64 {
+        let config = &self.base.config;
+        let tokens = config.max_position_embeddings;
+        let all = [options(false), options(true), still()];
+        let bytes = all
+            .iter()
+            .map(|options| cpu::Trainer::bytes(config, options, tokens));
+        bytes.sum::<u64>() + 4 * config.parameters()
+    }
+
+    /// Bytes of disk: the state, twice while it is replaced, and what is written at the end.
+    pub fn disk(&self) -> u64 {
+        4 * self.base.config.parameters() * (2 * 6 + 2)
+    }
+
+    fn trainer(&self, options: Options) -> Result<cpu::Trainer, Error> {
+        let weights = self.base.weights()?;
+        Ok(cpu::Trainer::new(&self.base.config, &weights, options)?)
     }
 
     fn begin(&self) -> Result<State, Error> {
@@ -243,8 +245,8 @@ impl School<'_> {
         let network =
             |which| Ten::new(ten, &self.contexts, vectors, &like, hash::both(seed, which));
         Ok(State {
-            policy: self.trainer(false)?,
-            value: self.trainer(true)?,
+            policy: self.trainer(options(false))?,
+            value: self.trainer(options(true))?,
             tens: [network(1), network(2)],
             iteration: 0,
             prepared: false,
@@ -549,6 +551,34 @@ impl School<'_> {
             ],
         };
         Ok(snapshot.write(folder)?)
+    }
+}
+
+/// How policy and value model learn.
+fn options(values: bool) -> Options {
+    Options {
+        values,
+        bf16: true,
+        // An update's gradient is noisy, and an early one small (Huang et al. 2022, detail 3).
+        adam: Adam {
+            epsilon: 1e-5,
+            beta2: 0.999,
+            ..Adam::default()
+        },
+        ..Options::default()
+    }
+}
+
+/// A model that only reads: what learns least needs least memory.
+fn still() -> Options {
+    Options {
+        learns: Learns::Lora(Lora {
+            rank: 1,
+            alpha: 1.0,
+            seed: 0,
+        }),
+        bf16: true,
+        ..Options::default()
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use ::corpus::{Commit, Progress, Repository, Settings, Tally, read};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use evolve::export::unwritable;
 use learn::record::{Row, Writer, Written};
 use mutate::diff::Frame;
@@ -15,7 +15,7 @@ use table::{Column, Get};
 use crate::cli::CorpusArgs;
 use crate::figures::corpus::{Change, Page, Source, page};
 use crate::meter::Meter;
-use crate::study::write;
+use crate::study::{check_new, put, write};
 use crate::terminal::{complain, shown};
 use crate::train::beside;
 use crate::{Done, Failure, say, settings};
@@ -58,13 +58,7 @@ impl About {
 /// Reads the histories and writes `commits.parquet`, `commits.jsonl`, `corpus.json` and `corpus.html` into a new folder.
 pub fn corpus(args: &CorpusArgs) -> Done {
     let repositories = open(args)?;
-    let taken = std::fs::read_dir(&args.output).is_ok_and(|mut files| files.next().is_some());
-    if taken || args.output.is_file() {
-        return Err(Failure::usage(anyhow!(
-            "{}: is there already; choose a new folder with -o, or remove it",
-            args.output.display()
-        )));
-    }
+    check_new(&args.output)?;
     let part = beside(&args.output, "part");
     let _ = std::fs::remove_dir_all(&part);
     let kept = Settings {
@@ -125,24 +119,13 @@ pub fn corpus(args: &CorpusArgs) -> Done {
     for (name, text) in [("corpus.json", described + "\n"), ("corpus.html", html)] {
         write(&part.join(name), text.as_bytes())?;
     }
-    let moved = std::fs::create_dir_all(&args.output)
-        .and_then(|()| std::fs::remove_dir(&args.output))
-        .and_then(|()| std::fs::rename(&part, &args.output));
-    moved.with_context(|| {
-        format!(
-            "{}: cannot be written; the corpus lies in {}",
-            args.output.display(),
-            part.display()
-        )
-    })?;
-    for name in [
+    let files = [
         "commits.parquet",
         "commits.jsonl",
         "corpus.json",
         "corpus.html",
-    ] {
-        say!("{}", args.output.join(name).display())?;
-    }
+    ];
+    put(&part, &args.output, &files)?;
     let commits: u64 = tallies.iter().map(|tally| tally.read).sum();
     let many = |n: u64, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
     say!(

@@ -14,7 +14,7 @@ use crate::figures::dataset::{Page, page};
 use crate::figures::report::{Card, Individual};
 use crate::meter::Meter;
 use crate::show::Walk;
-use crate::study::write;
+use crate::study::{check_new, put, write};
 use crate::terminal::shown;
 use crate::train::beside;
 use crate::{Done, Failure, say};
@@ -61,13 +61,7 @@ pub fn dataset(args: &DatasetArgs) -> Done {
         )));
     }
     let sources = sources(&args.runs)?;
-    let taken = std::fs::read_dir(&args.output).is_ok_and(|mut files| files.next().is_some());
-    if taken || args.output.is_file() {
-        return Err(Failure::usage(anyhow!(
-            "{}: is there already; choose a new folder with -o, or remove it",
-            args.output.display()
-        )));
-    }
+    check_new(&args.output)?;
     let part = beside(&args.output, "part");
     let _ = std::fs::remove_dir_all(&part);
     let settings = Settings {
@@ -114,24 +108,9 @@ pub fn dataset(args: &DatasetArgs) -> Done {
     for (name, text) in [("dataset.json", described + "\n"), ("dataset.html", html)] {
         write(&part.join(name), text.as_bytes())?;
     }
-    let moved = std::fs::create_dir_all(&args.output)
-        .and_then(|()| std::fs::remove_dir(&args.output))
-        .and_then(|()| std::fs::rename(&part, &args.output));
-    moved.with_context(|| {
-        format!(
-            "{}: cannot be written; the dataset lies in {}",
-            args.output.display(),
-            part.display()
-        )
-    })?;
-    for name in [
-        format!("{NAME}.parquet"),
-        format!("{NAME}.jsonl"),
-        "dataset.json".to_owned(),
-        "dataset.html".to_owned(),
-    ] {
-        say!("{}", args.output.join(name).display())?;
-    }
+    let [table, lines] = ["parquet", "jsonl"].map(|ending| format!("{NAME}.{ending}"));
+    let files = [&*table, &*lines, "dataset.json", "dataset.html"];
+    put(&part, &args.output, &files)?;
     say!(
         "{} programs to learn from and {} held out, of {} that the maps took ({} below {} % of their niche's best, {} there already)",
         tally.learned,

@@ -4,12 +4,14 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, anyhow};
+use domains::walkers::SEEDS;
 use evolve::store::{DATABASE, Store};
 use serde_json::{Value, json};
 
 use crate::cli::Reproduce;
 use crate::meter::Meter;
 use crate::study::write;
+use crate::terminal::shown;
 use crate::{Done, Failure, say};
 
 mod stage1;
@@ -124,6 +126,70 @@ impl Work {
         samara(&[&own[..], command].concat(), &self.log)
     }
 }
+
+impl Work {
+    /// Writes the page and its numbers, and says the rows of its table.
+    fn tell(
+        &self,
+        name: &str,
+        numbers: &Value,
+        html: &str,
+        rows: impl Iterator<Item = String>,
+    ) -> Done {
+        let numbers = serde_json::to_string_pretty(numbers).expect("plain data") + "\n";
+        for (ending, text) in [("json", numbers), ("html", shown(html))] {
+            let path = self.folder.join(format!("{name}.{ending}"));
+            write(&path, text.as_bytes())?;
+            say!("{}", path.display())?;
+        }
+        for row in rows {
+            say!("{row}")?;
+        }
+        Ok(())
+    }
+
+    /// Runs of gp from each seed on flat ground, or those that are given in their place.
+    fn runs(
+        &mut self,
+        from: &[PathBuf],
+        runs: u64,
+        evaluations: u64,
+    ) -> Result<Vec<String>, Failure> {
+        if !from.is_empty() {
+            return Ok(from.iter().map(|run| run.display().to_string()).collect());
+        }
+        let mut all = Vec::new();
+        for (seed, _) in SEEDS {
+            for run in 0..runs {
+                let rng = run.to_string();
+                let path = self.path(&["runs", &format!("{seed}-{run}")]);
+                self.step(&format!("gp from {seed}, run {}", run + 1))?;
+                let command = ["--seed", seed, "--rng", &rng, "--operator", "gp"];
+                self.evolve(&path, &command, evaluations)?;
+                all.push(path);
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Evaluations of a run at a scale of the paper's.
+fn evaluations(scale: f64) -> Result<u64, Failure> {
+    match scale > 0.0 && scale <= 10.0 {
+        true => Ok(((PAPER * scale).round() as u64).max(64)),
+        false => Err(Failure::usage(anyhow!(
+            "--scale {scale}: give a number above 0, such as 0.01; 1 is the paper's"
+        ))),
+    }
+}
+
+/// A number of things, in words.
+fn many(n: u64, one: &str, more: &str) -> String {
+    format!("{n} {}", if n == 1 { one } else { more })
+}
+
+/// Evaluations of a run in the paper.
+const PAPER: f64 = 1_024_000.0;
 
 /// The configuration of the runs.
 const CONFIG: &str = "runs.toml";

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use domains::walkers;
 use evolve::export::unwritable;
 use evolve::store::{Generation, IterationMetrics, Noted, SETTINGS, Store};
@@ -20,7 +20,7 @@ use crate::settings::of_stored;
 use crate::show::{Walk, of_run};
 use crate::stats::{Stats, duration, ratio};
 use crate::terminal::shown;
-use crate::{Done, sample, say};
+use crate::{Done, Failure, sample, say};
 
 /// Writes all children of a run as Parquet and JSON lines.
 pub fn export(args: &ExportArgs) -> Done {
@@ -105,6 +105,42 @@ pub fn pictures(store: &Store) -> anyhow::Result<Vec<PathBuf>> {
     write(&path, page(store)?.as_bytes())?;
     files.push(path);
     Ok(files)
+}
+
+/// Refuses a folder that holds something, or is a file.
+///
+/// # Errors
+/// It does.
+pub fn check_new(folder: &Path) -> Result<(), Failure> {
+    let taken = std::fs::read_dir(folder).is_ok_and(|mut files| files.next().is_some());
+    match taken || folder.is_file() {
+        true => Err(Failure::usage(anyhow!(
+            "{}: is there already; choose a new folder with -o, or remove it",
+            folder.display()
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// Gives what is whole its place, and says its files.
+///
+/// # Errors
+/// The place cannot be written.
+pub fn put(part: &Path, folder: &Path, files: &[&str]) -> Done {
+    let moved = std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::remove_dir(folder))
+        .and_then(|()| std::fs::rename(part, folder));
+    moved.with_context(|| {
+        format!(
+            "{}: cannot be written; all of it lies in {}",
+            folder.display(),
+            part.display()
+        )
+    })?;
+    for name in files {
+        say!("{}", folder.join(name).display())?;
+    }
+    Ok(())
 }
 
 /// What to do about a run's folder that may not be written.

@@ -38,7 +38,7 @@ fn stage1_is_made_whole_and_goes_on_after_a_kill() {
     std::thread::sleep(Duration::from_secs(1));
     let said = ok(path, &args);
     assert!(
-        said.contains("64 evaluations each, 1 runs of 4 operators on 4 seeds"),
+        said.contains("64 evaluations each, 1 run of 4 operators on 4 seeds"),
         "{said}"
     );
     let read = || std::fs::read_to_string(path.join("out/stage1.json")).unwrap();
@@ -113,7 +113,7 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
     std::thread::sleep(Duration::from_secs(1));
     let said = ok(path, &args);
     assert!(
-        said.contains("4 runs of 512 evaluations, 1 trainings of 20000 tokens"),
+        said.contains("4 runs of 512 evaluations, 1 training of 20000 tokens"),
         "{said}"
     );
     let read = || std::fs::read_to_string(path.join("out/stage2.json")).unwrap();
@@ -195,7 +195,7 @@ fn stage3_is_made_whole() {
     ];
     let said = ok(path, &args);
     assert!(
-        said.contains("1 models of the domain and 2 inventors of 2 iterations"),
+        said.contains("1 model of the domain and 2 inventors of 2 iterations"),
         "{said}"
     );
     let read = || std::fs::read_to_string(path.join("out/stage3.json")).unwrap();

@@ -8,7 +8,7 @@ use evolve::store::Store;
 use mutate::Lesson;
 use serde_json::{Value, json};
 
-use super::{Work, samara};
+use super::{Work, evaluations, many, samara};
 use crate::cli::Stage1Args;
 use crate::figures::stage1::{Page, Row, page};
 use crate::figures::{Labels, Series, curves};
@@ -32,8 +32,6 @@ const SEEDS: [(&str, [[f64; 2]; 3]); 4] = [
     ),
 ];
 
-/// Evaluations of a run in the paper.
-const PAPER: f64 = 1_024_000.0;
 /// Children of the run that shows how fast an operator is, at most.
 const PROBED: u64 = 256;
 /// Points of a curve.
@@ -71,15 +69,9 @@ struct Stage<'a> {
 
 /// Makes all runs and both operators that are not there yet, and the page of them.
 pub fn stage1(args: &Stage1Args) -> Done {
-    if !(args.scale > 0.0 && args.scale <= 10.0) {
-        return Err(Failure::usage(anyhow!(
-            "--scale {}: give a number above 0, such as 0.002; 1 is the paper's",
-            args.scale
-        )));
-    }
+    let evaluations = evaluations(args.scale)?;
     // A base that is none leaves nothing behind.
     base(&args.base)?;
-    let evaluations = ((PAPER * args.scale).round() as u64).max(64);
     let own = json!({ "base": args.base, "lora": args.lora, "evaluations": evaluations, "runs": args.runs, "tokens": args.tokens });
     let parts = ["runs", "models", "lessons", "figures"];
     let mut stage = Stage {
@@ -130,12 +122,12 @@ impl Stage<'_> {
                 * (self.evaluations * 4 * self.args.runs * runs) as f64;
         }
         say!(
-            "{} evaluations each, {} runs of {} operators on {} seeds: about {} minutes and two trainings of {} tokens; what is there is not made again",
+            "{} evaluations each, {} of {} operators on {} seeds: about {} and two trainings of {} tokens; what is there is not made again",
             self.evaluations,
-            self.args.runs,
+            many(self.args.runs, "run", "runs"),
             Operator::ALL.len(),
             SEEDS.len(),
-            (seconds / 60.0).ceil(),
+            many((seconds / 60.0).ceil() as u64, "minute", "minutes"),
             self.args.tokens
         )?;
         Ok(())
@@ -306,19 +298,8 @@ impl Stage<'_> {
             charts,
         });
         let numbers = json!({ "base": self.args.base, "evaluations": self.evaluations, "runs": self.args.runs, "rows": rows, "trials": trials });
-        let numbers = serde_json::to_string_pretty(&numbers).expect("plain data") + "\n";
-        for (name, text) in [
-            ("stage1.json", numbers),
-            ("stage1.html", crate::terminal::shown(&html)),
-        ] {
-            let path = self.args.output.join(name);
-            write(&path, text.as_bytes())?;
-            say!("{}", path.display())?;
-        }
-        for row in &rows {
-            say!("{}", row.line())?;
-        }
-        Ok(())
+        let lines = rows.iter().map(Row::line);
+        self.work.tell("stage1", &numbers, &html, lines)
     }
 
     /// The curves of one seed: niches, QD score and best fitness, means of the runs.

@@ -11,7 +11,7 @@ use evolve::domain::Case;
 use evolve::store::Store;
 use serde_json::{Value, json};
 
-use super::{CONFIG, Work, samara};
+use super::{CONFIG, Work, evaluations, many, samara};
 use crate::cli::Stage2Args;
 use crate::figures::stage2::{Page, Row, page};
 use crate::figures::{Labels, Series, curves};
@@ -24,8 +24,6 @@ use crate::{Done, Failure, say};
 const PROBED: u64 = 512;
 /// Tokens of a program, about.
 pub(super) const WRITTEN: u64 = 350;
-/// Evaluations of a run in the paper.
-const PAPER: f64 = 1_024_000.0;
 
 struct Stage<'a> {
     args: &'a Stage2Args,
@@ -35,12 +33,7 @@ struct Stage<'a> {
 
 /// Makes the runs, the dataset, the models and their samples that are not there yet, and the page of them.
 pub fn stage2(args: &Stage2Args) -> Done {
-    if !(args.scale > 0.0 && args.scale <= 10.0) {
-        return Err(Failure::usage(anyhow!(
-            "--scale {}: give a number above 0, such as 0.02; 1 is the paper's",
-            args.scale
-        )));
-    }
+    let evaluations = evaluations(args.scale)?;
     if !(0.0..=100.0).contains(&args.quality) {
         let why = anyhow!("--quality {}: give a number of 0 to 100", args.quality);
         return Err(Failure::usage(why));
@@ -48,7 +41,6 @@ pub fn stage2(args: &Stage2Args) -> Done {
     for run in &args.from {
         Store::open(run).map_err(Failure::usage)?;
     }
-    let evaluations = ((PAPER * args.scale).round() as u64).max(64);
     let own = json!({
         "evaluations": evaluations, "runs": args.runs, "from": args.from, "quality": args.quality, "tokens": args.tokens, "samples": args.samples,
     });
@@ -65,9 +57,13 @@ pub fn stage2(args: &Stage2Args) -> Done {
         work: Work::begin(&args.output, "stage2", &parts, &own, steps)?,
     };
     say!(
-        "{runs} runs of {evaluations} evaluations, {} trainings of {} tokens at most, {} programs each to write {} times: about {:.0} minutes; what is there is not made \
-         again",
-        args.sizes.len(),
+        "{}, {} of {} tokens at most, {} programs each to write {} times: about {:.0} minutes; what is there is not made again",
+        many(
+            runs,
+            &format!("run of {evaluations} evaluations"),
+            &format!("runs of {evaluations} evaluations")
+        ),
+        many(args.sizes.len() as u64, "training", "trainings"),
         args.tokens,
         args.samples,
         args.sizes.len() * (1 + TARGETS.len()),
@@ -106,22 +102,8 @@ impl Stage<'_> {
     }
 
     fn dataset(&mut self) -> Done {
-        let mut runs: Vec<String> = Vec::new();
-        if self.args.from.is_empty() {
-            for (seed, _) in SEEDS {
-                for run in 0..self.args.runs {
-                    let rng = run.to_string();
-                    let path = self.work.path(&["runs", &format!("{seed}-{run}")]);
-                    self.work
-                        .step(&format!("gp from {seed}, run {}", run + 1))?;
-                    let command = ["--seed", seed, "--rng", &rng, "--operator", "gp"];
-                    self.work.evolve(&path, &command, self.evaluations)?;
-                    runs.push(path);
-                }
-            }
-        } else {
-            runs.extend(self.args.from.iter().map(|run| run.display().to_string()));
-        }
+        let args = self.args;
+        let runs = self.work.runs(&args.from, args.runs, self.evaluations)?;
         self.work.step("dataset")?;
         let (data, quality) = (self.work.path(&["data"]), self.args.quality.to_string());
         if !Path::new(&data).join("dataset.json").exists() {
@@ -234,19 +216,8 @@ impl Stage<'_> {
             rows: rows.clone(),
             charts: vec![chart],
         });
-        let numbers = serde_json::to_string_pretty(&numbers).expect("plain data") + "\n";
-        for (name, text) in [
-            ("stage2.json", numbers),
-            ("stage2.html", crate::terminal::shown(&html)),
-        ] {
-            let path = self.args.output.join(name);
-            write(&path, text.as_bytes())?;
-            say!("{}", path.display())?;
-        }
-        for row in &rows {
-            say!("{}", row.line())?;
-        }
-        Ok(())
+        let lines = rows.iter().map(Row::line);
+        self.work.tell("stage2", &numbers, &html, lines)
     }
 
     /// What a run of samples came to.

@@ -9,16 +9,13 @@ use domains::walkers::{self, SEEDS};
 use evolve::store::Store;
 use serde_json::{Value, json};
 
-use super::{CONFIG, Work, samara};
+use super::{CONFIG, Work, evaluations, many, samara};
 use crate::cli::Stage3Args;
 use crate::figures::stage3::{Page, Row, page};
 use crate::figures::{Labels, Series, curves};
 use crate::stats::{Stats, ratio};
 use crate::study::write;
 use crate::{Done, Failure, say};
-
-/// Evaluations of a run in the paper.
-const PAPER: f64 = 1_024_000.0;
 
 /// The paper's terrain sets; its averages over a set at 50 and 80 % for the dataset, the model of the domain, codes and vision.
 const SETS: [(&str, [&str; 3], [[f64; 2]; 4]); 2] = [
@@ -46,18 +43,12 @@ const SETS: [(&str, [&str; 3], [[f64; 2]; 4]); 2] = [
 
 struct Stage<'a> {
     args: &'a Stage3Args,
-    evaluations: u64,
     work: Work,
 }
 
 /// Makes what is not there yet, and the page of it.
 pub fn stage3(args: &Stage3Args) -> Done {
-    if !(args.scale > 0.0 && args.scale <= 10.0) {
-        return Err(Failure::usage(anyhow!(
-            "--scale {}: give a number above 0, such as 0.02; 1 is the paper's",
-            args.scale
-        )));
-    }
+    let evaluations = evaluations(args.scale)?;
     if let Some(odd) = args.quality.iter().find(|q| !(0.0..=100.0).contains(*q)) {
         return Err(Failure::usage(anyhow!(
             "--quality {odd}: give numbers of 0 to 100"
@@ -66,7 +57,6 @@ pub fn stage3(args: &Stage3Args) -> Done {
     for run in &args.from {
         Store::open(run).map_err(Failure::usage)?;
     }
-    let evaluations = ((PAPER * args.scale).round() as u64).max(64);
     let own = json!({
         "evaluations": evaluations, "runs": args.runs, "from": args.from, "size": args.size, "tokens": args.tokens, "samples": args.samples, "iterations": args.iterations,
         "iteration_samples": args.iteration_samples,
@@ -81,7 +71,6 @@ pub fn stage3(args: &Stage3Args) -> Done {
     let parts = ["runs", "models", "samples", "figures"];
     let mut stage = Stage {
         args,
-        evaluations,
         work: Work::begin(&args.output, "stage3", &parts, &own, steps)?,
     };
     let each = super::stage2::per_token(&args.size)?;
@@ -91,13 +80,19 @@ pub fn stage3(args: &Stage3Args) -> Done {
         super::stage2::WRITTEN * (inventors * learned + args.samples * terrains * (1 + inventors));
     let seconds = each * (qualities * (3 * args.tokens + written)) as f64;
     say!(
-        "{runs} runs of {evaluations} evaluations, {qualities} models of the domain and {} inventors of {} iterations: about {:.0} minutes beside the runs; what is there is not \
+        "{}, {} and {} of {} iterations: about {:.0} minutes beside the runs; what is there is not \
          made again",
-        qualities * inventors,
+        many(
+            runs,
+            &format!("run of {evaluations} evaluations"),
+            &format!("runs of {evaluations} evaluations")
+        ),
+        many(qualities, "model of the domain", "models of the domain"),
+        many(qualities * inventors, "inventor", "inventors"),
         args.iterations,
         (seconds / 60.0).ceil()
     )?;
-    let runs = stage.runs()?;
+    let runs = stage.work.runs(&args.from, args.runs, evaluations)?;
     for quality in args.quality.clone() {
         stage.domain(quality, &runs)?;
         for set in args.sets.clone() {
@@ -136,26 +131,6 @@ fn plain(terrain: &str) -> String {
 }
 
 impl Stage<'_> {
-    fn runs(&mut self) -> Result<Vec<String>, Failure> {
-        if !self.args.from.is_empty() {
-            let from = self.args.from.iter();
-            return Ok(from.map(|run| run.display().to_string()).collect());
-        }
-        let mut runs = Vec::new();
-        for (seed, _) in SEEDS {
-            for run in 0..self.args.runs {
-                let rng = run.to_string();
-                let path = self.work.path(&["runs", &format!("{seed}-{run}")]);
-                self.work
-                    .step(&format!("gp from {seed}, run {}", run + 1))?;
-                let command = ["--seed", seed, "--rng", &rng, "--operator", "gp"];
-                self.work.evolve(&path, &command, self.evaluations)?;
-                runs.push(path);
-            }
-        }
-        Ok(runs)
-    }
-
     fn data(&self, quality: f64) -> String {
         self.work.path(&[&format!("data-{quality}")])
     }
@@ -352,19 +327,8 @@ impl Stage<'_> {
             rows: rows.clone(),
             charts,
         });
-        let numbers = serde_json::to_string_pretty(&numbers).expect("plain data") + "\n";
-        for (name, text) in [
-            ("stage3.json", numbers),
-            ("stage3.html", crate::terminal::shown(&html)),
-        ] {
-            let path = self.args.output.join(name);
-            write(&path, text.as_bytes())?;
-            say!("{}", path.display())?;
-        }
-        for row in &rows {
-            say!("{}", row.line())?;
-        }
-        Ok(())
+        let lines = rows.iter().map(Row::line);
+        self.work.tell("stage3", &numbers, &html, lines)
     }
 
     /// The mean distance on each terrain, by iteration.

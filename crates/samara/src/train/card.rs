@@ -130,21 +130,25 @@ impl Card<'_> {
     }
 }
 
-fn trial_table(trial: &Trial) -> String {
-    let row = |name: &str, shares: Shares| {
+/// Shares of a trial as a table in Markdown, by what `of` are.
+pub fn table(of: &str, rows: [(&str, Shares); 2]) -> String {
+    let row = |(name, shares): (&str, Shares)| {
         let percent = shares.percent().map(|share| format!("{share:.1} %"));
-        format!(
-            "| {name} | {} | {} |\n",
-            shares.children,
-            percent.join(" | ")
-        )
+        let cells = percent.join(" | ");
+        format!("| {name} | {} | {cells} |\n", shares.children)
     };
     format!(
+        "| | {of} | valid | runnable | accepted | unique |\n| --- | ---: | ---: | ---: | ---: | ---: |\n{}",
+        rows.map(row).concat()
+    )
+}
+
+fn trial_table(trial: &Trial) -> String {
+    let rows = [("held to what applies", trial.held), ("free", trial.free)];
+    format!(
         "\n## Trial\n\n\
-         Children of {} programs held out; accepted by a map that holds these programs alone.\n\n\
-         | | children | valid | runnable | accepted | unique |\n| --- | ---: | ---: | ---: | ---: | ---: |\n{}{}",
+         Children of {} programs held out; accepted by a map that holds these programs alone.\n\n{}",
         trial.parents,
-        row("held to what applies", trial.held),
-        row("free", trial.free)
+        table("children", rows)
     )
 }

@@ -27,7 +27,7 @@ use serde_json::{Value, json};
 use toml::Table;
 
 use super::display::Display;
-use super::{EVERY, base, beside, check_output, learn, resources};
+use super::{EVERY, base, beside, card, check_output, learn, resources};
 use crate::cli::TrainDomainArgs;
 use crate::settings::of_walkers;
 use crate::{Done, Failure, interrupts, say};
@@ -240,16 +240,11 @@ impl Made<'_> {
             (None, _) => format!("scratch, size {}", args.preset),
         };
         let trial = self.trial.as_ref().map_or_else(String::new, |trial| {
-            let row = |name: &str, shares: Shares| {
-                let percent = shares.percent().map(|share| format!("{share:.1} %"));
-                format!("| {name} | {} | {} |\n", shares.children, percent.join(" | "))
-            };
+            let rows = [("held to Python", trial.held), ("free", trial.free)];
             format!(
-                "\n## Trial\n\nPrograms written into an empty map; {} of those held to Python stand in the dataset as they are.\n\n\
-                 | | programs | valid | runnable | accepted | unique |\n| --- | ---: | ---: | ---: | ---: | ---: |\n{}{}",
+                "\n## Trial\n\nPrograms written into an empty map; {} of those held to Python stand in the dataset as they are.\n\n{}",
                 trial.known,
-                row("held to Python", trial.held),
-                row("free", trial.free)
+                card::table("programs", rows)
             )
         });
         format!(

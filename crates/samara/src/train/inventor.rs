@@ -16,7 +16,7 @@ use mutate::settings::section;
 use serde_json::{Value, json};
 use sodarace::Terrain;
 
-use super::{base, beside, check_output};
+use super::{base, beside, check_output, resources};
 use crate::cli::TrainInventorArgs;
 use crate::meter::Meter;
 use crate::settings::{of_walkers, set};
@@ -59,6 +59,8 @@ pub fn inventor(args: &TrainInventorArgs) -> Done {
         domain: &domain,
         threads: args.threads.unwrap_or_default(),
     };
+    resources::memory(school.bytes(), "choose a smaller model").map_err(Failure::usage)?;
+    resources::disk(school.disk(), &args.output).map_err(Failure::usage)?;
     let keep = beside(&args.output, "training");
     let mut metrics = Metrics::open(&beside(&args.output, "metrics")).map_err(Failure::usage)?;
     let mut display = Display::begin(args, &school, keep.join("about.json").exists())?;
@@ -247,9 +249,11 @@ impl Display {
             )?;
         }
         let template = "{bar:30.green} {pos}/{len}  {elapsed_precise}, {msg}";
-        Ok(Self {
-            meter: Meter::new(Some(u64::from(args.iterations)), template),
-        })
+        let meter = Meter::new(Some(u64::from(args.iterations)), template);
+        if let Some(bar) = meter.bar() {
+            bar.set_message("learns to write behind what it is shown");
+        }
+        Ok(Self { meter })
     }
 
     fn update(&mut self, progress: &Progress) {

@@ -7,33 +7,51 @@ use learn::course::Course;
 
 use crate::meter::size;
 
-/// Checks both.
+/// Checks both for a course.
 ///
 /// # Errors
 /// Says how much is missing, and what to do.
 pub fn check(course: &Course<'_>, output: &Path) -> anyhow::Result<()> {
-    let (needed, there) = (course.bytes(), available());
-    if let Some(there) = there.filter(|there| *there < needed) {
-        bail!(
-            "the training needs {} of memory and {} are free; free some, or choose a smaller model{}",
+    memory(
+        course.bytes(),
+        match course.options.learns {
+            lm::train::Learns::All => "choose a smaller model or --lora",
+            lm::train::Learns::Lora(_) => "choose a smaller model",
+        },
+    )?;
+    disk(course.disk(), output)
+}
+
+/// Checks that so many bytes of memory can be had.
+///
+/// # Errors
+/// Says how much is missing, and what to do.
+pub fn memory(needed: u64, mend: &str) -> anyhow::Result<()> {
+    match available().filter(|there| *there < needed) {
+        None => Ok(()),
+        Some(there) => bail!(
+            "the training needs {} of memory and {} are free; free some, or {mend}",
             size(needed),
             size(there),
-            match course.options.learns {
-                lm::train::Learns::All => " or --lora",
-                lm::train::Learns::Lora(_) => "",
-            }
-        );
+        ),
     }
-    let (needed, folder) = (course.disk(), existing(output));
-    if let Some(there) = free(folder).filter(|there| *there < needed) {
-        bail!(
+}
+
+/// Checks that so many bytes can be written.
+///
+/// # Errors
+/// As [`memory`].
+pub fn disk(needed: u64, output: &Path) -> anyhow::Result<()> {
+    let folder = existing(output);
+    match free(folder).filter(|there| *there < needed) {
+        None => Ok(()),
+        Some(there) => bail!(
             "{}: the training needs {} of disk and {} are free; free some, or choose another place with -o",
             folder.display(),
             size(needed),
             size(there)
-        );
+        ),
     }
-    Ok(())
 }
 
 /// The folder that is there already.
