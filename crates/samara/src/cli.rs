@@ -172,7 +172,7 @@ pub struct SampleArgs {
     #[arg(value_name = "MODEL|DATASET")]
     pub model: String,
     /// Where the run goes: a folder, new or one that the same command began.
-    #[arg(short, long = "output", value_name = "RUN")]
+    #[arg(short, long = "output", alias = "out", value_name = "RUN")]
     pub output: PathBuf,
     /// How many programs.
     #[arg(short = 'n', long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]

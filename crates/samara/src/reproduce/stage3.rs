@@ -17,28 +17,35 @@ use crate::stats::{Stats, ratio};
 use crate::study::write;
 use crate::{Done, Failure, say};
 
-/// The paper's terrain sets; its averages over a set at 50 and 80 % for the dataset, the model of the domain, codes and vision.
-const SETS: [(&str, [&str; 3], [[f64; 2]; 4]); 2] = [
-    (
-        "tunnel",
-        ["left-wall", "right-wall", "tunnel:60"],
-        [
+/// A set of terrains in the paper.
+struct Set {
+    name: &'static str,
+    terrains: [&'static str; 3],
+    /// Its averages over the set at 50 and 80 %, for the dataset, the model of the domain, codes and vision.
+    paper: [[f64; 2]; 4],
+}
+
+const SETS: [Set; 2] = [
+    Set {
+        name: "tunnel",
+        terrains: ["left-wall", "right-wall", "tunnel:60"],
+        paper: [
             [1985.0, 2490.0],
             [1375.0, 1525.0],
             [2130.0, 2340.0],
             [1910.0, 2125.0],
         ],
-    ),
-    (
-        "bumpy",
-        ["left-wall", "right-wall", "bumpy"],
-        [
+    },
+    Set {
+        name: "bumpy",
+        terrains: ["left-wall", "right-wall", "bumpy"],
+        paper: [
             [1610.0, 2040.0],
             [970.0, 1060.0],
             [1970.0, 1980.0],
             [1690.0, 2040.0],
         ],
-    ),
+    },
 ];
 
 struct Stage<'a> {
@@ -109,20 +116,18 @@ pub fn stage3(args: &Stage3Args) -> Done {
 
 /// The terrains of the sets asked for, each once.
 fn terrains(args: &Stage3Args) -> Vec<&'static str> {
-    let mut all = Vec::new();
-    for (name, terrains, _) in SETS {
-        if args.sets.iter().any(|set| set == name) {
-            all.extend(terrains);
-        }
-    }
+    let sets = SETS
+        .iter()
+        .filter(|set| args.sets.iter().any(|own| own == set.name));
+    let mut all: Vec<&str> = sets.flat_map(|set| set.terrains).collect();
     all.sort_unstable();
     all.dedup();
     all
 }
 
 fn set(name: &str) -> [&'static str; 3] {
-    let found = SETS.iter().find(|(own, ..)| *own == name);
-    found.map_or(SETS[0].1, |(_, terrains, _)| *terrains)
+    let found = SETS.iter().find(|set| set.name == name);
+    found.unwrap_or(&SETS[0]).terrains
 }
 
 /// A terrain's name as part of a file's.
@@ -255,7 +260,12 @@ impl Stage<'_> {
     fn tell(&self) -> Done {
         let mut rows: Vec<Row> = Vec::new();
         let mut charts = Vec::new();
-        for (name, terrains, paper) in SETS {
+        for Set {
+            name,
+            terrains,
+            paper,
+        } in SETS
+        {
             if !self.args.sets.iter().any(|set| set == name) {
                 continue;
             }
