@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn beginnings_that_cannot_be() {
-        assert!(FileGuide::new("def def", 0, Rules::default(), 40).is_none());
+        assert!(FileGuide::new("x = )", 0, Rules::default(), 40).is_none());
         assert!(FileGuide::new("ab", 3, Rules::default(), 40).is_none());
         let free = FileGuide::new("def def", 0, Rules::any(), 40).unwrap();
         assert!(!free.may_end(), "what was given comes first");
