@@ -126,6 +126,9 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
     assert_eq!(rows[0]["runnable"], 100.0);
     assert!(rows[0]["niches"].as_f64().unwrap() > 0.0 && rows[1]["loss"].as_f64().unwrap() < 7.0);
     assert_eq!(rows[1]["completed"].as_array().unwrap().len(), 3);
+    for original in numbers["originals"].as_array().unwrap() {
+        assert!(original[1].as_f64().unwrap() > 30.0, "{original}");
+    }
     let page = std::fs::read_to_string(path.join("out/stage2.html")).unwrap();
     assert!(page.contains("galloper") && page.matches("<svg").count() == 1);
     // What is there is not made again; another size is added.

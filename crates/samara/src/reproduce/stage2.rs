@@ -327,10 +327,5 @@ mod tests {
                 "{name}"
             );
         }
-        let originals = originals().ok().unwrap();
-        assert!(
-            originals.iter().all(|(_, walked)| *walked > 30.0),
-            "{originals:?}"
-        );
     }
 }
