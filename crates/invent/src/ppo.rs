@@ -47,9 +47,9 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             epochs: 1,
-            minibatches: 4,
-            rate: 1e-4,
-            value_rate: 3e-4,
+            minibatches: 8,
+            rate: 2e-4,
+            value_rate: 1e-3,
             ten_rate: 1e-3,
             gamma: 1.0,
             lambda: 0.95,

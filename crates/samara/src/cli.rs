@@ -416,13 +416,13 @@ pub struct TrainInventorArgs {
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100))]
     pub epochs: u32,
     /// Updates of a reading.
-    #[arg(long, value_name = "N", default_value_t = 4, value_parser = whole(1, 10_000))]
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = whole(1, 10_000))]
     pub minibatches: usize,
     /// The policy's highest learning rate; it falls to 0.
-    #[arg(long, value_name = "RATE", default_value_t = 1e-4)]
+    #[arg(long, value_name = "RATE", default_value_t = 2e-4)]
     pub rate: f32,
     /// The value model's.
-    #[arg(long, value_name = "RATE", default_value_t = 3e-4)]
+    #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
     pub value_rate: f32,
     /// That of the network that sees the terrain.
     #[arg(long, value_name = "RATE", default_value_t = 1e-3)]
