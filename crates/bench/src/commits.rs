@@ -8,9 +8,10 @@ use edit::diff::Diff;
 use edit::hash;
 use edit::source::{canonical, is_same};
 use learn::Left;
+use learn::course::tokenizer_of;
 use learn::text::{self, Texts};
-use lm::train::{Learns, Lora, Options, cpu};
-use lm::{Checkpoint, Tokenizer};
+use lm::Checkpoint;
+use lm::train::{Options, cpu};
 use mutate::diff::{self, Frame};
 use mutate::{Brief, Lesson, model, syntax};
 use serde::Serialize;
@@ -80,14 +81,13 @@ impl Exam {
 }
 
 fn texts(model: &Checkpoint, frame: &Frame, seed: u64) -> Result<Texts, Error> {
-    let json = model.tokenizer.to_json();
-    let tokenizer = Tokenizer::from_json(model.path(), &json).map_err(failed)?;
+    let tokenizer = tokenizer_of(model).map_err(failed)?;
     let settings = text::Settings {
         program_weight: 0.0,
         free_weight: 0.0,
         seed,
     };
-    Texts::new(frame.clone(), tokenizer.into(), &model.config, settings).map_err(failed)
+    Texts::new(frame.clone(), tokenizer, &model.config, settings).map_err(failed)
 }
 
 fn failed(error: lm::Error) -> Error {
@@ -117,19 +117,9 @@ pub fn loss(
     observe: &mut dyn FnMut(usize),
 ) -> Result<Loss, Error> {
     let texts = texts(model, frame, seed)?;
-    // What learns least needs least memory; nothing learns here.
-    let lora = Lora {
-        rank: 1,
-        alpha: 1.0,
-        seed: 0,
-    };
-    let options = Options {
-        learns: Learns::Lora(lora),
-        bf16: true,
-        ..Options::default()
-    };
     let weights = model.weights().map_err(failed)?;
-    let mut trainer = cpu::Trainer::new(&model.config, &weights, options).map_err(failed)?;
+    let mut trainer =
+        cpu::Trainer::new(&model.config, &weights, Options::still()).map_err(failed)?;
     drop(weights);
     let (mut sum, mut tokens) = (0.0, 0);
     for (at, lesson) in exam.lessons.iter().enumerate() {

@@ -67,3 +67,60 @@ pub enum Outcome {
         fitness: f64,
     },
 }
+
+/// What an evaluator makes of cases, held to its contract: a result for each, a measure for each axis.
+///
+/// # Errors
+/// How it broke it.
+pub fn held(
+    evaluator: &mut dyn Evaluator,
+    cases: &[Case<'_>],
+    axes: usize,
+) -> Result<Vec<Evaluation>, String> {
+    let wanted = cases.len();
+    let evaluations = match wanted {
+        0 => Vec::new(),
+        _ => evaluator.evaluate(cases),
+    };
+    if evaluations.len() != wanted {
+        let given = evaluations.len();
+        return Err(format!("it gave {given} results for {wanted} programs"));
+    }
+    for evaluation in &evaluations {
+        if let Outcome::Scored { measures, .. } = &evaluation.outcome
+            && measures.len() != axes
+        {
+            let given = measures.len();
+            return Err(format!("it gave {given} measures for {axes} axes"));
+        }
+    }
+    Ok(evaluations)
+}
+
+/// Deals items to evaluators, an even share to each on a thread of its own; the results in the items' order.
+///
+/// # Errors
+/// What `work` says, or that it panicked.
+pub fn dealt<T: Send, R: Send>(
+    evaluators: &mut [Box<dyn Evaluator>],
+    items: Vec<T>,
+    work: impl Fn(&mut dyn Evaluator, Vec<T>) -> Result<Vec<R>, String> + Sync,
+) -> Result<Vec<R>, Error> {
+    let share = items.len().div_ceil(evaluators.len().max(1)).max(1);
+    let (mut rest, work) = (items.into_iter(), &work);
+    std::thread::scope(|scope| {
+        let threads = evaluators.iter_mut().map(|evaluator| {
+            let part: Vec<T> = rest.by_ref().take(share).collect();
+            scope.spawn(move || mutate::roomy(|| work(evaluator.as_mut(), part)))
+        });
+        let threads: Vec<_> = threads.collect();
+        let mut all = Vec::new();
+        for thread in threads {
+            let part = thread
+                .join()
+                .unwrap_or_else(|_| Err("it panicked".to_owned()));
+            all.extend(part.map_err(Error::Evaluator)?);
+        }
+        Ok(all)
+    })
+}

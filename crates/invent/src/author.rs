@@ -223,6 +223,12 @@ impl Author {
     }
 }
 
+/// A random stream for each number from `first` on, a function of the seed and the number.
+pub(crate) fn streams(seed: u64, first: u64, count: usize) -> impl Iterator<Item = ChaCha8Rng> {
+    let numbers = first..first + count as u64;
+    numbers.map(move |number| ChaCha8Rng::seed_from_u64(hash::both(seed, number)))
+}
+
 /// What was written.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
@@ -271,15 +277,9 @@ impl Source for Author {
         count: usize,
         stop: &AtomicBool,
     ) -> Result<Vec<Proposal>, mutate::Error> {
-        let seed = self.settings.seed;
-        let tasks = (first..first + count as u64).map(|id| {
-            (
-                Arc::default(),
-                ChaCha8Rng::seed_from_u64(hash::both(seed, id)),
-            )
-        });
+        let tasks = streams(self.settings.seed, first, count).map(|rng| (Arc::default(), rng));
         let written = self
-            .write(tasks.collect::<Vec<_>>(), stop)
+            .write(tasks, stop)
             .map_err(|e| mutate::Error::Model(e.to_string()))?;
         Ok(self.proposals(first, written))
     }

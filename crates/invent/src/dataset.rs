@@ -228,21 +228,16 @@ pub fn file(path: &Path) -> PathBuf {
 }
 
 /// Calls `each` with the programs of a dataset's folder, or of a file that ends in `.parquet` or `.jsonl`, whose rows have a `program` at least. Whether
-/// one is held out is `held_out`, or, where that is missing, as [`is_held_out`] says; `measures` are those of `axes`, in this order, as far as they are
-/// numbers.
+/// one is held out is `held_out`, or, where that is missing, as [`is_held_out`] says. Measures are not read.
 ///
 /// # Errors
 /// No such file, or a row without a program or with a field of another kind; what `each` says.
-pub fn each(
-    path: &Path,
-    axes: &[&str],
-    each: &mut dyn FnMut(Entry) -> Result<(), Error>,
-) -> Result<(), Error> {
+pub fn each(path: &Path, each: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
     let path = file(path);
     // `table` gives errors of its own, which are told apart.
     let mut fault = None;
     let read = table::read(&path, &mut |at, row| {
-        let entry = entry(&path, at, &row, axes).and_then(&mut *each);
+        let entry = entry(&path, at, &row).and_then(&mut *each);
         entry.map_err(|error| {
             fault = Some(error);
             table::Error::new(&path, "")
@@ -254,7 +249,7 @@ pub fn each(
     }
 }
 
-fn entry(path: &Path, at: u64, row: &Map<String, Value>, axes: &[&str]) -> Result<Entry, Error> {
+fn entry(path: &Path, at: u64, row: &Map<String, Value>) -> Result<Entry, Error> {
     let wrong = |field, why: &str| Error::Field {
         path: path.to_owned(),
         row: at,
@@ -279,7 +274,6 @@ fn entry(path: &Path, at: u64, row: &Map<String, Value>, axes: &[&str]) -> Resul
             .as_u64()
             .ok_or_else(|| wrong(name, "is not a whole number of 0 or more")),
     };
-    let number = |name: &str| given(name).and_then(Value::as_f64);
     let held_out = match given("held_out") {
         None => is_held_out(&program),
         Some(value) => value
@@ -293,8 +287,8 @@ fn entry(path: &Path, at: u64, row: &Map<String, Value>, axes: &[&str]) -> Resul
         niche: whole("niche")?
             .try_into()
             .map_err(|_| wrong("niche", "is no niche's number"))?,
-        measures: axes.iter().filter_map(|axis| number(axis)).collect(),
-        fitness: number("fitness").unwrap_or(f64::NAN),
+        measures: Vec::new(),
+        fitness: given("fitness").and_then(Value::as_f64).unwrap_or(f64::NAN),
         terrain: text("terrain")?,
         held_out,
         program,

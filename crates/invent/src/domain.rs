@@ -1,13 +1,11 @@
 //! The model of a domain: next-token prediction on the programs that maps took (Lehman et al. 2022, section 3.2; table 3 for the sizes).
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use edit::hash;
 use learn::course::{Course, Reading, Start, preset, tokenizer_of, tokens};
 use learn::{Left, Why};
-use lm::error::Fault;
 use lm::train::supervised::Example;
 use lm::train::{Text, Tree};
 use lm::{Checkpoint, Config, Error, Tokenizer};
@@ -19,7 +17,7 @@ use crate::dataset::Entry;
 /// What the card of a model of a domain has as its `task`.
 pub const TASK: &str = "domain";
 
-/// Programs on which the loss is measured while it learns, at most; the figure at the end is that of all that are held out.
+/// Programs held out on which the loss is measured, at most.
 const MEASURED: usize = 512;
 /// Programs that a new tokenizer is made from, at most.
 const SPELLED: usize = 20_000;
@@ -60,14 +58,7 @@ impl Frame {
     /// # Errors
     /// `Error::Tokenizer` for a model without a token that ends a text.
     pub fn of(tokenizer: &Tokenizer, config: &Config) -> Result<Self, Error> {
-        let end = config.eos_token_ids.first().copied().ok_or_else(|| {
-            Error::Tokenizer(Fault::new(
-                Path::new("the model"),
-                "eos_token_id",
-                "is missing, so that no end can be learned",
-                "name the token that ends a text in config.json",
-            ))
-        })?;
+        let end = config.end()?;
         let start = match tokenizer.start() {
             [] => vec![end],
             start => start.to_vec(),

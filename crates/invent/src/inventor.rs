@@ -15,16 +15,14 @@ use evolve::domain::{Case, Domain};
 use evolve::search::collect::Source;
 use lm::error::Fault;
 use lm::snapshot::{Snapshot, read_tensors, write_tensors};
-use lm::train::{Adam, Learns, Lora, Options, Scores, Trainer, cpu};
+use lm::train::{Adam, Options, Scores, Trainer, cpu};
 use lm::{Checkpoint, Tensor, Weight};
 use mutate::{Proposal, model};
-use rand::SeedableRng;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::Error;
-use crate::author::{self, Author, Piece};
+use crate::author::{self, Author, Piece, streams};
 use crate::dataset::Entry;
 use crate::domain::Frame;
 use crate::judge::{Judge, fitness};
@@ -86,7 +84,7 @@ impl Default for Settings {
 /// What an iteration came to, by context and in all.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Progress {
-    /// Counted from 1; 0 while pairs are learned.
+    /// Counted from 1.
     pub iteration: u32,
     /// How many there are.
     pub iterations: u32,
@@ -172,7 +170,7 @@ impl School<'_> {
         observe: &mut dyn FnMut(&Progress),
     ) -> Result<Trained, Error> {
         let mut state = self.begin()?;
-        let mut reference = self.trainer(still())?;
+        let mut reference = self.trainer(Options::still())?;
         let identity = self.identity(&reference, pairs);
         if let Some(folder) = keep {
             state.restore(folder, &identity)?;
@@ -221,7 +219,7 @@ impl School<'_> {
     pub fn bytes(&self) -> u64 {
         let config = &self.base.config;
         let tokens = config.max_position_embeddings;
-        let all = [options(false), options(true), still()];
+        let all = [options(false), options(true), Options::still()];
         let bytes = all
             .iter()
             .map(|options| cpu::Trainer::bytes(config, options, tokens));
@@ -291,13 +289,8 @@ impl School<'_> {
         stop: &AtomicBool,
     ) -> Result<Option<Vec<Episode>>, Error> {
         let seed = hash::both(self.settings.ppo.seed, OWN);
-        let tasks = (0..self.settings.samples as u64).map(|at| {
-            (
-                Arc::default(),
-                ChaCha8Rng::seed_from_u64(hash::both(seed, at)),
-            )
-        });
-        let written = author.write(tasks.collect::<Vec<_>>(), stop)?;
+        let tasks = streams(seed, 0, self.settings.samples).map(|rng| (Arc::default(), rng));
+        let written = author.write(tasks, stop)?;
         let Some(written) = written.into_iter().collect::<Option<Vec<Piece>>>() else {
             return Ok(None);
         };
@@ -419,11 +412,9 @@ impl School<'_> {
             .map(|at| at % prefixes.len())
             .collect();
         let seed = hash::both(settings.ppo.seed, u64::from(state.iteration));
-        let tasks = asked.iter().zip(0..).map(|(context, at)| {
-            let rng = ChaCha8Rng::seed_from_u64(hash::both(seed, at));
-            (prefixes[*context].clone(), rng)
-        });
-        let written = author.write(tasks.collect::<Vec<_>>(), stop)?;
+        let tasks = asked.iter().zip(streams(seed, 0, asked.len()));
+        let tasks = tasks.map(|(context, rng)| (prefixes[*context].clone(), rng));
+        let written = author.write(tasks, stop)?;
         let Some(written) = written.into_iter().collect::<Option<Vec<Piece>>>() else {
             return Ok(None);
         };
@@ -569,19 +560,6 @@ fn options(values: bool) -> Options {
     }
 }
 
-/// A model that only reads: what learns least needs least memory.
-fn still() -> Options {
-    Options {
-        learns: Learns::Lora(Lora {
-            rank: 1,
-            alpha: 1.0,
-            seed: 0,
-        }),
-        bf16: true,
-        ..Options::default()
-    }
-}
-
 /// Texts of an update before reinforcement learning, and the highest rate.
 const AT_ONCE: usize = 8;
 const RATE: f32 = 5e-4;
@@ -699,11 +677,8 @@ impl Inventor {
     ) -> Result<Vec<Option<Piece>>, Error> {
         let (vectors, _) = self.ten.forward(context)?;
         let prefix: Arc<[f32]> = vectors.into();
-        let tasks = (first..first + count as u64).map(|at| {
-            let rng = ChaCha8Rng::seed_from_u64(hash::both(seed, at));
-            (prefix.clone(), rng)
-        });
-        Ok(self.author.write(tasks.collect::<Vec<_>>(), stop)?)
+        let tasks = streams(seed, first, count).map(|rng| (prefix.clone(), rng));
+        Ok(self.author.write(tasks, stop)?)
     }
 }
 

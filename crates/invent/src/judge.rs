@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use evolve::domain::{Case, Domain, Evaluation, Evaluator, Outcome};
+use evolve::domain::{Case, Domain, Evaluation, Evaluator, Outcome, dealt, held};
 
 use crate::Error;
 
@@ -11,6 +11,8 @@ const AT_ONCE: usize = 32;
 
 /// Tries programs.
 pub struct Judge {
+    /// How many measures a score has.
+    axes: usize,
     evaluators: Vec<Box<dyn Evaluator>>,
 }
 
@@ -26,6 +28,7 @@ impl Judge {
         };
         let evaluators = (0..threads).map(|_| domain.evaluator());
         Ok(Self {
+            axes: domain.axes().len(),
             evaluators: evaluators.collect::<Result<_, _>>()?,
         })
     }
@@ -39,44 +42,22 @@ impl Judge {
         cases: &[Case<'_>],
         stop: &AtomicBool,
     ) -> Result<Vec<Option<Evaluation>>, Error> {
-        let share = cases.len().div_ceil(self.evaluators.len()).max(1);
-        let failed = |why: String| Error::Run(evolve::Error::Evaluator(why));
-        std::thread::scope(|scope| {
-            let parts = self.evaluators.iter_mut().zip(cases.chunks(share));
-            let threads: Vec<_> = parts
-                .map(|(evaluator, part)| scope.spawn(move || tried(evaluator.as_mut(), part, stop)))
-                .collect();
-            let mut all = Vec::with_capacity(cases.len());
-            for thread in threads {
-                let part = thread
-                    .join()
-                    .unwrap_or_else(|_| Err("it panicked".to_owned()));
-                all.extend(part.map_err(failed)?);
-            }
-            Ok(all)
-        })
+        let axes = self.axes;
+        Ok(dealt(
+            &mut self.evaluators,
+            cases.to_vec(),
+            |evaluator, cases| {
+                let mut all = Vec::with_capacity(cases.len());
+                for part in cases.chunks(AT_ONCE) {
+                    match stop.load(Relaxed) {
+                        true => all.extend(part.iter().map(|_| None)),
+                        false => all.extend(held(evaluator, part, axes)?.into_iter().map(Some)),
+                    }
+                }
+                Ok(all)
+            },
+        )?)
     }
-}
-
-fn tried(
-    evaluator: &mut dyn Evaluator,
-    cases: &[Case<'_>],
-    stop: &AtomicBool,
-) -> Result<Vec<Option<Evaluation>>, String> {
-    let mut all = Vec::with_capacity(cases.len());
-    for part in cases.chunks(AT_ONCE) {
-        if stop.load(Relaxed) {
-            all.extend(part.iter().map(|_| None));
-            continue;
-        }
-        let evaluations = mutate::roomy(|| evaluator.evaluate(part));
-        if evaluations.len() != part.len() {
-            let (given, wanted) = (evaluations.len(), part.len());
-            return Err(format!("it gave {given} results for {wanted} programs"));
-        }
-        all.extend(evaluations.into_iter().map(Some));
-    }
-    Ok(all)
 }
 
 /// The fitness of what was scored with a finite number.

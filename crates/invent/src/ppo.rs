@@ -63,8 +63,6 @@ impl Default for Settings {
 
 /// The largest norm of a gradient; one for each model and each network.
 const NORM: f32 = 1.0;
-/// A weight beside 1 of the value's error; with models of its own it scales its rate alone.
-const VALUE: f32 = 1.0;
 
 /// A program that was written for a context, and what it earned.
 #[derive(Clone, Debug, PartialEq)]
@@ -392,7 +390,7 @@ fn value_weights(
         // Where the clipped error is the larger and the value is outside, it does not move with the value.
         match held * held > free * free && near != *new {
             true => 0.0,
-            false => -VALUE * scale * free,
+            false => -scale * free,
         }
     });
     Scores {

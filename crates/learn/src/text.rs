@@ -4,13 +4,11 @@
 //! token: what is trained is what is asked.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use edit::guide::{DiffGuide, Unwritten};
 use edit::hash;
 use edit::source::canonical;
-use lm::error::Fault;
 use lm::train::{Branch, Text, Tree};
 use lm::{Config, Tokenizer, follow};
 use mutate::Lesson;
@@ -108,14 +106,7 @@ impl Texts {
         config: &Config,
         settings: Settings,
     ) -> Result<Self, lm::Error> {
-        let end = config.eos_token_ids.first().copied().ok_or_else(|| {
-            lm::Error::Tokenizer(Fault::new(
-                Path::new("the model"),
-                "eos_token_id",
-                "is missing, so that no end can be learned",
-                "name the token that ends a text in config.json",
-            ))
-        })?;
+        let end = config.end()?;
         Ok(Self {
             frame,
             tokenizer,

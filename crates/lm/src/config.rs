@@ -94,6 +94,21 @@ impl Config {
         })
     }
 
+    /// The token that ends a text, for a model that is to learn where to end.
+    ///
+    /// # Errors
+    /// `Error::Tokenizer` where there is none.
+    pub fn end(&self) -> Result<u32, Error> {
+        self.eos_token_ids.first().copied().ok_or_else(|| {
+            Error::Tokenizer(Fault::new(
+                Path::new("the model"),
+                "eos_token_id",
+                "is missing, so that no end can be learned",
+                "name the token that ends a text in config.json",
+            ))
+        })
+    }
+
     /// Adds tokens that end a text, those that are not yet there.
     pub(crate) fn add_ends(&mut self, ids: impl IntoIterator<Item = u32>) {
         for id in ids {

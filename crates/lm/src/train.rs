@@ -82,6 +82,22 @@ pub struct Options {
     pub bf16: bool,
 }
 
+impl Options {
+    /// Those of a model that only reads: what learns least needs least memory.
+    pub fn still() -> Self {
+        let least = Lora {
+            rank: 1,
+            alpha: 1.0,
+            seed: 0,
+        };
+        Self {
+            learns: Learns::Lora(least),
+            bf16: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// What a tree gave.
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct Climbed {

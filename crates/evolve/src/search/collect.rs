@@ -12,7 +12,7 @@ use qd::{Archive, GridArchive};
 use super::evaluate::{Bench, Genome, Unborn};
 use super::place::{elite, place};
 use super::{Counts, Progress};
-use crate::domain::{Domain, Evaluator};
+use crate::domain::{Domain, dealt};
 use crate::store::{Child, IterationMetrics, Status, Store, Stretch, now};
 use crate::{BEGINNING, Error};
 
@@ -121,7 +121,13 @@ pub fn run(
             partner: None,
             proposal,
         });
-        let mut children = evaluate(&mut evaluators, &bench, unborn.collect())?;
+        let mut children = dealt(&mut evaluators, unborn.collect(), |evaluator, part| {
+            let began = Instant::now();
+            let children = bench.evaluate(evaluator, part);
+            let spent = began.elapsed().as_nanos() as u64;
+            bench.busy.fetch_add(spent, Relaxed);
+            children
+        })?;
         let mut counts = Counts::default();
         store.each_child(first, next, |child| {
             counts.add(&child);
@@ -163,41 +169,6 @@ fn begun(beginning: &str) -> Child {
         program: beginning.to_owned(),
         artifact: None,
     }
-}
-
-/// Has all evaluators evaluate, each a part.
-fn evaluate(
-    evaluators: &mut [Box<dyn Evaluator>],
-    bench: &Bench,
-    unborn: Vec<Unborn>,
-) -> Result<Vec<Child>, Error> {
-    let share = unborn.len().div_ceil(evaluators.len()).max(1);
-    let mut rest = unborn.into_iter();
-    let parts = evaluators
-        .iter_mut()
-        .map(|evaluator| (evaluator, rest.by_ref().take(share).collect::<Vec<_>>()));
-    let parts: Vec<_> = parts.collect();
-    std::thread::scope(|scope| {
-        let work = parts.into_iter().map(|(evaluator, part)| {
-            scope.spawn(move || {
-                let began = Instant::now();
-                let children = mutate::roomy(|| bench.evaluate(evaluator.as_mut(), part));
-                bench
-                    .busy
-                    .fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
-                children
-            })
-        });
-        let work: Vec<_> = work.collect();
-        let mut children = Vec::new();
-        for part in work {
-            let part = part
-                .join()
-                .unwrap_or_else(|_| Err("it panicked".to_owned()));
-            children.extend(part.map_err(Error::Evaluator)?);
-        }
-        Ok(children)
-    })
 }
 
 /// What this process has spent.

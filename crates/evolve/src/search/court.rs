@@ -5,10 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use mutate::{Judge, Verdict};
 use qd::{Archive, Axis, Elite, GridArchive};
 
-use super::evaluate::held;
 use super::school::unlearned;
 use crate::Error;
-use crate::domain::{Case, Domain, Evaluator, Outcome};
+use crate::domain::{Case, Domain, Evaluator, Outcome, held};
 use crate::store::Store;
 
 /// Programs judged between two looks at whether to stop.

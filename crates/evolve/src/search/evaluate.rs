@@ -10,7 +10,7 @@ use mutate::{Proposal, crew};
 
 use super::News;
 use crate::Error;
-use crate::domain::{Case, Evaluation, Evaluator, Outcome};
+use crate::domain::{Case, Evaluation, Evaluator, Outcome, held};
 use crate::store::{Child, Status};
 
 /// A genotype in the map.
@@ -36,32 +36,6 @@ pub(super) struct Unborn {
 const LEAST: usize = 16;
 /// no more than fill lanes well.
 const MOST: usize = 256;
-
-/// What an evaluator makes of cases, held to its contract: a result for each, a measure for each axis.
-pub(super) fn held(
-    evaluator: &mut dyn Evaluator,
-    cases: &[Case<'_>],
-    axes: usize,
-) -> Result<Vec<Evaluation>, String> {
-    let wanted = cases.len();
-    let evaluations = match wanted {
-        0 => Vec::new(),
-        _ => evaluator.evaluate(cases),
-    };
-    if evaluations.len() != wanted {
-        let given = evaluations.len();
-        return Err(format!("it gave {given} results for {wanted} programs"));
-    }
-    for evaluation in &evaluations {
-        if let Outcome::Scored { measures, .. } = &evaluation.outcome
-            && measures.len() != axes
-        {
-            let given = measures.len();
-            return Err(format!("it gave {given} measures for {axes} axes"));
-        }
-    }
-    Ok(evaluations)
-}
 
 /// What evaluation threads have in common.
 pub(super) struct Bench {

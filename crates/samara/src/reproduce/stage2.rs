@@ -268,7 +268,7 @@ fn half(program: &str) -> String {
 /// Different programs of a dataset.
 pub(super) fn different(path: &Path) -> Result<u64, Failure> {
     let mut all = std::collections::HashSet::new();
-    ::invent::dataset::each(path, &[], &mut |entry| {
+    ::invent::dataset::each(path, &mut |entry| {
         all.insert(edit::hash::of([&*entry.program]));
         Ok(())
     })?;

@@ -64,7 +64,7 @@ pub fn domain(args: &TrainDomainArgs) -> Done {
     let stop = interrupts()?;
 
     let mut programs: Vec<Entry> = Vec::new();
-    dataset::each(&args.dataset, &[], &mut |entry| {
+    dataset::each(&args.dataset, &mut |entry| {
         programs.push(entry);
         Ok(())
     })?;
