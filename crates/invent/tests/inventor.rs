@@ -135,6 +135,7 @@ fn settings() -> Settings {
             ten_rate: 2e-2,
             kl: 0.01,
             epochs: 2,
+            minibatches: 4,
             seed: 4,
             ..defaults.ppo.clone()
         },
