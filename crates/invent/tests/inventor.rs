@@ -13,13 +13,19 @@ use invent::inventor::{About, Inventor, Progress, School, Settings, TASK, Traine
 use invent::ten::{Context, HEIGHT, Kind, WIDTH};
 use lm::cpu::Precision;
 use lm::{Checkpoint, Tensor};
-use mutate::model;
+use mutate::{Reason, model};
 use qd::Axis;
 
 /// Fitness: how many of the letter that the condition names stand in the text, fewer those of the other.
 struct Letters;
 
 struct Reader;
+
+mutate::codes! {
+    /// Why a text has no fitness.
+    CODES: "unrunnable";
+    EMPTY "empty" "no letter",
+}
 
 impl Domain for Letters {
     fn axes(&self) -> Vec<Axis> {
@@ -41,10 +47,15 @@ impl Evaluator for Reader {
         let evaluate = |case: &Case<'_>| {
             let count = |letter: &str| case.program.matches(letter).count() as f64;
             let other = if case.condition == "1" { "0" } else { "1" };
+            let fitness = count(case.condition) - count(other);
             Evaluation {
-                outcome: Outcome::Scored {
-                    measures: vec![case.program.len() as f64],
-                    fitness: count(case.condition) - count(other),
+                // As a program that makes no walker: ending at once is no way to neither win nor lose.
+                outcome: match case.program.contains(['0', '1']) {
+                    false => Outcome::Unrunnable(Reason::new(&EMPTY, "")),
+                    true => Outcome::Scored {
+                        measures: vec![case.program.len() as f64],
+                        fitness,
+                    },
                 },
                 artifact: None,
                 time: Duration::ZERO,
@@ -162,15 +173,6 @@ fn train(
     let mut all = Vec::new();
     let trained = school.train(pairs, keep, &stop, &mut |progress| {
         stop.store(progress.iteration >= stop_after, Relaxed);
-        if std::env::var_os("TELL").is_some() {
-            println!(
-                "{:?} {:?} {:.1} {:.2}",
-                progress.report,
-                means(progress),
-                progress.tokens,
-                progress.unique
-            );
-        }
         all.push(progress.clone());
     });
     (trained.unwrap(), all)
@@ -193,11 +195,15 @@ fn it_invents_for_what_it_is_shown() {
     let path = base(folder.path());
     let base = Checkpoint::open(&path).unwrap();
     for (ten, ten_rate, gain) in [(Kind::Codes, 2e-2, 3.0), (Kind::Vision, 1e-3, 1.0)] {
+        // A rate and a penalty at which seeds 1 to 6 learn it, not this one alone.
         let settings = Settings {
             ten,
-            iterations: 24,
+            samples: 128,
+            iterations: 60,
             ppo: invent::ppo::Settings {
+                rate: 1e-3,
                 ten_rate,
+                kl: 0.05,
                 ..settings().ppo
             },
             ..settings()

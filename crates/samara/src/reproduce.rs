@@ -228,12 +228,16 @@ fn samara(args: &[&str], log: &Path) -> Done {
 #[cfg(target_os = "linux")]
 fn with_us(command: &mut Command) {
     use std::os::unix::process::CommandExt;
-    let end = || {
-        Ok(rustix::process::set_parent_process_death_signal(Some(
-            rustix::process::Signal::KILL,
-        ))?)
+    let own = rustix::process::getpid();
+    let end = move || {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))?;
+        // Ended already: no signal will come.
+        match rustix::process::getppid() == Some(own) {
+            true => Ok(()),
+            false => Err(std::io::ErrorKind::Interrupted.into()),
+        }
     };
-    // SAFETY: between fork and exec it makes one system call.
+    // SAFETY: between fork and exec it makes two system calls, and takes no memory.
     unsafe { command.pre_exec(end) };
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use qd::Axis;
 use rusqlite::{Connection, ErrorCode};
@@ -113,7 +114,7 @@ pub(super) fn prepare(db: &Connection) -> rusqlite::Result<()> {
     db.pragma_update(None, "journal_mode", "WAL")?;
     db.pragma_update(None, "synchronous", "NORMAL")?;
     db.pragma_update(None, "cache_size", -65_536)?;
-    db.busy_timeout(std::time::Duration::from_secs(10))
+    db.busy_timeout(Duration::from_secs(10))
 }
 
 /// What the database holds cannot be.
@@ -130,6 +131,9 @@ pub(super) fn existing(folder: &Path) -> Result<PathBuf, Error> {
     }
 }
 
+/// How long a lock is waited for: the system takes that of a killed process back when its last write has ended.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// The lock is on the settings' copy, since SQLite has its own locks on the database.
 pub(super) fn lock(folder: &Path) -> Result<File, Error> {
     let path = folder.join(SETTINGS);
@@ -138,7 +142,13 @@ pub(super) fn lock(folder: &Path) -> Result<File, Error> {
         .create(true)
         .open(&path)
         .map_err(|e| Error::file(&path, e, "make the folder writable"))?;
-    match file.try_lock() {
+    let begun = Instant::now();
+    let mut locked = file.try_lock();
+    while matches!(locked, Err(TryLockError::WouldBlock)) && begun.elapsed() < PATIENCE {
+        std::thread::sleep(Duration::from_millis(50));
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => Err(Error::file(
             folder,
