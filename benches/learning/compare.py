@@ -85,7 +85,7 @@ class Bench:
             for operator in ("diff", "gp"):
                 more = ["--model", model] if operator == "diff" else []
                 more += ["--operator", operator, "--evaluations", self.args.evaluations or 1500]
-                runs = [self.evolve(f"{seed}-{operator}-{rng}", seed, *more, "--rng", rng) for rng in range(self.args.rngs)]
+                runs = [self.evolve(f"{seed}-{operator}-{rng}", seed, *more, "--rng", rng) for rng in range(self.args.rngs or 3)]
                 first = f"{seed} | {teacher['seconds']:.0f} | {card['seconds']:.0f} | {loss:.3f} | learned"
                 self.row(first if operator == "diff" else f"{seed} | | | | gp", runs, operator)
 
@@ -102,34 +102,53 @@ class Bench:
         print("| seed | operators | niches | QD score | seconds | of these learning | gp alone has this QD score after | learning wins by the clock from |")
         print("| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |")
         for seed in seeds:
-            more = ["--operator", "gp", "--evaluations", evaluations]
-            if self.args.seconds:
-                more += ["--seconds", self.args.seconds]
-            alone = self.evolve(f"{seed}-alone", seed, *more)
-            curve = self.curve(f"{seed}-alone")
-            own = self.evolve(f"{seed}-inside", seed, *more, "--self-improve", self.args.learn)
-            niches, qd = alone["niches"], alone["qd_score"]
-            curve_to = [point for point in curve if point[0] <= evaluations][-1]
-            niches, qd = curve_to[2], curve_to[1]
-            speed = alone["seconds"] / alone["evaluations"]
-            print(f"| {seed} | gp alone | {niches} | {qd:,.0f} | {speed * evaluations:.0f} | | | |", flush=True)
-            # gp alone goes on until it is as good, or for ten times as long.
-            target = 2 * evaluations
-            while curve[-1][1] < own["qd_score"] and target <= 10 * evaluations:
-                samara("resume", self.folder / f"{seed}-alone", "--evaluations", target)
-                curve, target = self.curve(f"{seed}-alone"), target + evaluations
-            there = next((point[0] for point in curve if point[1] >= own["qd_score"]), None)
-            learning = sum(round["seconds"] for round in own["rounds"])
-            wins, after = "never", f"more than {curve[-1][0]:,}"
-            if there is not None:
-                after = f"{there:,}"
-                # Of both what is not evaluation: proposing and learning.
-                extra = learning + sum(own["operators"][name]["propose_seconds"] for name in own["operators"])
-                extra -= alone["operators"]["gp"]["seconds_per_child"] * there if "seconds_per_child" in alone["operators"]["gp"] else 0
-                if there > evaluations:
-                    wins = f"{1000 * extra / (there - evaluations):.1f} ms an evaluation"
-            print(f"| {seed} | gp and learned | {own['niches']} | {own['qd_score']:,.0f} | {own['seconds']:.0f} | {learning:.0f} | {after} | {wins} |", flush=True)
+            pairs = [self.pair(seed, rng, evaluations) for rng in range(self.args.rngs or 1)]
 
+            def told(kind, digits=0):
+                values = [pair[kind] for pair in pairs]
+                each = f" ({', '.join(f'{value:,.{digits}f}' for value in values)})" if len(values) > 1 else ""
+                return f"{mean(values):,.{digits}f}{each}"
+
+            print(f"| {seed} | gp alone | {told('niches')} | {told('qd')} | {mean(p['seconds'] for p in pairs):.0f} | | | |")
+            after, wins = "never", "never"
+            if all(pair["there"] for pair in pairs):
+                there = mean(pair["there"] for pair in pairs)
+                extra = mean(pair["extra"] for pair in pairs)
+                after = f"{there:,.0f}"
+                if there > evaluations:
+                    wins = f"{1000 * extra / (there - evaluations):.0f} ms an evaluation"
+            own = f"| {seed} | gp and learned | {told('own_niches')} | {told('own_qd')} | {mean(p['own_seconds'] for p in pairs):.0f}"
+            print(f"{own} | {mean(p['learning'] for p in pairs):.0f} | {after} | {wins} |", flush=True)
+
+    def pair(self, seed, rng, evaluations):
+        """gp alone, and gp beside an operator that learns, of one number of --rng; gp alone goes on until it is as good, or ten times as long."""
+        more = ["--operator", "gp", "--evaluations", evaluations, "--rng", rng]
+        if self.args.seconds:
+            more += ["--seconds", self.args.seconds]
+        name = f"{seed}-alone-{rng}"
+        alone = self.evolve(name, seed, *more)
+        curve = self.curve(name)
+        own = self.evolve(f"{seed}-inside-{rng}", seed, *more, "--self-improve", self.args.learn)
+        _, qd, niches = [point for point in curve if point[0] <= evaluations][-1]
+        speed = alone["seconds"] / alone["evaluations"]
+        target = 2 * evaluations
+        while curve[-1][1] < own["qd_score"] and target <= 10 * evaluations:
+            samara("resume", self.folder / name, "--evaluations", target)
+            curve, target = self.curve(name), target + evaluations
+        there = next((point[0] for point in curve if point[1] >= own["qd_score"]), None)
+        learning = sum(round["seconds"] for round in own["rounds"])
+        return {
+            "niches": niches,
+            "qd": qd,
+            "seconds": speed * evaluations,
+            "own_niches": own["niches"],
+            "own_qd": own["qd_score"],
+            "own_seconds": own["seconds"],
+            "learning": learning,
+            "there": there,
+            # What is not evaluation: proposing and learning.
+            "extra": learning + sum(operator["propose_seconds"] for operator in own["operators"].values()),
+        }
 
     def mixtures(self, seeds):
         print(f"| seed | operators | 5,000 evaluations: niches | QD score | {self.args.clock:g} seconds: evaluations | niches | QD score |")
@@ -160,7 +179,7 @@ def main():
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/samara-learning"))
     parser.add_argument("--lessons", type=int, default=100_000, help="operator: evaluations of gp to learn from")
     parser.add_argument("--evaluations", type=int, help="default: 1500 for operator, 20000 for inside")
-    parser.add_argument("--rngs", type=int, default=3, help="operator: runs of each")
+    parser.add_argument("--rngs", type=int, help="runs of each; default: 3 for operator, 1 for inside")
     parser.add_argument("--train", default="", help="operator: more words for `samara train operator`")
     parser.add_argument("--learn", default="every=5000", help="inside: what --self-improve is told")
     parser.add_argument("--seconds", type=float, help="inside: simulated seconds of a walk")

@@ -38,18 +38,24 @@ pub struct Settings {
     pub seed: u64,
 }
 
-/// A model that writes programs that begin alike.
+/// A model that writes programs.
 pub struct Author {
     writer: lm::Writer,
     settings: Settings,
+    frame: Frame,
+    /// How programs begin, where nothing else is said.
+    beginning: Beginning,
+}
+
+/// How a program begins.
+#[derive(Clone)]
+pub struct Beginning {
+    /// What is read before writing.
+    tokens: Arc<[u32]>,
     /// What may be written.
     guide: FileGuide,
-    /// What is read before writing, which all programs share.
-    beginning: Arc<[u32]>,
     /// Tokens of a program after it, at most.
     most: usize,
-    /// The token that ends a program.
-    end: u32,
 }
 
 impl Author {
@@ -72,61 +78,20 @@ impl Author {
             memory: model.cache_mb << 20,
         };
         let writer = lm::Writer::load(checkpoint, device, model.precision, limits, model.threads)?;
-        let tokenizer = writer.tokenizer();
-        // The last tokens would perhaps be others if the text went on: they are written anew.
-        let mut tokens = tokenizer.encode_within(text);
-        let mut seen = text.len();
-        let mut words = 0;
-        while let Some(last) = tokens.last() {
-            let bytes = tokenizer.bytes(*last);
-            let at_word = bytes.iter().any(|b| !b.is_ascii_whitespace());
-            if words == 1 && text.is_char_boundary(seen) {
-                break;
-            }
-            words += usize::from(at_word && words == 0);
-            seen = seen.saturating_sub(bytes.len());
-            tokens.pop();
-        }
-        // What a tokenizer does not give back byte for byte is written anew whole.
-        if tokenizer.decode(&tokens) != text[..seen] {
-            (tokens, seen) = (Vec::new(), 0);
-        }
-        let beginning = [&frame.start[..], &tokens].concat();
-        let room = writer
-            .context()
-            .saturating_sub(beginning.len() + (text.len() - seen));
-        if room < 2 {
-            let why = format!(
-                "the model reads {} tokens, and the beginning alone takes as many",
-                writer.context()
-            );
-            return Err(run(mutate::Error::setting(
-                "the beginning",
-                why,
-                "give a shorter one, or another model",
-            )));
-        }
-        let most = match settings.max_tokens {
-            0 => room,
-            most => most.min(room),
-        };
-        let (rules, max_line) = match settings.constrained {
-            true => (python(), MAX_LINE),
-            false => (Rules::any(), usize::MAX),
-        };
-        let Some(guide) = FileGuide::new(text, seen, rules, max_line) else {
-            let why = "no Python program begins so";
-            let mend = "mend it, or let the model write freely";
-            return Err(run(mutate::Error::setting("the beginning", why, mend)));
-        };
         Ok(Self {
-            beginning: beginning.into(),
-            guide,
-            most,
-            end: frame.end,
-            settings,
+            beginning: beginning(&writer, &frame, &settings, text)?,
             writer,
+            settings,
+            frame,
         })
+    }
+
+    /// A text with which programs are to begin.
+    ///
+    /// # Errors
+    /// It is longer than the model reads, or, held to Python, the start of no valid program.
+    pub fn beginning(&self, text: &str) -> Result<Beginning, Error> {
+        beginning(&self.writer, &self.frame, &self.settings, text)
     }
 
     /// The model's configuration.
@@ -152,13 +117,28 @@ impl Author {
         tasks: impl IntoIterator<Item = (Arc<[f32]>, ChaCha8Rng)>,
         stop: &AtomicBool,
     ) -> Result<Vec<Option<Piece>>, lm::Error> {
-        let tasks = tasks.into_iter().map(|(prefix, rng)| Task {
+        let beginning = self.beginning.clone();
+        let tasks = tasks.into_iter();
+        let tasks = tasks.map(|(prefix, rng)| (beginning.clone(), prefix, rng));
+        self.write_on(tasks, stop)
+    }
+
+    /// As [`write`](Self::write), each program on from its own beginning.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn write_on(
+        &mut self,
+        tasks: impl IntoIterator<Item = (Beginning, Arc<[f32]>, ChaCha8Rng)>,
+        stop: &AtomicBool,
+    ) -> Result<Vec<Option<Piece>>, lm::Error> {
+        let tasks = tasks.into_iter().map(|(beginning, prefix, rng)| Task {
             prefix,
-            beginning: self.beginning.clone(),
-            seen: self.beginning.len(),
+            seen: beginning.tokens.len(),
+            beginning: beginning.tokens,
             lead: Vec::new(),
-            guide: self.guide.clone(),
-            most: self.most,
+            guide: beginning.guide,
+            most: beginning.most,
             rng,
         });
         let tasks: Vec<Task<FileGuide>> = tasks.collect();
@@ -168,7 +148,7 @@ impl Author {
             min_p: self.settings.min_p as f32,
         };
         let mut since = Instant::now();
-        let (free, end) = (!self.settings.constrained, self.end);
+        let (free, end) = (!self.settings.constrained, self.frame.end);
         let mut done = |task: usize, written: Written<FileGuide>| {
             let cost = Cost {
                 prompt_tokens: 0,
@@ -200,7 +180,7 @@ impl Author {
         // All programs share a beginning, which the first pays for, whenever it was read.
         let paid = |id| {
             if id == 1 {
-                self.beginning.len() as u32
+                self.beginning.tokens.len() as u32
             } else {
                 0
             }
@@ -219,8 +199,67 @@ impl Author {
 
     /// The tokens that stand before every program.
     pub fn start(&self) -> &[u32] {
-        &self.beginning
+        &self.beginning.tokens
     }
+}
+
+fn beginning(
+    writer: &lm::Writer,
+    frame: &Frame,
+    settings: &Settings,
+    text: &str,
+) -> Result<Beginning, Error> {
+    let wrong = |why: &str, mend| {
+        Error::Run(mutate::Error::setting("the beginning", why.to_owned(), mend).into())
+    };
+    // The last tokens would perhaps be others if the text went on: they are written anew.
+    let tokenizer = writer.tokenizer();
+    let mut tokens = tokenizer.encode_within(text);
+    let mut seen = text.len();
+    let mut words = 0;
+    while let Some(last) = tokens.last() {
+        let bytes = tokenizer.bytes(*last);
+        let at_word = bytes.iter().any(|b| !b.is_ascii_whitespace());
+        if words == 1 && text.is_char_boundary(seen) {
+            break;
+        }
+        words += usize::from(at_word && words == 0);
+        seen = seen.saturating_sub(bytes.len());
+        tokens.pop();
+    }
+    // What a tokenizer does not give back byte for byte is written anew whole.
+    if tokenizer.decode(&tokens) != text[..seen] {
+        (tokens, seen) = (Vec::new(), 0);
+    }
+    let beginning = [&frame.start[..], &tokens].concat();
+    let room = writer
+        .context()
+        .saturating_sub(beginning.len() + (text.len() - seen));
+    if room < 2 {
+        let why = format!(
+            "the model reads {} tokens, and the beginning alone takes as many",
+            writer.context()
+        );
+        return Err(wrong(&why, "give a shorter one, or another model"));
+    }
+    let most = match settings.max_tokens {
+        0 => room,
+        most => most.min(room),
+    };
+    let (rules, max_line) = match settings.constrained {
+        true => (python(), MAX_LINE),
+        false => (Rules::any(), usize::MAX),
+    };
+    let Some(guide) = FileGuide::new(text, seen, rules, max_line) else {
+        let why = "no Python program begins so";
+        let mend = "mend it, or let the model write freely";
+        return Err(wrong(why, mend));
+    };
+    Ok(Beginning {
+        tokens: beginning.into(),
+        guide,
+        most,
+    })
 }
 
 /// A random stream for each number from `first` on, a function of the seed and the number.

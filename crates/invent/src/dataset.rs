@@ -228,16 +228,21 @@ pub fn file(path: &Path) -> PathBuf {
 }
 
 /// Calls `each` with the programs of a dataset's folder, or of a file that ends in `.parquet` or `.jsonl`, whose rows have a `program` at least. Whether
-/// one is held out is `held_out`, or, where that is missing, as [`is_held_out`] says. Measures are not read.
+/// one is held out is `held_out`, or, where that is missing, as [`is_held_out`] says. Measures are those on `axes`, which then every row has, and a
+/// fitness.
 ///
 /// # Errors
 /// No such file, or a row without a program or with a field of another kind; what `each` says.
-pub fn each(path: &Path, each: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Result<(), Error> {
+pub fn each(
+    path: &Path,
+    axes: &[String],
+    each: &mut dyn FnMut(Entry) -> Result<(), Error>,
+) -> Result<(), Error> {
     let path = file(path);
     // `table` gives errors of its own, which are told apart.
     let mut fault = None;
     let read = table::read(&path, &mut |at, row| {
-        let entry = entry(&path, at, &row).and_then(&mut *each);
+        let entry = entry(&path, axes, at, &row).and_then(&mut *each);
         entry.map_err(|error| {
             fault = Some(error);
             table::Error::new(&path, "")
@@ -249,11 +254,11 @@ pub fn each(path: &Path, each: &mut dyn FnMut(Entry) -> Result<(), Error>) -> Re
     }
 }
 
-fn entry(path: &Path, at: u64, row: &Map<String, Value>) -> Result<Entry, Error> {
-    let wrong = |field, why: &str| Error::Field {
+fn entry(path: &Path, axes: &[String], at: u64, row: &Map<String, Value>) -> Result<Entry, Error> {
+    let wrong = |field: &str, why: &str| Error::Field {
         path: path.to_owned(),
         row: at,
-        field,
+        field: field.to_owned(),
         why: why.to_owned(),
     };
     let given = |name: &str| row.get(name).filter(|value| !value.is_null());
@@ -280,6 +285,18 @@ fn entry(path: &Path, at: u64, row: &Map<String, Value>) -> Result<Entry, Error>
             .as_bool()
             .ok_or_else(|| wrong("held_out", "is not true or false"))?,
     };
+    let number = |name: &str| {
+        let value = given(name).and_then(Value::as_f64);
+        value
+            .filter(|x| x.is_finite())
+            .ok_or_else(|| wrong(name, "is no number"))
+    };
+    let measures = axes.iter().map(|axis| number(axis));
+    let measures: Vec<f64> = measures.collect::<Result<_, _>>()?;
+    let fitness = match measures.is_empty() {
+        true => given("fitness").and_then(Value::as_f64).unwrap_or(f64::NAN),
+        false => number("fitness")?,
+    };
     Ok(Entry {
         run: text("run")?,
         child: whole("child")?,
@@ -287,8 +304,8 @@ fn entry(path: &Path, at: u64, row: &Map<String, Value>) -> Result<Entry, Error>
         niche: whole("niche")?
             .try_into()
             .map_err(|_| wrong("niche", "is no niche's number"))?,
-        measures: Vec::new(),
-        fitness: given("fitness").and_then(Value::as_f64).unwrap_or(f64::NAN),
+        measures,
+        fitness,
         terrain: text("terrain")?,
         held_out,
         program,

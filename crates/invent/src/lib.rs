@@ -1,7 +1,7 @@
 //! Models that write programs outright (Lehman et al. 2022, sections 3.2 and 3.3).
 //!
 //! [`dataset`] gathers the programs that maps took, [`domain`] prepares the training of a model on them, and [`author`] has a model write
-//! programs, held to Python or free. What a program is worth the trait [`evolve::domain::Domain`] says: nothing here knows of walkers.
+//! programs, held to Python or free; [`probe`] asks what it knows of them. What a program is worth the trait [`evolve::domain::Domain`] says: nothing here knows of walkers.
 
 use std::path::PathBuf;
 
@@ -12,6 +12,7 @@ pub mod inventor;
 pub mod judge;
 mod net;
 pub mod ppo;
+pub mod probe;
 pub mod ten;
 
 /// What cannot be gathered, learned or written.
@@ -34,7 +35,7 @@ pub enum Error {
         /// Which row, from 1.
         row: u64,
         /// The field.
-        field: &'static str,
+        field: String,
         /// What is wrong with it.
         why: String,
     },

@@ -15,12 +15,14 @@ use crate::settings::of_walkers;
 use crate::{Done, Failure, figures, interrupts, say};
 
 mod commits;
+mod probes;
 
 /// Does what was asked for.
 pub fn bench(what: &Bench) -> Done {
     match what {
         Bench::Bugs(args) => bugs(args),
         Bench::Commits(args) => commits::commits(args),
+        Bench::Probes(args) => probes::probes(args),
     }
 }
 
@@ -331,4 +333,14 @@ mod tests {
             assert_ne!(family(line.operator), Family::Other, "{}", line.operator);
         }
     }
+}
+
+/// Writes what was measured into a file of its own.
+fn keep(path: &Path, result: &Value) -> anyhow::Result<()> {
+    std::fs::write(path, format!("{result:#}\n")).with_context(|| {
+        format!(
+            "{}: cannot be written; give another file with --output",
+            path.display()
+        )
+    })
 }

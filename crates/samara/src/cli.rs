@@ -226,7 +226,8 @@ pub enum Reproduce {
     Stage2(Stage2Args),
     /// Inventors on the paper's two sets of terrains (Lehman et al. 2022, figures 18 and 19).
     ///
-    /// On each terrain the best of the dataset, the best of the model of the domain, and mean and best of what inventors write that see by codes and by vision.
+    /// On each terrain the best of the dataset, the best of the model of the domain, and mean and best of what inventors write that see by codes and by vision; then whether an
+    /// inventor that learned tunnels of several heights makes walkers as high for tunnels between them (appendix I).
     /// It says beforehand how long it takes; interrupted, the same command goes on. It writes stage3.html, stage3.json and the figures, with the paper's
     /// numbers.
     Stage3(Stage3Args),
@@ -275,9 +276,33 @@ pub struct Stage3Args {
     /// Programs of an iteration; the paper's are 1024.
     #[arg(long, value_name = "N", default_value_t = 256, value_parser = whole(2, 1_000_000))]
     pub iteration_samples: usize,
+    /// Tunnels, by their heights in world units, that an inventor learns which is then asked for those between, too (appendix I); an empty text for none.
+    #[arg(long, value_name = "H,H,...", default_value = "30,50,70,90", value_parser = heights)]
+    pub heights: Heights,
     /// Programs of each on each terrain.
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     pub samples: u64,
+}
+
+/// Heights of tunnels, rising.
+#[derive(Clone, Debug)]
+pub struct Heights(pub Vec<f64>);
+
+fn heights(text: &str) -> Result<Heights, String> {
+    let each = text.split(',').filter(|part| !part.trim().is_empty());
+    let each = each.map(|part| match part.trim().parse::<f64>() {
+        Ok(height) => domains::walkers::terrain(&format!("tunnel:{height}"))
+            .map(|_| height)
+            .map_err(|e| e.to_string()),
+        Err(_) => Err(format!("{part:?} is no number")),
+    });
+    let mut all: Vec<f64> = each.collect::<Result<_, _>>()?;
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    match all.len() {
+        1 => Err("two heights at least, so that there is one between".to_owned()),
+        _ => Ok(Heights(all)),
+    }
 }
 
 #[derive(Args)]
@@ -301,6 +326,14 @@ pub struct Stage2Args {
     #[arg(long, value_name = "SIZE,SIZE,...", value_delimiter = ',', default_value = "0.1m,1m",
           value_parser = clap::builder::PossibleValuesParser::new(lm::Config::PRESETS))]
     pub sizes: Vec<String>,
+    /// Models that are trained on as well, each beside one of its shape from weights drawn by chance: what pretraining is worth. An empty text for none.
+    #[arg(
+        long,
+        value_name = "MODEL,MODEL,...",
+        value_delimiter = ',',
+        default_value = "compact"
+    )]
+    pub bases: Vec<String>,
     /// Tokens that a training reads at most.
     #[arg(long, value_name = "N", default_value_t = 4_000_000)]
     pub tokens: u64,
@@ -485,6 +518,10 @@ pub struct TrainDomainArgs {
     /// From scratch: tokens of its tokenizer at most.
     #[arg(long, value_name = "N", default_value_t = 2048, conflicts_with = "base", value_parser = whole(257, 65_536))]
     pub vocabulary: usize,
+    /// Have it read each program with a comment in front and with one behind that tells its height, width, mass and fitness, for `samara bench probes`
+    /// (Lehman et al. 2022, appendix H). Programs beyond the nine tenths with the smallest value of each are not read.
+    #[arg(long)]
+    pub probes: bool,
     /// How often to read every program at most.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub epochs: u32,
@@ -629,6 +666,44 @@ pub enum Bench {
     /// and parse, of those that are the person's to the letter, and how like the changed lines are (1 less the edits between them as a part
     /// of the longer). Give changes of repositories that no model was trained on.
     Commits(CommitsArgs),
+    /// What a model of the domain knows of its programs (Lehman et al. 2022, appendix H): by `samara train domain --probes`.
+    ///
+    /// It is asked, in a comment in front, for programs of the height, width, mass and fitness of programs that it has not read, and to tell, in a comment behind, which of
+    /// them these programs have. Spearman's correlation says how well it does, within what it has read and beyond. Give it the dataset that it was trained on.
+    Probes(ProbesArgs),
+}
+
+#[derive(Args)]
+pub struct ProbesArgs {
+    /// A model as `samara train domain --probes` makes it.
+    #[arg(value_name = "MODEL")]
+    pub model: String,
+    /// The dataset that it was trained on.
+    #[arg(value_name = "DATASET")]
+    pub dataset: PathBuf,
+    /// Programs at most: held out and within, and beyond by each property.
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 256, value_parser = whole(3, 1_000_000))]
+    pub count: usize,
+    /// At which temperature programs are written to a wish; what is told is the likeliest.
+    #[arg(long, value_name = "T", default_value_t = 1.0)]
+    pub temperature: f64,
+    /// Hold programs to nothing, in place of Python's grammar.
+    #[arg(long)]
+    pub free: bool,
+    /// Seed of every random draw.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub rng: u64,
+    /// Where the model computes: cpu; cuda, vulkan or metal in a build with that feature.
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
+    /// Write the numbers into this file, too.
+    #[arg(short, long = "output", value_name = "FILE.json")]
+    pub output: Option<PathBuf>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    pub json: bool,
+    #[command(flatten)]
+    pub common: Common,
 }
 
 #[derive(Args)]

@@ -185,7 +185,7 @@ fn drawn(args: &SampleArgs) -> Result<Box<dyn Source>, Failure> {
         return Err(Failure::usage(why));
     }
     let mut drawn: Vec<(u64, String)> = Vec::new();
-    dataset::each(Path::new(&args.model), &mut |entry| {
+    dataset::each(Path::new(&args.model), &[], &mut |entry| {
         let hash = edit::hash::both(args.rng, edit::hash::of([&*entry.program]));
         drawn.push((hash, entry.program));
         Ok(())

@@ -470,6 +470,20 @@ fn what_cannot_be_learned_is_told_before() {
         2,
         &["odd.jsonl: row 2: program"],
     );
+    // Comments need what they are to say.
+    fs::write(f.join("bare.jsonl"), "{\"program\": \"a = 1\\n\"}\n").unwrap();
+    fails(
+        f,
+        &["train", "domain", "bare.jsonl", "--probes", "-o", "m"],
+        2,
+        &["bare.jsonl: row 1: height"],
+    );
+    fails(
+        f,
+        &["bench", "probes", "compact", "bare.jsonl"],
+        2,
+        &["compact", "train domain --probes"],
+    );
     fails(
         f,
         &["train", "domain", "there-is-none", "-o", "m"],

@@ -97,7 +97,7 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
         "--tokens",
         "20000",
         "--samples",
-        "24",
+        "12",
         "-o",
         "out",
     ];
@@ -113,19 +113,23 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
     std::thread::sleep(Duration::from_secs(1));
     let said = ok(path, &args);
     assert!(
-        said.contains("4 runs of 512 evaluations, 1 training of 20000 tokens"),
+        said.contains("4 runs of 512 evaluations, 4 trainings of 20000 tokens"),
         "{said}"
     );
     let read = || std::fs::read_to_string(path.join("out/stage2.json")).unwrap();
     let numbers: Value = serde_json::from_str(&read()).unwrap();
     let rows = numbers["rows"].as_array().unwrap();
-    assert_eq!(
-        (rows.len(), &rows[0]["name"], &rows[1]["name"]),
-        (2, &"dataset".into(), &"0.1m".into())
-    );
+    let names: Vec<&str> = rows.iter().map(|r| r["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["dataset", "0.1m", "compact", "compact-anew"]);
+    // What was trained before knows more after as little.
+    let loss = |at: usize| rows[at]["loss"].as_f64().unwrap();
+    assert!(loss(2) < 0.7 * loss(3), "{} {}", loss(2), loss(3));
     assert_eq!(rows[0]["runnable"], 100.0);
     assert!(rows[0]["niches"].as_f64().unwrap() > 0.0 && rows[1]["loss"].as_f64().unwrap() < 7.0);
     assert_eq!(rows[1]["completed"].as_array().unwrap().len(), 3);
+    let probes = numbers["probes"].as_array().unwrap();
+    let within = probes.iter().filter(|row| row["within"] == true);
+    assert_eq!((probes.len(), within.count()), (8, 4));
     for original in numbers["originals"].as_array().unwrap() {
         assert!(original[1].as_f64().unwrap() > 30.0, "{original}");
     }
@@ -143,6 +147,8 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
         "out/runs/square-0",
         "--sizes",
         "0.1m",
+        "--bases",
+        "",
         "--tokens",
         "5000",
         "--samples",
@@ -162,6 +168,12 @@ fn stage2_is_made_whole_and_goes_on_after_a_kill() {
         &["reproduce", "stage2", "--from", "nothing", "-o", "new"],
         2,
         &["nothing"],
+    );
+    fails(
+        path,
+        &["reproduce", "stage2", "--bases", "nothing", "-o", "new"],
+        2,
+        &["nothing", "is no file and no known name"],
     );
     fails(
         path,
@@ -193,12 +205,14 @@ fn stage3_is_made_whole() {
         "6",
         "--samples",
         "8",
+        "--heights",
+        "50,90",
         "-o",
         "out",
     ];
     let said = ok(path, &args);
     assert!(
-        said.contains("1 model of the domain and 2 inventors of 2 iterations"),
+        said.contains("1 model of the domain and 3 inventors of 2 iterations"),
         "{said}"
     );
     let read = || std::fs::read_to_string(path.join("out/stage3.json")).unwrap();
@@ -217,7 +231,17 @@ fn stage3_is_made_whole() {
     }
     assert_eq!(rows[0]["paper"], 2040.0);
     let page = std::fs::read_to_string(path.join("out/stage3.html")).unwrap();
-    assert_eq!(page.matches("<svg").count(), 2);
+    assert_eq!(page.matches("<svg").count(), 3);
+    let heights = numbers["heights"].as_array().unwrap();
+    let learned = |row: &Value| {
+        (
+            row["tunnel"].as_f64().unwrap(),
+            row["is_learned"].as_bool().unwrap(),
+        )
+    };
+    let tunnels: Vec<(f64, bool)> = heights.iter().map(learned).collect();
+    assert_eq!(tunnels, [(50.0, true), (70.0, false), (90.0, true)]);
+    assert!(heights[0]["taught"].as_f64().unwrap() > 10.0);
     let before = read();
     ok(path, &args);
     assert_eq!(read(), before);
@@ -227,6 +251,14 @@ fn stage3_is_made_whole() {
         2,
         &["--quality 101"],
     );
+    for (heights, why) in [
+        ("50", "two heights"),
+        ("2,50", "from 5"),
+        ("a,50", "no number"),
+    ] {
+        let args = ["reproduce", "stage3", "--heights", heights, "-o", "new"];
+        fails(path, &args, 2, &["--heights", why]);
+    }
     fails(
         path,
         &["reproduce", "stage3", "--sets", "moon", "-o", "new"],

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use ::bench::commits::{self, Answers, Exam, Loss, Setting};
-use anyhow::{Context, anyhow};
+use anyhow::anyhow;
 use mutate::diff::{self, Frame, Trained};
 use mutate::settings::section;
 use mutate::{Brief, model};
@@ -39,7 +39,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
     };
     let sources = Source::all(&args.sources).map_err(Failure::usage)?;
     if let Some(output) = &args.output {
-        write(output, &Value::Null)?; // before what may take hours
+        super::keep(output, &Value::Null)?; // before what may take hours
     }
     let models = args.models.iter().map(|name| base(name));
     let models = models.collect::<Result<Vec<_>, _>>()?;
@@ -120,7 +120,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
         })).collect::<Vec<_>>(),
     });
     if let Some(output) = &args.output {
-        write(output, &result)?;
+        super::keep(output, &result)?;
     }
     match args.json {
         true => say!("{result}")?,
@@ -130,15 +130,6 @@ pub fn commits(args: &CommitsArgs) -> Done {
         true => Err(super::interrupted()),
         false => Ok(()),
     }
-}
-
-fn write(path: &std::path::Path, result: &Value) -> anyhow::Result<()> {
-    std::fs::write(path, format!("{result:#}\n")).with_context(|| {
-        format!(
-            "{}: cannot be written; give another file with --output",
-            path.display()
-        )
-    })
 }
 
 fn table_of(changes: usize, all: &[Measured]) -> std::io::Result<()> {

@@ -1,5 +1,6 @@
 //! The page of Stage 2: models of the domain by size, the paper's numbers beside.
 
+use invent::probe;
 use maud::{PreEscaped, html};
 use serde::Serialize;
 
@@ -14,6 +15,8 @@ pub struct Page {
     pub learned: u64,
     /// The dataset, then the models.
     pub rows: Vec<Row>,
+    /// What a model knows of its programs.
+    pub probes: Vec<probe::Row>,
     /// Charts as SVG.
     pub charts: Vec<String>,
 }
@@ -85,6 +88,25 @@ impl Row {
     }
 }
 
+/// A probe as a row of a table in Markdown.
+pub fn probed(row: &probe::Row) -> String {
+    format!("| {} |", cells(row).join(" | "))
+}
+
+fn cells(row: &probe::Row) -> [String; 6] {
+    let rho =
+        |rho: Option<f64>| rho.map_or_else(|| "\u{2013}".to_owned(), |rho| format!("{rho:.2}"));
+    let values = if row.within { "read" } else { "beyond" };
+    [
+        row.property.clone(),
+        values.to_owned(),
+        format!("{} of {}", row.scored, row.asked),
+        rho(row.wished),
+        format!("{} of {}", row.foretold, row.asked),
+        rho(row.known),
+    ]
+}
+
 /// Writes the page.
 pub fn page(page: &Page) -> String {
     let targets: Vec<&str> = page
@@ -125,7 +147,15 @@ pub fn page(page: &Page) -> String {
                     }
                 }
             }
-            p.faint { "Targets: the best of as many completions of their first half, in per cent of the distance of the original; in the paper up to 51 %. The paper's least loss is 0.08." }
+            p.faint { "A model \u{201c}anew\u{201d} has the shape and the tokenizer of the one before it, and began from weights drawn by chance. Targets: the best of as many completions of their first half, in per cent of the distance of the original; in the paper up to 51 %. The paper's least loss is 0.08." }
+        }
+        section {
+            h2 { "Probes: what a model knows of its programs" }
+            table {
+                thead { tr { th { "Property" } th { "Values" } th { "Walkers written to a wish" } th { "Wish and walker" } th { "Programs told of" } th { "Told and true" } } }
+                tbody { @for row in &page.probes { tr { @for cell in cells(row) { td { (cell) } } } } }
+            }
+            p.faint { "Spearman's correlation. The wish stands in a comment in front of a program, what is told in one behind it. \u{201c}Read\u{201d}: programs held out whose properties are within the nine tenths with the smallest values, which were read; \u{201c}beyond\u{201d}: programs above these by this property. Appendix H." }
         }
     };
     whole("Stage 2", &body)

@@ -16,8 +16,54 @@ pub struct Page {
     pub iteration_samples: u64,
     /// What came of them.
     pub rows: Vec<Row>,
+    /// Walkers written for tunnels.
+    pub heights: Vec<Height>,
     /// Charts as SVG.
     pub charts: Vec<String>,
+}
+
+/// What an inventor writes for a tunnel; heights and distances in world units.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Height {
+    /// The tunnel's height.
+    pub tunnel: f64,
+    /// Whether it has learned this tunnel.
+    pub is_learned: bool,
+    /// The mean height of the walkers that it learned for it first.
+    pub taught: Option<f64>,
+    /// Walkers written.
+    pub walkers: u64,
+    /// Their mean height.
+    pub height: f64,
+    /// The mean height of the tenth of them that walks farthest.
+    pub of_best: f64,
+    /// Their mean distance.
+    pub distance: f64,
+}
+
+impl Height {
+    fn cells(&self) -> [String; 7] {
+        [
+            format!("{}", self.tunnel),
+            if self.is_learned {
+                "learned"
+            } else {
+                "between"
+            }
+            .to_owned(),
+            self.taught
+                .map_or_else(|| "\u{2013}".to_owned(), |x| format!("{x:.0}")),
+            self.walkers.to_string(),
+            format!("{:.0}", self.height),
+            format!("{:.0}", self.of_best),
+            format!("{:.1}", self.distance),
+        ]
+    }
+
+    /// The row as one of a table in Markdown.
+    pub fn line(&self) -> String {
+        format!("| {} |", self.cells().join(" | "))
+    }
 }
 
 /// Who writes, and how far its walkers walk on each terrain of a set.
@@ -118,6 +164,16 @@ pub fn page(page: &Page) -> String {
                         }
                     }
                 }
+            }
+        }
+        @if !page.heights.is_empty() {
+            section {
+                h2 { "Tunnels of many heights" }
+                table {
+                    thead { tr { th { "Tunnel" } th { "" } th { "Height taught" } th { "Walkers" } th { "Their height" } th { "Of the best tenth" } th { "Their distance" } } }
+                    tbody { @for row in &page.heights { tr { @for cell in row.cells() { td { (cell) } } } } }
+                }
+                p.faint { "An inventor by vision learned the best of the dataset in some tunnels, then by reward; it is asked for those between, too. Appendix I; the paper's did not scale its walkers with the tunnel." }
             }
         }
         section { h2 { "While they learned" } div.charts { @for chart in &page.charts { figure { (PreEscaped(chart)) } } } }

@@ -1,10 +1,11 @@
-//! Stage 2 (Lehman et al. 2022, section 6, figures 12, 13 and 15): models of the domain, by their loss, by the map that their samples fill, and by what they make of the
-//! first half of programs never seen.
+//! Stage 2 (Lehman et al. 2022, section 6, figures 12, 13 and 15, appendix H): models of the domain, by their loss, by the map that their samples fill, by what they make of the
+//! first half of programs never seen, and by what they know of programs.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use ::invent::judge::{Judge, fitness};
+use ::invent::probe;
 use anyhow::{Context, anyhow};
 use domains::walkers::{self, SEEDS, TARGETS, Walkers};
 use evolve::domain::Case;
@@ -13,22 +14,67 @@ use serde_json::{Value, json};
 
 use super::{CONFIG, Work, evaluations, many, samara};
 use crate::cli::Stage2Args;
-use crate::figures::stage2::{Page, Row, page};
+use crate::figures::stage2::{Page, Row, page, probed};
 use crate::figures::{Labels, Series, curves};
 use crate::settings::{defaults, of_walkers};
 use crate::stats::{Stats, ratio};
 use crate::study::write;
+use crate::train::base;
 use crate::{Done, Failure, say};
 
 /// Children of the run that shows how fast gp is, at most.
 const PROBED: u64 = 512;
+/// Programs of each kind that a model is probed with, at most.
+const PROBES: u64 = 256;
 /// Tokens of a program, about.
 pub(super) const WRITTEN: u64 = 350;
 
 struct Stage<'a> {
     args: &'a Stage2Args,
     evaluations: u64,
+    models: Vec<Model>,
     work: Work,
+}
+
+/// A model to be trained.
+struct Model {
+    /// Its name in the folder and in the tables.
+    name: String,
+    /// What `samara train domain` is told.
+    words: Vec<String>,
+    shape: lm::Config,
+}
+
+/// Those of the sizes, then the bases, each before one of its shape that begins anew.
+fn models(args: &Stage2Args) -> Result<Vec<Model>, Failure> {
+    let mut all = Vec::new();
+    for size in &args.sizes {
+        all.push(Model {
+            name: size.clone(),
+            words: vec!["--preset".to_owned(), size.clone()],
+            shape: sized(size)?,
+        });
+    }
+    for name in args.bases.iter().filter(|name| !name.is_empty()) {
+        let shape = base(name)?.config;
+        let plain = name.replace(['/', '\\', ':'], "-");
+        let words = vec!["--base".to_owned(), name.clone()];
+        all.push(Model {
+            name: plain.clone(),
+            words: words.clone(),
+            shape: shape.clone(),
+        });
+        all.push(Model {
+            name: format!("{plain}-anew"),
+            words: [words, vec!["--from-scratch".to_owned()]].concat(),
+            shape,
+        });
+    }
+    Ok(all)
+}
+
+pub(super) fn sized(size: &str) -> anyhow::Result<lm::Config> {
+    lm::Config::preset(size).context("a size that the command line knows")
 }
 
 /// Makes the runs, the dataset, the models and their samples that are not there yet, and the page of them.
@@ -49,11 +95,13 @@ pub fn stage2(args: &Stage2Args) -> Done {
         0 => SEEDS.len() as u64 * args.runs,
         _ => 0,
     };
-    // Of each size a training, its samples, and the targets; the dataset and what is drawn of it.
-    let steps = runs + 2 + args.sizes.len() as u64 * (2 + TARGETS.len() as u64);
+    let models = models(args)?;
+    // Of each model a training, its samples, and the targets; the dataset and what is drawn of it; the model that is probed and its probes.
+    let steps = runs + 4 + models.len() as u64 * (2 + TARGETS.len() as u64);
     let mut stage = Stage {
         args,
         evaluations,
+        models,
         work: Work::begin(&args.output, "stage2", &parts, &own, steps)?,
     };
     say!(
@@ -63,18 +111,19 @@ pub fn stage2(args: &Stage2Args) -> Done {
             &format!("run of {evaluations} evaluations"),
             &format!("runs of {evaluations} evaluations")
         ),
-        many(args.sizes.len() as u64, "training", "trainings"),
+        many(stage.models.len() as u64 + 1, "training", "trainings"),
         args.tokens,
         args.samples,
-        args.sizes.len() * (1 + TARGETS.len()),
+        stage.models.len() * (1 + TARGETS.len()),
         (stage.seconds(runs)? / 60.0).ceil()
     )?;
     stage.dataset()?;
-    for size in &args.sizes {
-        stage.train(size)?;
-        stage.sample(size)?;
-        stage.complete(size)?;
+    for at in 0..stage.models.len() {
+        stage.train(at)?;
+        stage.sample(at)?;
+        stage.complete(at)?;
     }
+    stage.probe()?;
     stage.work.meter.finish();
     stage.tell()
 }
@@ -92,8 +141,10 @@ impl Stage<'_> {
             let each = ratio(stats.seconds, stats.evaluations as f64);
             seconds += each * (runs * self.evaluations) as f64;
         }
-        for size in &self.args.sizes {
-            let each = per_token(size)?;
+        // What is probed is as large as the last size.
+        let probed = self.args.sizes.last().map(|size| sized(size)).transpose()?;
+        for shape in self.models.iter().map(|model| &model.shape).chain(&probed) {
+            let each = per_token(shape)?;
             let written = self.args.samples * WRITTEN * (1 + TARGETS.len() as u64);
             // An update takes three readings; writing is about as much work as reading.
             seconds += each * (3 * self.args.tokens + written) as f64;
@@ -134,37 +185,67 @@ impl Stage<'_> {
         samara(&command, &self.work.log)
     }
 
-    fn train(&mut self, size: &str) -> Done {
-        self.work.step(&format!("training of {size}"))?;
-        let (data, model) = (self.work.path(&["data"]), self.work.path(&["models", size]));
-        if Path::new(&model).join("card.json").exists() {
-            return Ok(());
-        }
-        let tokens = self.args.tokens.to_string();
-        let own = ["train", "domain", &data, "-o", &model, "--preset", size];
-        let more = ["--tokens", &tokens, "--trial", "0"];
-        samara(&[&own[..], &more].concat(), &self.work.log)
+    fn train(&mut self, at: usize) -> Done {
+        let Model { name, words, .. } = &self.models[at];
+        self.work.step(&format!("training of {name}"))?;
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.learn(&self.work.path(&["models", name]), &words)
     }
 
-    fn sample(&mut self, size: &str) -> Done {
-        self.work.step(&format!("samples of {size}"))?;
-        self.put(&self.work.path(&["models", size]), &["samples", size], None)
+    /// Trains a model, unless it is there.
+    fn learn(&self, model: &str, words: &[&str]) -> Done {
+        if Path::new(model).join("card.json").exists() {
+            return Ok(());
+        }
+        let (data, tokens) = (self.work.path(&["data"]), self.args.tokens.to_string());
+        let own = ["train", "domain", &data, "-o", model];
+        let more = ["--tokens", &tokens, "--trial", "0"];
+        samara(&[&own[..], words, &more].concat(), &self.work.log)
+    }
+
+    fn sample(&mut self, at: usize) -> Done {
+        let name = &self.models[at].name;
+        self.work.step(&format!("samples of {name}"))?;
+        self.put(&self.work.path(&["models", name]), &["samples", name], None)
     }
 
     /// The first half of each target, completed.
-    fn complete(&mut self, size: &str) -> Done {
+    fn complete(&mut self, at: usize) -> Done {
+        let name = &self.models[at].name;
         for (target, program) in TARGETS {
-            self.work.step(&format!("{target} completed by {size}"))?;
+            self.work.step(&format!("{target} completed by {name}"))?;
             let prompt = self.work.path(&["targets", &format!("{target}.py")]);
             write(Path::new(&prompt), half(program).as_bytes())?;
-            let run = format!("{size}-{target}");
+            let run = format!("{name}-{target}");
             self.put(
-                &self.work.path(&["models", size]),
+                &self.work.path(&["models", name]),
                 &["samples", &run],
                 Some(&prompt),
             )?;
         }
         Ok(())
+    }
+
+    /// A model of the last size that reads comments on its programs, and what it knows of them.
+    fn probe(&mut self) -> Done {
+        let Some(size) = self.args.sizes.last() else {
+            return Ok(());
+        };
+        self.work
+            .step(&format!("training of {size} with comments"))?;
+        let model = self.work.path(&["models", &format!("{size}-probes")]);
+        self.learn(&model, &["--preset", size, "--probes"])?;
+        self.work.step("probes")?;
+        let rows = self.work.path(&["samples", "probes.json"]);
+        if read(&rows).is_ok_and(|there| there["rows"].is_array()) {
+            return Ok(());
+        }
+        let (data, count) = (
+            self.work.path(&["data"]),
+            self.args.samples.clamp(3, PROBES).to_string(),
+        );
+        let own = ["bench", "probes", &model, &data, "-n", &count, "-o", &rows];
+        samara(&own, &self.work.log)
     }
 
     /// Draws the figures, and writes what they show as numbers.
@@ -175,27 +256,27 @@ impl Stage<'_> {
             ..self.row("dataset")?
         }];
         let mut series = Vec::new();
-        for size in &self.args.sizes {
-            let card = read(&self.work.path(&["models", size, "card.json"]))?;
+        for Model { name, .. } in &self.models {
+            let card = read(&self.work.path(&["models", name, "card.json"]))?;
             let mut row = Row {
-                name: size.clone(),
+                name: name.clone(),
                 parameters: card["parameters"].as_u64(),
                 loss: card["held_out_loss"]["after"].as_f64(),
                 seconds: card["seconds"].as_f64(),
-                ..self.row(size)?
+                ..self.row(name)?
             };
             for (target, original) in &originals {
-                let run = self.work.path(&["samples", &format!("{size}-{target}")]);
+                let run = self.work.path(&["samples", &format!("{name}-{target}")]);
                 let best = Stats::of(&Store::open(Path::new(&run))?)?.max_fitness;
                 row.completed
                     .push(((*target).to_owned(), 100.0 * ratio(best, *original)));
             }
             rows.push(row);
             series.push(Series {
-                name: size.clone(),
+                name: name.clone(),
                 points: losses(&self.work.path(&[
                     "models",
-                    &format!("{size}.metrics"),
+                    &format!("{name}.metrics"),
                     "metrics.jsonl",
                 ]))?,
             });
@@ -209,14 +290,19 @@ impl Stage<'_> {
         let chart = curves(&series, &labels);
         write(&self.args.output.join("figures/loss.svg"), chart.as_bytes())?;
         let dataset = read(&self.work.path(&["data", "dataset.json"]))?;
-        let numbers = json!({ "dataset": dataset["programs"], "samples": self.args.samples, "rows": rows, "originals": originals });
+        let probes = read(&self.work.path(&["samples", "probes.json"]))?;
+        let probes: Vec<probe::Row> = serde_json::from_value(probes["rows"].clone())
+            .context("samples/probes.json: is damaged")?;
+        let numbers = json!({ "dataset": dataset["programs"], "samples": self.args.samples, "rows": rows, "originals": originals, "probes": probes });
         let html = page(&Page {
             samples: self.args.samples,
             learned: dataset["programs"]["learned"].as_u64().unwrap_or_default(),
             rows: rows.clone(),
+            probes: probes.clone(),
             charts: vec![chart],
         });
         let lines = rows.iter().map(Row::line);
+        let lines = lines.chain(probes.iter().map(probed));
         self.work.tell("stage2", &numbers, &html, lines)
     }
 
@@ -238,14 +324,13 @@ impl Stage<'_> {
 }
 
 /// Seconds in which a model of this size reads a token, among many.
-pub(super) fn per_token(size: &str) -> Result<f64, Failure> {
-    let config = lm::Config::preset(size).context("a size that the command line knows")?;
-    let weights = lm::train::init(&config, 0)?;
+pub(super) fn per_token(config: &lm::Config) -> Result<f64, Failure> {
+    let weights = lm::train::init(config, 0)?;
     let options = lm::train::Options {
         bf16: true,
         ..lm::train::Options::default()
     };
-    let mut trainer = lm::train::cpu::Trainer::new(&config, &weights, options)?;
+    let mut trainer = lm::train::cpu::Trainer::new(config, &weights, options)?;
     let text = |at: u32| {
         let mut text = lm::train::Text::target((0..256).map(|n| (n * 7 + at) % 256).collect());
         text.chosen[0] = false;
@@ -268,7 +353,7 @@ fn half(program: &str) -> String {
 /// Different programs of a dataset.
 pub(super) fn different(path: &Path) -> Result<u64, Failure> {
     let mut all = std::collections::HashSet::new();
-    ::invent::dataset::each(path, &mut |entry| {
+    ::invent::dataset::each(path, &[], &mut |entry| {
         all.insert(edit::hash::of([&*entry.program]));
         Ok(())
     })?;

@@ -1,5 +1,5 @@
-//! Stage 3 (Lehman et al. 2022, section 7, figures 18 and 19): on each terrain the best of the dataset, the best of the model of the domain, and what inventors write that learned to
-//! invent for it.
+//! Stage 3 (Lehman et al. 2022, section 7, figures 18 and 19, appendix I): on each terrain the best of the dataset, the best of the model of the domain, and what inventors write that
+//! learned to invent for it; and whether one that learned tunnels of some heights invents for the heights between.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::{CONFIG, Work, evaluations, many, samara};
 use crate::cli::Stage3Args;
-use crate::figures::stage3::{Page, Row, page};
+use crate::figures::stage3::{Height, Page, Row, page};
 use crate::figures::{Labels, Series, curves};
 use crate::stats::{Stats, ratio};
 use crate::study::write;
@@ -48,6 +48,11 @@ const SETS: [Set; 2] = [
     },
 ];
 
+/// Programs of a tunnel that it learns first.
+const PAIRS: &str = "200";
+/// Programs of the dataset that are tried in a tunnel, by the number of samples, at most.
+const PAIRS_OF: u64 = 4;
+
 struct Stage<'a> {
     args: &'a Stage3Args,
     work: Work,
@@ -74,18 +79,25 @@ pub fn stage3(args: &Stage3Args) -> Done {
     };
     let (qualities, terrains) = (args.quality.len() as u64, terrains(args).len() as u64);
     let inventors = (args.sets.len() * args.ten.len()) as u64 * args.seeds;
-    let steps = runs + qualities * (2 + 2 * terrains + 4 * inventors);
+    let tunnels = tunnels(args);
+    let learned = tunnels.iter().filter(|tunnel| tunnel.is_learned).count() as u64;
+    let between = match learned {
+        0 => 0,
+        _ => learned + 2 + tunnels.len() as u64,
+    };
+    let steps = runs + qualities * (2 + 2 * terrains + 4 * inventors) + between;
     let parts = ["runs", "models", "samples", "figures"];
     let mut stage = Stage {
         args,
         work: Work::begin(&args.output, "stage3", &parts, &own, steps)?,
     };
-    let each = super::stage2::per_token(&args.size)?;
+    let each = super::stage2::per_token(&super::stage2::sized(&args.size)?)?;
     // Of an iteration three readings and, of policy and value model, a reading with its way back, which is three; and the writing, as much as two.
-    let learned = 11 * u64::from(args.iterations) * args.iteration_samples as u64;
-    let written =
-        super::stage2::WRITTEN * (inventors * learned + args.samples * terrains * (1 + inventors));
-    let seconds = each * (qualities * (3 * args.tokens + written)) as f64;
+    let read = 11 * u64::from(args.iterations) * args.iteration_samples as u64;
+    let all = qualities * inventors + u64::from(learned > 0);
+    let samples = args.samples * (terrains * qualities * (1 + inventors) + tunnels.len() as u64);
+    let written = super::stage2::WRITTEN * (all * read + samples);
+    let seconds = each * (qualities * 3 * args.tokens + written) as f64;
     say!(
         "{}, {} and {} of {} iterations: about {:.0} minutes beside the runs; what is there is not \
          made again",
@@ -95,7 +107,7 @@ pub fn stage3(args: &Stage3Args) -> Done {
             &format!("runs of {evaluations} evaluations")
         ),
         many(qualities, "model of the domain", "models of the domain"),
-        many(qualities * inventors, "inventor", "inventors"),
+        many(all, "inventor", "inventors"),
         args.iterations,
         (seconds / 60.0).ceil()
     )?;
@@ -110,8 +122,51 @@ pub fn stage3(args: &Stage3Args) -> Done {
             }
         }
     }
+    if learned > 0 {
+        stage.between(&tunnels)?;
+    }
     stage.work.meter.finish();
     stage.tell()
+}
+
+/// A tunnel that an inventor is asked for.
+#[derive(Clone, Copy)]
+struct Tunnel {
+    height: f64,
+    /// Whether the inventor has learned it.
+    is_learned: bool,
+}
+
+impl Tunnel {
+    fn terrain(self) -> String {
+        format!("tunnel:{}", self.height)
+    }
+}
+
+/// Those to be learned, and between each two of them one that is not.
+fn tunnels(args: &Stage3Args) -> Vec<Tunnel> {
+    let learned = &args.heights.0;
+    let mut all: Vec<Tunnel> = Vec::new();
+    for height in learned {
+        if let Some(last) = all.last() {
+            all.push(Tunnel {
+                height: (last.height + height) / 2.0,
+                is_learned: false,
+            });
+        }
+        all.push(Tunnel {
+            height: *height,
+            is_learned: true,
+        });
+    }
+    all
+}
+
+/// The inventor of these tunnels.
+fn named(tunnels: &[Tunnel]) -> String {
+    let learned = tunnels.iter().filter(|tunnel| tunnel.is_learned);
+    let heights: Vec<String> = learned.map(|tunnel| tunnel.height.to_string()).collect();
+    format!("tunnels-{}", heights.join("-"))
 }
 
 /// The terrains of the sets asked for, each once.
@@ -183,15 +238,8 @@ impl Stage<'_> {
                 self.work
                     .step(&format!("{name} of {quality} % on {terrain}"))?;
                 let run = self.sampled(name, quality, terrain);
-                let count = self.args.samples.min(most).to_string();
-                let config = self.work.path(&[CONFIG]);
-                let own = [
-                    "sample", source, "-o", &run, "-n", &count, "--config", &config,
-                ];
-                samara(
-                    &[&own[..], &["--terrain", terrain]].concat(),
-                    &self.work.log,
-                )?;
+                let count = self.args.samples.min(most);
+                self.sample(source, &run, count, &["--terrain", terrain])?;
             }
         }
         Ok(())
@@ -202,50 +250,112 @@ impl Stage<'_> {
             .path(&["samples", &format!("{name}-{quality}-{}", plain(terrain))])
     }
 
+    /// An inventor by vision that first learns the best of the dataset in each of some tunnels, then invents for them, and is asked for those between.
+    fn between(&mut self, tunnels: &[Tunnel]) -> Done {
+        let (quality, name) = (self.args.quality[0], named(tunnels));
+        let data = self.data(quality);
+        let most = super::stage2::different(Path::new(&data))?.min(PAIRS_OF * self.args.samples);
+        let mut runs = Vec::new();
+        for tunnel in tunnels.iter().filter(|tunnel| tunnel.is_learned) {
+            let terrain = tunnel.terrain();
+            self.work
+                .step(&format!("programs of the dataset in {terrain}"))?;
+            let run = self.sampled("pairs", quality, &terrain);
+            self.sample(&data, &run, most, &["--terrain", &terrain])?;
+            runs.push(run);
+        }
+        self.work.step("the best of them")?;
+        let pairs = self.work.path(&[&format!("pairs-{name}")]);
+        if !Path::new(&pairs).join("dataset.json").exists() {
+            let own = ["dataset", "-o", &pairs, "--quality", "0"];
+            let runs = runs.iter().map(String::as_str);
+            let command: Vec<&str> = own.into_iter().chain(runs).collect();
+            samara(&command, &self.work.log)?;
+        }
+        let model = self.work.path(&["models", &name]);
+        self.work.step("inventor of tunnels")?;
+        if !Path::new(&model).join("card.json").exists() {
+            let learned = tunnels.iter().filter(|tunnel| tunnel.is_learned);
+            let terrains: Vec<String> = learned.map(|tunnel| tunnel.terrain()).collect();
+            let more = [
+                "--ten",
+                "vision",
+                "--pairs",
+                &pairs,
+                "--pairs-per-terrain",
+                PAIRS,
+            ];
+            self.invents(quality, &model, &terrains.join(","), 0, &more)?;
+        }
+        for tunnel in tunnels {
+            let terrain = tunnel.terrain();
+            self.work
+                .step(&format!("inventor of tunnels on {terrain}"))?;
+            let run = self.written(&name, &terrain);
+            self.sample(
+                &model,
+                &run,
+                self.args.samples,
+                &["--terrain", &terrain, "--free"],
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Has a model, or a dataset, fill a map.
+    fn sample(&self, source: &str, run: &str, count: u64, more: &[&str]) -> Done {
+        let (count, config) = (count.to_string(), self.work.path(&[CONFIG]));
+        let own = [
+            "sample", source, "-o", run, "-n", &count, "--config", &config,
+        ];
+        samara(&[&own[..], more].concat(), &self.work.log)
+    }
+
+    /// Trains an inventor.
+    fn invents(&self, quality: f64, model: &str, terrains: &str, seed: u64, more: &[&str]) -> Done {
+        let (iterations, samples, seed) = (
+            self.args.iterations.to_string(),
+            self.args.iteration_samples.to_string(),
+            seed.to_string(),
+        );
+        let base = self.model(quality);
+        let own = [
+            "train",
+            "inventor",
+            &base,
+            "-o",
+            model,
+            "--terrains",
+            terrains,
+        ];
+        let size = [
+            "--iterations",
+            &iterations,
+            "--samples",
+            &samples,
+            "--rng",
+            &seed,
+        ];
+        samara(&[&own[..], &size, more].concat(), &self.work.log)
+    }
+
     /// An inventor, and what it writes for each of its terrains.
     fn inventor(&mut self, quality: f64, name: &str, ten: &str, seed: u64) -> Done {
         let id = self.invented(quality, name, ten, seed);
         let model = self.work.path(&["models", &id]);
         self.work.step(&format!("inventor {id}"))?;
         if !Path::new(&model).join("card.json").exists() {
-            let (iterations, samples) = (
-                self.args.iterations.to_string(),
-                self.args.iteration_samples.to_string(),
-            );
-            let (base, rng, terrains) =
-                (self.model(quality), seed.to_string(), set(name).join(","));
-            let own = [
-                "train",
-                "inventor",
-                &base,
-                "-o",
-                &model,
-                "--terrains",
-                &terrains,
-                "--ten",
-                ten,
-            ];
-            let more = [
-                "--iterations",
-                &iterations,
-                "--samples",
-                &samples,
-                "--rng",
-                &rng,
-            ];
-            samara(&[&own[..], &more].concat(), &self.work.log)?;
+            self.invents(quality, &model, &set(name).join(","), seed, &["--ten", ten])?;
         }
         for terrain in set(name) {
             self.work.step(&format!("{id} on {terrain}"))?;
-            let (run, config) = (self.written(&id, terrain), self.work.path(&[CONFIG]));
-            let count = self.args.samples.to_string();
-            let own = [
-                "sample", &model, "-o", &run, "-n", &count, "--config", &config,
-            ];
+            let run = self.written(&id, terrain);
             // As it wrote while it learned.
-            samara(
-                &[&own[..], &["--terrain", terrain, "--free"]].concat(),
-                &self.work.log,
+            self.sample(
+                &model,
+                &run,
+                self.args.samples,
+                &["--terrain", terrain, "--free"],
             )?;
         }
         Ok(())
@@ -329,16 +439,83 @@ impl Stage<'_> {
                 }
             }
         }
-        let numbers = json!({ "samples": self.args.samples, "rows": rows });
+        let heights = self.heights()?;
+        if !heights.is_empty() {
+            charts.push(self.heights_chart(&heights)?);
+        }
+        let numbers = json!({ "samples": self.args.samples, "rows": rows, "heights": heights });
         let html = page(&Page {
             samples: self.args.samples,
             iterations: self.args.iterations,
             iteration_samples: self.args.iteration_samples as u64,
             rows: rows.clone(),
+            heights: heights.clone(),
             charts,
         });
         let lines = rows.iter().map(Row::line);
+        let lines = lines.chain(heights.iter().map(Height::line));
         self.work.tell("stage3", &numbers, &html, lines)
+    }
+
+    /// How high walkers are that were written for tunnels.
+    fn heights(&self) -> Result<Vec<Height>, Failure> {
+        let all = tunnels(self.args);
+        let name = named(&all);
+        let all = all.into_iter().map(|tunnel| {
+            let terrain = tunnel.terrain();
+            let written = walkers_of(&self.written(&name, &terrain))?;
+            let taught = match tunnel.is_learned {
+                false => None,
+                // As many of the best as were learned.
+                true => {
+                    let run = self.sampled("pairs", self.args.quality[0], &terrain);
+                    let most = PAIRS.parse().expect("a number");
+                    let best = walkers_of(&run)?.into_iter().take(most);
+                    Some(mean_of(best.map(|(height, _)| height)))
+                }
+            };
+            // The tenth that walks farthest.
+            let best = written.len().div_ceil(10);
+            Ok(Height {
+                tunnel: tunnel.height,
+                is_learned: tunnel.is_learned,
+                taught,
+                walkers: written.len() as u64,
+                height: mean_of(written.iter().map(|(height, _)| *height)),
+                of_best: mean_of(written.iter().take(best).map(|(height, _)| *height)),
+                distance: mean_of(written.iter().map(|(_, distance)| *distance)),
+            })
+        });
+        all.collect()
+    }
+
+    fn heights_chart(&self, heights: &[Height]) -> Result<String, Failure> {
+        let series = |name: &str, height: fn(&Height) -> Option<f64>| Series {
+            name: name.to_owned(),
+            points: heights
+                .iter()
+                .filter_map(|row| Some((row.tunnel, height(row)?)))
+                .collect(),
+        };
+        let all = [
+            series("taught", |row| row.taught),
+            series("written", |row| Some(row.height)),
+            series("the best tenth", |row| Some(row.of_best)),
+        ];
+        let svg = curves(
+            &all,
+            &Labels {
+                title: "Walkers' height by the tunnel's".to_owned(),
+                x: "height of the tunnel, world units".to_owned(),
+                y: "mean height of walkers, world units".to_owned(),
+                log_y: false,
+            },
+        );
+        write(
+            &self.args.output.join("figures/heights.svg"),
+            svg.as_bytes(),
+        )?;
+        Ok(svg)
     }
 
     /// The mean distance on each terrain, by iteration.
@@ -379,6 +556,27 @@ impl Stage<'_> {
         )?;
         Ok(svg)
     }
+}
+
+/// The walkers of a run by height in world units and distance, the farthest first.
+fn walkers_of(run: &str) -> Result<Vec<(f64, f64)>, Failure> {
+    let store = Store::open(Path::new(run))?;
+    let at = store.axes().iter().position(|axis| axis.name == "height");
+    let at = at.context("a map without heights")?;
+    let mut all = Vec::new();
+    store.each_child(1, u64::MAX, |child| {
+        if let (Some(height), Some(distance)) = (child.measures.get(at), child.fitness) {
+            all.push((height * sodarace::WORLD_PER_PROGRAM_UNIT, distance));
+        }
+        Ok(())
+    })?;
+    all.sort_by(|a, b| b.1.total_cmp(&a.1));
+    Ok(all)
+}
+
+fn mean_of(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    let n = values.len() as f64;
+    ratio(values.sum(), n)
 }
 
 /// The mean distance of so many programs; those that walk nowhere count as 0.

@@ -9,6 +9,7 @@ use std::time::Instant;
 use ::invent::author::{self, Author};
 use ::invent::dataset::{self, Entry};
 use ::invent::domain::{Settings, TASK, course};
+use ::invent::probe::Probe;
 use anyhow::anyhow;
 use domains::walkers::{self, Walkers};
 use evolve::domain::Domain;
@@ -43,6 +44,7 @@ struct Made<'a> {
     parameters: u64,
     seconds: f64,
     trial: Option<Trial>,
+    probe: Option<Probe>,
 }
 
 /// Programs that the model writes, once held to Python and once free.
@@ -63,11 +65,23 @@ pub fn domain(args: &TrainDomainArgs) -> Done {
     check_output(&args.output, named)?;
     let stop = interrupts()?;
 
+    let axes: Vec<String> = match args.probes {
+        true => Walkers::new(&walkers)
+            .axes()
+            .into_iter()
+            .map(|axis| axis.name)
+            .collect(),
+        false => Vec::new(),
+    };
     let mut programs: Vec<Entry> = Vec::new();
-    dataset::each(&args.dataset, &mut |entry| {
+    dataset::each(&args.dataset, &axes, &mut |entry| {
         programs.push(entry);
         Ok(())
     })?;
+    let probe = args.probes.then(|| Probe::of(&axes, &programs));
+    if let Some(probe) = &probe {
+        programs = probe.read(&programs);
+    }
     let settings = Settings {
         preset: args.preset.clone(),
         vocabulary: args.vocabulary,
@@ -131,6 +145,7 @@ pub fn domain(args: &TrainDomainArgs) -> Done {
         parameters: trainer.parameters(),
         seconds: began.elapsed().as_secs_f64(),
         trial,
+        probe,
     };
     made.write(&args.output)?;
     keep.remove()?;
@@ -217,6 +232,7 @@ impl Made<'_> {
             "ended": self.trained.ended,
             "held_out_loss": {"before": place.first, "after": place.best},
             "seconds": self.seconds,
+            "probe": self.probe,
             "trial": self.trial.as_ref().map(|trial| json!({
                 "held": trial.held, "free": trial.free, "known": trial.known,
             })),
@@ -247,10 +263,16 @@ impl Made<'_> {
                 card::table("programs", rows)
             )
         });
+        let probe = self.probe.as_ref().map_or_else(String::new, |probe| {
+            format!(
+                "It read each program with a comment in front and with one behind that tells its {}; `samara bench probes` asks what it knows of them.\n\n",
+                probe.names.join(", ")
+            )
+        });
         format!(
             "# A model of a domain\n\n\
              Trained by samara {} from {from}. It writes Python programs that make walkers:\n\n\
-             ```\nsamara sample {} -o RUN\n```\n\n\
+             ```\nsamara sample {} -o RUN\n```\n\n{probe}\
              ## Data\n\n{} programs of `{}`; left out: {}.\n\n\
              ## Training\n\n\
              {} tokens in {} updates, highest rate {}, seed {}; {}. Loss of a token of programs held out: {} before, {} after.\n\

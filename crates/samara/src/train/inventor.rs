@@ -44,7 +44,7 @@ pub fn inventor(args: &TrainInventorArgs) -> Done {
     check_output(&args.output, Some((&args.model, &base)))?;
     let mut pairs: Vec<Entry> = Vec::new();
     if let Some(path) = &args.pairs {
-        dataset::each(path, &mut |entry| {
+        dataset::each(path, &[], &mut |entry| {
             pairs.push(entry);
             Ok(())
         })?;
