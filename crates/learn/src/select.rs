@@ -13,6 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::left::{Left, Why};
 
+/// Lessons of no niche that are chosen of one source, at most: what fits in memory.
+pub const UNPLACED: usize = 100_000;
+
 /// What is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Settings {
@@ -20,7 +23,8 @@ pub struct Settings {
     pub rejected: bool,
     /// Lines removed, and lines added, at most.
     pub max_lines: usize,
-    /// Lessons of one niche of one source at most, and as many rejected ones; those that were not scored share one.
+    /// Lessons of one niche of one source at most, and as many rejected ones. What is taken without a niche, such as commits, is not held to it: of these
+    /// at most [`UNPLACED`] of a source, different from each other.
     pub per_niche: usize,
     /// What the best are best in.
     pub best: Best,
@@ -134,36 +138,44 @@ impl Selection {
             Best::Fitness => lesson.fitness,
             Best::Gain => Option::zip(lesson.fitness, lesson.parent_fitness).map(|(a, b)| a - b),
         };
+        let (best, diverse) = self.places(lesson.niche, lesson.accepted);
         let bin = (hash::of([&*lesson.source]), lesson.niche, lesson.accepted);
         let bin = self.bins.entry(bin).or_default();
         let before = count(&mut bin.parents, parent) + count(&mut bin.edits, edit);
         let chance = hash::both(self.seed, change);
         let lesson = Arc::new(lesson);
-        let most = self.settings.per_niche;
         bin.size += 1;
         bin.best
             .insert((last_to_first(goodness), self.come), lesson.clone());
         bin.diverse.insert((before, chance, self.come), lesson);
         self.come += 1;
-        if bin.best.len() > most {
+        if bin.best.len() > best {
             bin.best.pop_last();
         }
-        if bin.diverse.len() > most {
+        if bin.diverse.len() > diverse {
             bin.diverse.pop_last();
         }
         Ok(())
     }
 
+    /// How many places a bin has: for the best, and in all.
+    fn places(&self, niche: Option<u32>, accepted: bool) -> (usize, usize) {
+        match niche {
+            None if accepted => (0, UNPLACED),
+            _ => (self.settings.per_niche.div_ceil(2), self.settings.per_niche),
+        }
+    }
+
     /// The choice among those that came: of each niche the best half of its places, then the most different ones.
     pub fn done(mut self) -> Selected {
-        let most = self.settings.per_niche;
         let mut chosen: BTreeMap<u64, Arc<Lesson>> = BTreeMap::new();
-        for bin in std::mem::take(&mut self.bins).into_values() {
+        for ((_, niche, accepted), bin) in std::mem::take(&mut self.bins) {
+            let (_, most) = self.places(niche, accepted);
             let best = bin
                 .best
                 .into_iter()
                 .map(|((_, come), lesson)| (come, lesson));
-            let mut of_bin: BTreeMap<u64, Arc<Lesson>> = best.take(most.div_ceil(2)).collect();
+            let mut of_bin: BTreeMap<u64, Arc<Lesson>> = best.collect();
             for ((_, _, come), lesson) in bin.diverse {
                 if of_bin.len() < most {
                     of_bin.insert(come, lesson);
@@ -213,4 +225,46 @@ fn edit(lesson: &Lesson, most: usize) -> Result<u64, Why> {
     Ok(hash::of(
         lines().flat_map(|line| [sign(line.tag), line.text.trim()]),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lesson(at: u32, niche: Option<u32>, accepted: bool) -> Lesson {
+        Lesson {
+            source: "one".to_owned(),
+            id: at.into(),
+            operator: "gp".to_owned(),
+            told: None,
+            file: None,
+            parent: "x = 0\n".to_owned(),
+            child: format!("x = {}\n", at + 1),
+            accepted,
+            niche,
+            fitness: niche.map(|_| f64::from(at)),
+            parent_fitness: None,
+        }
+    }
+
+    #[test]
+    fn only_what_has_a_niche_is_held_to_its_places() {
+        let settings = Settings {
+            per_niche: 4,
+            rejected: true,
+            ..Settings::default()
+        };
+        let chosen = |niche, accepted| {
+            let all = (0..20).map(|at| Ok::<_, ()>(lesson(at, niche, accepted)));
+            let lessons = select(all, settings, 0).unwrap().lessons;
+            lessons.iter().map(|l| l.id).collect::<Vec<u64>>()
+        };
+        let placed = chosen(Some(3), true);
+        assert!(
+            placed.len() == 4 && placed.ends_with(&[18, 19]),
+            "{placed:?}"
+        );
+        assert_eq!(chosen(Some(3), false).len(), 4);
+        assert_eq!(chosen(None, true), (0..20).collect::<Vec<u64>>());
+    }
 }

@@ -578,7 +578,7 @@ pub struct TrainOperatorArgs {
     #[arg(long, value_name = "RATE")]
     pub rate: Option<f32>,
     /// Lessons of one niche of one source at most, and as many that the map did not take: half of them the best, half different
-    /// from each other.
+    /// from each other. Commits are of no niche, and not held to it.
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = whole(2, 1_000_000))]
     pub per_niche: usize,
     /// How much a change counts that was scored, but that the map did not take, beside 1: they teach what runs, and there are many. 0
