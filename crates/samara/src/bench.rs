@@ -304,6 +304,16 @@ fn percent(share: f64) -> String {
     }
 }
 
+/// Writes what was measured into a file of its own.
+fn keep(path: &Path, result: &Value) -> anyhow::Result<()> {
+    std::fs::write(path, format!("{result:#}\n")).with_context(|| {
+        format!(
+            "{}: cannot be written; give another file with --output",
+            path.display()
+        )
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,14 +343,4 @@ mod tests {
             assert_ne!(family(line.operator), Family::Other, "{}", line.operator);
         }
     }
-}
-
-/// Writes what was measured into a file of its own.
-fn keep(path: &Path, result: &Value) -> anyhow::Result<()> {
-    std::fs::write(path, format!("{result:#}\n")).with_context(|| {
-        format!(
-            "{}: cannot be written; give another file with --output",
-            path.display()
-        )
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 
+use anyhow::Context;
 use lm::{Checkpoint, pull};
 use serde_json::json;
 
@@ -166,7 +167,12 @@ fn export(args: &ModelExportArgs) -> Done {
         )));
     }
     let model = Checkpoint::open(&pull::find(&args.model)?)?;
-    model.save_gguf(&args.output)?;
+    model.save_gguf(&args.output).with_context(|| {
+        format!(
+            "-o {}: the model cannot be written; give a file in a folder that is there and writable",
+            args.output.display()
+        )
+    })?;
     Ok(say!("{}", args.output.display())?)
 }
 

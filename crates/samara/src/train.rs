@@ -175,6 +175,13 @@ pub(crate) fn base(name: &str) -> Result<Checkpoint, Failure> {
 
 /// Whether a model may be written there: a folder that is new or a saved model's, and not the one that holds the base, a model of this name.
 fn check_output(output: &Path, base: Option<(&str, &Checkpoint)>) -> Done {
+    if output.is_file() {
+        let why = anyhow!(
+            "-o {}: is a file; give a folder, new or a saved model's",
+            output.display()
+        );
+        return Err(Failure::usage(why));
+    }
     lm::check_folder(output).map_err(Failure::usage)?;
     if let Some((_, base)) = base
         .filter(|(name, _)| lm::builtin::of(name).is_none())

@@ -486,6 +486,12 @@ fn what_cannot_be_learned_is_told_before() {
     );
     fails(
         f,
+        &["train", "domain", "bare.jsonl", "-o", "bare.jsonl"],
+        2,
+        &["-o bare.jsonl: is a file"],
+    );
+    fails(
+        f,
         &["train", "domain", "there-is-none", "-o", "m"],
         2,
         &["there-is-none"],

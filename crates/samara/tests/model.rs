@@ -167,6 +167,12 @@ fn the_model_in_the_box_needs_nothing() {
     );
     common::fails(
         folder.path(),
+        &["model", "export", "compact", "-o", "no/file.gguf"],
+        1,
+        &["-o no/file.gguf", "a folder that is there"],
+    );
+    common::fails(
+        folder.path(),
         &[
             "evolve",
             "--operator",
