@@ -29,7 +29,7 @@ use crate::{Done, Failure, interrupts, log, run, say};
 /// The section of a run's settings that says how its programs were written.
 pub const SECTION: &str = "sample";
 /// Programs of an iteration.
-const BATCH: i64 = 64;
+const BATCH: i64 = 256;
 
 /// Writes the programs.
 pub fn sample(args: &SampleArgs) -> Done {
