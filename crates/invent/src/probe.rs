@@ -296,14 +296,12 @@ fn ranks(values: impl Iterator<Item = f64>) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];
+    let mut before = 0;
     for tied in order.chunk_by(|a, b| values[*a] == values[*b]) {
-        let first = order
-            .iter()
-            .position(|at| *at == tied[0])
-            .unwrap_or_default();
         for at in tied {
-            ranks[*at] = first as f64 + (tied.len() as f64 + 1.0) / 2.0;
+            ranks[*at] = before as f64 + (tied.len() as f64 + 1.0) / 2.0;
         }
+        before += tied.len();
     }
     ranks
 }

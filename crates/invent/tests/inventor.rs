@@ -1,25 +1,19 @@
 //! An inventor on a toy domain: texts of zeros and ones, of which one context likes the ones and the other the zeros.
 
+mod common;
+
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::time::Duration;
 
-use evolve::Error;
-use evolve::domain::{Case, Domain, Evaluation, Evaluator, Outcome};
+use common::{Toy, model};
+use evolve::domain::Outcome;
 use invent::author;
 use invent::dataset::Entry;
 use invent::domain::{Settings as DomainSettings, course};
 use invent::inventor::{About, Inventor, Progress, School, Settings, TASK, Trained, save_ten};
 use invent::ten::{Context, HEIGHT, Kind, WIDTH};
-use lm::cpu::Precision;
 use lm::{Checkpoint, Tensor};
-use mutate::{Reason, model};
-use qd::Axis;
-
-/// Fitness: how many of the letter that the condition names stand in the text, fewer those of the other.
-struct Letters;
-
-struct Reader;
+use mutate::Reason;
 
 mutate::codes! {
     /// Why a text has no fitness.
@@ -27,43 +21,22 @@ mutate::codes! {
     EMPTY "empty" "no letter",
 }
 
-impl Domain for Letters {
-    fn axes(&self) -> Vec<Axis> {
-        vec![Axis {
-            name: "length".to_owned(),
-            low: 0.0,
-            high: 20.0,
-            bins: 4,
-        }]
-    }
-
-    fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error> {
-        Ok(Box::new(Reader))
-    }
-}
-
-impl Evaluator for Reader {
-    fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation> {
-        let evaluate = |case: &Case<'_>| {
-            let count = |letter: &str| case.program.matches(letter).count() as f64;
-            let other = if case.condition == "1" { "0" } else { "1" };
-            let fitness = count(case.condition) - count(other);
-            Evaluation {
-                // As a program that makes no walker: ending at once is no way to neither win nor lose.
-                outcome: match case.program.contains(['0', '1']) {
-                    false => Outcome::Unrunnable(Reason::new(&EMPTY, "")),
-                    true => Outcome::Scored {
-                        measures: vec![case.program.len() as f64],
-                        fitness,
-                    },
-                },
-                artifact: None,
-                time: Duration::ZERO,
-            }
-        };
-        cases.iter().map(evaluate).collect()
-    }
-}
+/// Fitness: how many of the letter that the condition names stand in the text, fewer those of the other.
+const LETTERS: Toy = Toy {
+    axis: "length",
+    judge: |case| {
+        let count = |letter: &str| case.program.matches(letter).count() as f64;
+        let other = if case.condition == "1" { "0" } else { "1" };
+        // As a program that makes no walker: ending at once is no way to neither win nor lose.
+        match case.program.contains(['0', '1']) {
+            false => Outcome::Unrunnable(Reason::new(&EMPTY, "")),
+            true => Outcome::Scored {
+                measures: vec![case.program.len() as f64],
+                fitness: count(case.condition) - count(other),
+            },
+        }
+    },
+};
 
 fn contexts() -> Vec<Context> {
     [("zeros", "0", 0.0), ("ones", "1", 1.0)]
@@ -120,17 +93,6 @@ fn base(folder: &Path) -> PathBuf {
     path
 }
 
-fn model() -> model::Settings {
-    model::Settings {
-        path: String::new(),
-        device: "cpu".to_owned(),
-        precision: Precision::Int8,
-        threads: 1,
-        batch: 64,
-        cache_mb: 16,
-    }
-}
-
 fn settings() -> Settings {
     let defaults = Settings::default();
     Settings {
@@ -166,7 +128,7 @@ fn train(
         contexts: contexts(),
         base,
         model: model(),
-        domain: &Letters,
+        domain: &LETTERS,
         threads: 2,
     };
     let stop = AtomicBool::new(false);
@@ -308,7 +270,7 @@ fn a_stopped_training_goes_on_to_the_same_bits() {
         contexts: contexts(),
         base: &base,
         model: model(),
-        domain: &Letters,
+        domain: &LETTERS,
         threads: 1,
     };
     let stop = AtomicBool::new(false);
@@ -350,7 +312,7 @@ fn pairs_teach_before_reinforcement_does() {
         contexts: contexts(),
         base: &base,
         model: model(),
-        domain: &Letters,
+        domain: &LETTERS,
         threads: 1,
     };
     let ones: Vec<Entry> = entries()

@@ -1,21 +1,16 @@
 //! A toy domain, texts of zeros and ones: a model that read comments on them writes to a wish and tells what a text has.
 
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+mod common;
 
-use evolve::Error;
-use evolve::domain::{Case, Domain, Evaluation, Evaluator, Outcome};
+use std::sync::atomic::AtomicBool;
+
+use common::{Toy, model};
+use evolve::domain::{Domain, Outcome};
 use invent::author;
 use invent::dataset::Entry;
 use invent::domain::{Settings as DomainSettings, course};
 use invent::probe::{Probe, Settings, about, examine};
 use lm::Checkpoint;
-use lm::cpu::Precision;
-use mutate::model;
-use qd::Axis;
-
-/// Its one axis: how many ones. Fitness: as many zeros.
-struct Ones;
 
 fn ones(text: &str) -> f64 {
     text.matches('1').count() as f64
@@ -25,39 +20,19 @@ fn zeros(text: &str) -> f64 {
     text.matches("0\n").count() as f64
 }
 
-impl Domain for Ones {
-    fn axes(&self) -> Vec<Axis> {
-        vec![Axis {
-            name: "ones".to_owned(),
-            low: 0.0,
-            high: 20.0,
-            bins: 4,
-        }]
-    }
-
-    fn evaluator(&self) -> Result<Box<dyn Evaluator>, Error> {
-        Ok(Box::new(Self))
-    }
-}
-
-impl Evaluator for Ones {
-    fn evaluate(&mut self, cases: &[Case<'_>]) -> Vec<Evaluation> {
-        let evaluate = |case: &Case<'_>| {
-            // A comment is no part of the program.
-            let lines = case.program.split_inclusive('\n');
-            let program: String = lines.filter(|line| !line.starts_with('#')).collect();
-            Evaluation {
-                outcome: Outcome::Scored {
-                    measures: vec![ones(&program)],
-                    fitness: zeros(&program),
-                },
-                artifact: None,
-                time: Duration::ZERO,
-            }
-        };
-        cases.iter().map(evaluate).collect()
-    }
-}
+/// Its one axis: how many ones. Fitness: as many zeros.
+const ONES: Toy = Toy {
+    axis: "ones",
+    judge: |case| {
+        // A comment is no part of the program.
+        let lines = case.program.split_inclusive('\n');
+        let program: String = lines.filter(|line| !line.starts_with('#')).collect();
+        Outcome::Scored {
+            measures: vec![ones(&program)],
+            fitness: zeros(&program),
+        }
+    },
+};
 
 fn entries() -> Vec<Entry> {
     let entry = |at: u64| {
@@ -87,7 +62,7 @@ fn entries() -> Vec<Entry> {
 fn a_model_that_read_comments_writes_to_a_wish_and_tells() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model");
-    let axes: Vec<String> = Ones.axes().into_iter().map(|axis| axis.name).collect();
+    let axes: Vec<String> = ONES.axes().into_iter().map(|axis| axis.name).collect();
     let entries = entries();
     let probe = Probe::of(&axes, &entries);
     let settings = DomainSettings {
@@ -130,19 +105,12 @@ fn a_model_that_read_comments_writes_to_a_wish_and_tells() {
             constrained: false,
             seed: 0,
         },
-        model: model::Settings {
-            path: String::new(),
-            device: "cpu".to_owned(),
-            precision: Precision::Int8,
-            threads: 1,
-            batch: 64,
-            cache_mb: 16,
-        },
+        model: model(),
         threads: 1,
     };
     let mut seen = Vec::new();
     let mut ask = || {
-        let domain: (&dyn Domain, &str) = (&Ones, "");
+        let domain: (&dyn Domain, &str) = (&ONES, "");
         let observe = &mut |done, of| seen.push((done, of));
         examine(&path, &probe, &entries, domain, &settings, &stop, observe).unwrap()
     };

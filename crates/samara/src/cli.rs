@@ -690,20 +690,8 @@ pub struct ProbesArgs {
     /// Hold programs to nothing, in place of Python's grammar.
     #[arg(long)]
     pub free: bool,
-    /// Seed of every random draw.
-    #[arg(long, value_name = "N", default_value_t = 0)]
-    pub rng: u64,
-    /// Where the model computes: cpu; cuda, vulkan or metal in a build with that feature.
-    #[arg(long, value_name = "DEVICE")]
-    pub device: Option<String>,
-    /// Write the numbers into this file, too.
-    #[arg(short, long = "output", value_name = "FILE.json")]
-    pub output: Option<PathBuf>,
-    /// Print JSON instead of a table.
-    #[arg(long)]
-    pub json: bool,
     #[command(flatten)]
-    pub common: Common,
+    pub measuring: Measuring,
 }
 
 #[derive(Args)]
@@ -720,6 +708,13 @@ pub struct CommitsArgs {
     /// At which temperature the answers are drawn; 0: the likeliest token each time.
     #[arg(long, value_name = "T", default_value_t = 0.0)]
     pub temperature: f64,
+    #[command(flatten)]
+    pub measuring: Measuring,
+}
+
+/// How a model is measured, and where the numbers go.
+#[derive(Args)]
+pub struct Measuring {
     /// Seed of every random draw.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub rng: u64,

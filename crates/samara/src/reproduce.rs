@@ -171,6 +171,38 @@ impl Work {
         }
         Ok(all)
     }
+
+    /// Gathers the programs of runs, unless they are there.
+    fn dataset(&self, data: &str, runs: &[String], quality: f64) -> Done {
+        if Path::new(data).join("dataset.json").exists() {
+            return Ok(());
+        }
+        let quality = quality.to_string();
+        let own = ["dataset", "-o", data, "--quality", &quality];
+        let runs = runs.iter().map(String::as_str);
+        let command: Vec<&str> = own.into_iter().chain(runs).collect();
+        samara(&command, &self.log)
+    }
+
+    /// Trains a model of the domain, unless it is there.
+    fn domain(&self, data: &str, model: &str, tokens: u64, words: &[&str]) -> Done {
+        if Path::new(model).join("card.json").exists() {
+            return Ok(());
+        }
+        let tokens = tokens.to_string();
+        let own = ["train", "domain", data, "-o", model];
+        let more = ["--tokens", &tokens, "--trial", "0"];
+        samara(&[&own[..], words, &more].concat(), &self.log)
+    }
+
+    /// Has a model, or a dataset, fill a map.
+    fn sample(&self, source: &str, run: &str, count: u64, more: &[&str]) -> Done {
+        let (count, config) = (count.to_string(), self.path(&[CONFIG]));
+        let own = [
+            "sample", source, "-o", run, "-n", &count, "--config", &config,
+        ];
+        samara(&[&own[..], more].concat(), &self.log)
+    }
 }
 
 /// Evaluations of a run at a scale of the paper's.

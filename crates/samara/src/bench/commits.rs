@@ -23,10 +23,10 @@ struct Measured {
 }
 
 pub fn commits(args: &CommitsArgs) -> Done {
-    let table = args.common.settings().map_err(Failure::usage)?;
+    let table = args.measuring.common.settings().map_err(Failure::usage)?;
     let read = |e: mutate::Error| Failure::usage(e);
     let mut model: model::Settings = section(&table, "model").map_err(read)?;
-    if let Some(device) = &args.device {
+    if let Some(device) = &args.measuring.device {
         model.device.clone_from(device);
     }
     let brief: Brief = section(&table, "brief").map_err(read)?;
@@ -38,7 +38,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
         ..section(&table, "diff").map_err(read)?
     };
     let sources = Source::all(&args.sources).map_err(Failure::usage)?;
-    if let Some(output) = &args.output {
+    if let Some(output) = &args.measuring.output {
         super::keep(output, &Value::Null)?; // before what may take hours
     }
     let models = args.models.iter().map(|name| base(name));
@@ -49,7 +49,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
         source.each(false, &mut |lesson| lessons.push(lesson))?;
     }
     let frame = Frame::new(&diff, &brief);
-    let exam = Exam::draw(lessons, args.count, args.rng, &frame, &models)?;
+    let exam = Exam::draw(lessons, args.count, args.measuring.rng, &frame, &models)?;
     if exam.lessons.is_empty() {
         return Err(Failure::usage(anyhow!(
             "no change of these files can be asked for (left out: {}); give commits as `samara corpus` gathers them",
@@ -75,7 +75,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
                 );
             }
         };
-        let loss = commits::loss(checkpoint, &frame, &exam, args.rng, &mut |n| {
+        let loss = commits::loss(checkpoint, &frame, &exam, args.measuring.rng, &mut |n| {
             show(0, "loss", n)
         })?;
         let mut answers = |part, what, constrained| {
@@ -87,7 +87,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
                 diff: &diff,
                 model: &model,
                 brief: &brief,
-                seed: args.rng,
+                seed: args.measuring.rng,
             };
             let observe = &mut |n| show(part, what, n);
             commits::answers(checkpoint, &exam, &setting, &stop, observe)
@@ -110,7 +110,7 @@ pub fn commits(args: &CommitsArgs) -> Done {
         "changes": number,
         "left_out": exam.left.to_string(),
         "temperature": args.temperature,
-        "rng": args.rng,
+        "rng": args.measuring.rng,
         "models": all.iter().zip(&models).map(|(measured, model)| json!({
             "model": measured.name,
             "sha256": model.sha256(),
@@ -119,10 +119,10 @@ pub fn commits(args: &CommitsArgs) -> Done {
             "free": measured.free,
         })).collect::<Vec<_>>(),
     });
-    if let Some(output) = &args.output {
+    if let Some(output) = &args.measuring.output {
         super::keep(output, &result)?;
     }
-    match args.json {
+    match args.measuring.json {
         true => say!("{result}")?,
         false => table_of(number, &all)?,
     }

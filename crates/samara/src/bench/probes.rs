@@ -18,11 +18,11 @@ use crate::train::base;
 use crate::{Done, Failure, interrupts, say};
 
 pub fn probes(args: &ProbesArgs) -> Done {
-    let table = args.common.settings().map_err(Failure::usage)?;
+    let table = args.measuring.common.settings().map_err(Failure::usage)?;
     let walkers = of_walkers(&table).map_err(Failure::usage)?;
     pyrun::caged(walkers.python.cage).map_err(Failure::usage)?;
     let mut model: model::Settings = section(&table, "model").map_err(Failure::usage)?;
-    if let Some(device) = &args.device {
+    if let Some(device) = &args.measuring.device {
         model.device.clone_from(device);
     }
     let checkpoint = base(&args.model)?;
@@ -41,7 +41,7 @@ pub fn probes(args: &ProbesArgs) -> Done {
         entries.push(entry);
         Ok(())
     })?;
-    if let Some(output) = &args.output {
+    if let Some(output) = &args.measuring.output {
         super::keep(output, &Value::Null)?; // before what may take minutes
     }
     let settings = Settings {
@@ -51,7 +51,7 @@ pub fn probes(args: &ProbesArgs) -> Done {
             min_p: 0.0,
             max_tokens: 0,
             constrained: !args.free,
-            seed: args.rng,
+            seed: args.measuring.rng,
         },
         model,
         threads: 0,
@@ -87,13 +87,13 @@ pub fn probes(args: &ProbesArgs) -> Done {
         "probe": own,
         "temperature": args.temperature,
         "constrained": !args.free,
-        "rng": args.rng,
+        "rng": args.measuring.rng,
         "rows": rows,
     });
-    if let Some(output) = &args.output {
+    if let Some(output) = &args.measuring.output {
         super::keep(output, &result)?;
     }
-    match args.json {
+    match args.measuring.json {
         true => say!("{result}")?,
         false => show(&rows)?,
     }

@@ -12,7 +12,7 @@ use evolve::domain::Case;
 use evolve::store::Store;
 use serde_json::{Value, json};
 
-use super::{CONFIG, Work, evaluations, many, samara};
+use super::{Work, evaluations, many, samara};
 use crate::cli::Stage2Args;
 use crate::figures::stage2::{Page, Row, page, probed};
 use crate::figures::{Labels, Series, curves};
@@ -156,33 +156,23 @@ impl Stage<'_> {
         let args = self.args;
         let runs = self.work.runs(&args.from, args.runs, self.evaluations)?;
         self.work.step("dataset")?;
-        let (data, quality) = (self.work.path(&["data"]), self.args.quality.to_string());
-        if !Path::new(&data).join("dataset.json").exists() {
-            let own = ["dataset", "-o", &data, "--quality", &quality];
-            let runs = runs.iter().map(String::as_str);
-            let command: Vec<&str> = own.into_iter().chain(runs).collect();
-            samara(&command, &self.work.log)?;
-        }
+        let data = self.work.path(&["data"]);
+        self.work.dataset(&data, &runs, self.args.quality)?;
         self.work.step("programs of the dataset")?;
         self.put(&data, &["samples", "dataset"], None)
     }
 
     /// Has a model, or a dataset, fill a map.
     fn put(&self, model: &str, run: &[&str], prompt: Option<&str>) -> Done {
-        let (run, config) = (self.work.path(run), self.work.path(&[CONFIG]));
+        let run = self.work.path(run);
         let mut count = self.args.samples;
         // A small dataset is drawn whole.
         if prompt.is_none() && crate::dataset::is_one(Path::new(model)) {
             count = count.min(different(Path::new(model))?);
         }
-        let count = count.to_string();
-        let mut command = vec![
-            "sample", model, "-o", &run, "-n", &count, "--config", &config,
-        ];
-        if let Some(prompt) = prompt {
-            command.extend(["--prompt", prompt]);
-        }
-        samara(&command, &self.work.log)
+        let more = prompt.map(|prompt| ["--prompt", prompt]);
+        let more = more.as_ref().map_or(&[][..], |more| &more[..]);
+        self.work.sample(model, &run, count, more)
     }
 
     fn train(&mut self, at: usize) -> Done {
@@ -192,15 +182,9 @@ impl Stage<'_> {
         self.learn(&self.work.path(&["models", name]), &words)
     }
 
-    /// Trains a model, unless it is there.
     fn learn(&self, model: &str, words: &[&str]) -> Done {
-        if Path::new(model).join("card.json").exists() {
-            return Ok(());
-        }
-        let (data, tokens) = (self.work.path(&["data"]), self.args.tokens.to_string());
-        let own = ["train", "domain", &data, "-o", model];
-        let more = ["--tokens", &tokens, "--trial", "0"];
-        samara(&[&own[..], words, &more].concat(), &self.work.log)
+        let data = self.work.path(&["data"]);
+        self.work.domain(&data, model, self.args.tokens, words)
     }
 
     fn sample(&mut self, at: usize) -> Done {

@@ -9,7 +9,7 @@ use domains::walkers::{self, SEEDS};
 use evolve::store::Store;
 use serde_json::{Value, json};
 
-use super::{CONFIG, Work, evaluations, many, samara};
+use super::{Work, evaluations, many, samara};
 use crate::cli::Stage3Args;
 use crate::figures::stage3::{Height, Page, Row, page};
 use crate::figures::{Labels, Series, curves};
@@ -163,32 +163,12 @@ impl Stage<'_> {
     /// The dataset, the model of the domain, and the best of both on each terrain.
     fn domain(&mut self, quality: f64, runs: &[String]) -> Done {
         let (data, model) = (self.data(quality), self.model(quality));
-        let percent = quality.to_string();
         self.work.step(&format!("dataset of {quality} %"))?;
-        if !Path::new(&data).join("dataset.json").exists() {
-            let own = ["dataset", "-o", &data, "--quality", &percent];
-            let command: Vec<&str> = own
-                .into_iter()
-                .chain(runs.iter().map(String::as_str))
-                .collect();
-            samara(&command, &self.work.log)?;
-        }
+        self.work.dataset(&data, runs, quality)?;
         self.work
             .step(&format!("model of the domain, {quality} %"))?;
-        if !Path::new(&model).join("card.json").exists() {
-            let tokens = self.args.tokens.to_string();
-            let own = [
-                "train",
-                "domain",
-                &data,
-                "-o",
-                &model,
-                "--preset",
-                &self.args.size,
-            ];
-            let more = ["--tokens", &tokens, "--trial", "0"];
-            samara(&[&own[..], &more].concat(), &self.work.log)?;
-        }
+        let words = ["--preset", &*self.args.size];
+        self.work.domain(&data, &model, self.args.tokens, &words)?;
         let most = super::stage2::different(Path::new(&data))?;
         for terrain in terrains(self.args) {
             for (name, source, most) in [("dataset", &data, most), ("domain", &model, u64::MAX)] {
@@ -196,7 +176,8 @@ impl Stage<'_> {
                     .step(&format!("{name} of {quality} % on {terrain}"))?;
                 let run = self.sampled(name, quality, terrain);
                 let count = self.args.samples.min(most);
-                self.sample(source, &run, count, &["--terrain", terrain])?;
+                self.work
+                    .sample(source, &run, count, &["--terrain", terrain])?;
             }
         }
         Ok(())
@@ -205,15 +186,6 @@ impl Stage<'_> {
     fn sampled(&self, name: &str, quality: f64, terrain: &str) -> String {
         self.work
             .path(&["samples", &format!("{name}-{quality}-{}", plain(terrain))])
-    }
-
-    /// Has a model, or a dataset, fill a map.
-    fn sample(&self, source: &str, run: &str, count: u64, more: &[&str]) -> Done {
-        let (count, config) = (count.to_string(), self.work.path(&[CONFIG]));
-        let own = [
-            "sample", source, "-o", run, "-n", &count, "--config", &config,
-        ];
-        samara(&[&own[..], more].concat(), &self.work.log)
     }
 
     /// Trains an inventor.
@@ -256,7 +228,7 @@ impl Stage<'_> {
             self.work.step(&format!("{id} on {terrain}"))?;
             let run = self.written(&id, terrain);
             // As it wrote while it learned.
-            self.sample(
+            self.work.sample(
                 &model,
                 &run,
                 self.args.samples,

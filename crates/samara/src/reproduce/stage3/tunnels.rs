@@ -9,7 +9,7 @@ use super::Stage;
 use crate::cli::Stage3Args;
 use crate::figures::stage3::Height;
 use crate::figures::{Labels, Series, curves};
-use crate::reproduce::{samara, stage2};
+use crate::reproduce::stage2;
 use crate::stats::ratio;
 use crate::study::write;
 use crate::{Done, Failure};
@@ -71,17 +71,13 @@ impl Stage<'_> {
             self.work
                 .step(&format!("programs of the dataset in {terrain}"))?;
             let run = self.sampled("pairs", quality, &terrain);
-            self.sample(&data, &run, most, &["--terrain", &terrain])?;
+            self.work
+                .sample(&data, &run, most, &["--terrain", &terrain])?;
             runs.push(run);
         }
         self.work.step("the best of them")?;
         let pairs = self.work.path(&[&format!("pairs-{name}")]);
-        if !Path::new(&pairs).join("dataset.json").exists() {
-            let own = ["dataset", "-o", &pairs, "--quality", "0"];
-            let runs = runs.iter().map(String::as_str);
-            let command: Vec<&str> = own.into_iter().chain(runs).collect();
-            samara(&command, &self.work.log)?;
-        }
+        self.work.dataset(&pairs, &runs, 0.0)?;
         let model = self.work.path(&["models", &name]);
         self.work.step("inventor of tunnels")?;
         if !Path::new(&model).join("card.json").exists() {
@@ -102,7 +98,7 @@ impl Stage<'_> {
             self.work
                 .step(&format!("inventor of tunnels on {terrain}"))?;
             let run = self.written(&name, &terrain);
-            self.sample(
+            self.work.sample(
                 &model,
                 &run,
                 self.args.samples,
