@@ -64,7 +64,7 @@ use smallvec::SmallVec;
 pub use names::Names;
 
 use lexer::{Lex, WordKind};
-use names::{Asked, Bound};
+use names::{Asked, Bound, Last};
 use parser::{Call, Parser};
 use text::Field;
 use utf8::Utf8;
@@ -111,6 +111,10 @@ pub struct Prefix {
     callee: Option<Call>,
     /// The last token is a name that is read only to be called.
     must_call: bool,
+    /// What was read last.
+    last: Last,
+    /// The last token is a name that no argument of the call around may have.
+    no_argument: bool,
 }
 
 impl Clone for Prefix {
@@ -162,6 +166,8 @@ impl Prefix {
             asked: Asked::Anything,
             callee: None,
             must_call: false,
+            last: Last::Other,
+            no_argument: false,
         }
     }
 

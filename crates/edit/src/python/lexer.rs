@@ -1,9 +1,9 @@
 //! The lexer: bytes in, tokens out, one byte at a time.
 
 use super::Prefix;
-use super::names::{Asked, Bound};
+use super::names::{Asked, Bound, Last};
 use super::number::Number;
-use super::parser::{Call, Parser, St};
+use super::parser::{Call, Parser, St, flag, prop};
 use super::text::{self, Text, prefix_flags};
 use super::token::{HARD_KEYWORDS, KEYWORDS, OPERATORS, Tok};
 
@@ -141,6 +141,9 @@ impl Prefix {
                 self.feed(Tok::Number)
             }
             b'"' | b'\'' => self.open_string(b, 0),
+            b'(' | b'[' if !self.may_trail(b) => false,
+            b'{' if self.after_arithmetic() => false,
+            b')' if self.closes_nothing() => false,
             b'(' | b'[' | b'{' => {
                 self.depth += 1;
                 if b == b'(' {
@@ -292,7 +295,8 @@ impl Prefix {
         };
         if !name || named && !kind.new {
             for (i, (keyword, tok)) in KEYWORDS.iter().enumerate() {
-                if keyword.as_bytes()[0] == b && self.accepts(*tok) {
+                let refused = *tok == Tok::None && self.after_arithmetic();
+                if keyword.as_bytes()[0] == b && !refused && self.accepts(*tok) {
                     kind.keywords |= 1 << i;
                 }
             }
@@ -321,7 +325,10 @@ impl Prefix {
                         .any(|n| n.starts_with(&self.word))
             }
         };
-        let unread = (kind.keyword_name || kind.module) && names.has_word_prefix(&self.word);
+        let call = self.parser.calls.last().copied();
+        let argument = |call| names.has_argument_prefix(call, &self.word);
+        let unread = kind.keyword_name && call.is_some_and(argument)
+            || kind.module && names.has_word_prefix(&self.word);
         kind.new || kind.name && known && !kind.module || unread || self.keyword_viable()
     }
 
@@ -375,12 +382,14 @@ impl Prefix {
                 None => true,
             };
             let named = self.names.as_ref().filter(|names| names.has_word(&word));
+            let argument = (self.names.as_ref().zip(self.parser.calls.last()))
+                .is_none_or(|(names, call)| names.has_argument(*call, &word));
             let tok = match known {
                 _ if &word[..] == b"__debug__" => Tok::DebugName,
                 _ if self.kind.module && named.is_some() => Tok::ModuleName,
                 _ if self.kind.module => Tok::NewName,
                 true => Tok::Name,
-                false if self.kind.keyword_name && named.is_some() => Tok::KeywordName,
+                false if self.kind.keyword_name && argument => Tok::KeywordName,
                 false => Tok::NewName,
             };
             let scope = self.scopes.last().map_or(0, |blocks| u16::from(*blocks));
@@ -402,10 +411,14 @@ impl Prefix {
             self.callee = callee.filter(|_| tok == Tok::Name);
             if let Some(names) = &self.names {
                 self.asked = names.of_name(&word);
-                let read = tok == Tok::Name && !self.kind.new;
+                let read = tok == Tok::Name && !self.kind.new && !self.parser.in_annotation();
                 self.must_call = read && names.is_called(&word);
+                if tok == Tok::Name && names.is_uncalled(&word) {
+                    self.last = Last::Uncalled;
+                }
             }
-            if tok == Tok::KeywordName || self.must_call {
+            self.no_argument = tok == Tok::Name && !argument && self.names_argument();
+            if tok == Tok::KeywordName || self.must_call || self.no_argument {
                 self.word = word; // what a call may die of shows only behind it
             }
             fed
@@ -457,18 +470,21 @@ impl Prefix {
     }
 
     fn feed_operator(&mut self, op: &[u8]) -> bool {
+        if op == b"=" && self.no_argument {
+            return false;
+        }
         OPERATORS
             .iter()
             .find(|(o, _)| *o == op)
-            .is_some_and(|(_, tok)| self.feed(*tok))
+            .is_some_and(|(_, tok)| !self.computes(*tok) && self.feed(*tok))
     }
 
     /// Whether the operator under way can become one that may stand here.
     fn operator_viable(&self, so_far: &[u8]) -> bool {
         (self.at_field() && matches!(so_far, b"!" | b"=") && self.accepts(Tok::FieldEnd))
-            || OPERATORS
-                .iter()
-                .any(|(op, tok)| op.starts_with(so_far) && self.accepts(*tok))
+            || OPERATORS.iter().any(|(op, tok)| {
+                op.starts_with(so_far) && !self.computes(*tok) && self.accepts(*tok)
+            })
     }
 
     /// At the start of a line: forgets the names bound in functions and classes that have ended.
@@ -488,9 +504,14 @@ impl Prefix {
         if !self.after_dot {
             self.asked = self.asked_of(tok);
         }
+        self.last = Last::of(tok);
+        self.no_argument = false;
         self.others.retain_mut(|p| p.feed(tok));
         let fed = self.parser.feed(tok);
         let fed = fed && self.others.is_empty() || self.settle(fed);
+        if self.last == Last::Operator && self.parser.top().st != St::AfterOperator {
+            self.last = Last::Other; // a star's
+        }
         // What a header binds is there from its colon on.
         self.statement += u32::from(tok == Tok::Colon && self.parser.top().st == St::Suite);
         fed
@@ -510,8 +531,49 @@ impl Prefix {
         );
         match &self.names {
             Some(names) if chain => names.of_chain(),
+            Some(names) if Last::of(tok) == Last::Plain => names.of_plain(),
             _ => Asked::Anything,
         }
+    }
+
+    /// Whether a call or an item may follow here, where the bracket would be one's.
+    fn may_trail(&self, b: u8) -> bool {
+        let names = self.names.as_ref();
+        let trails = self.others.is_empty() && self.parser.top().st == St::After;
+        !trails || names.is_none_or(|names| names.may_trail(self.last, b))
+    }
+
+    /// Whether an arithmetic operator was read, and what it is not for may not follow.
+    fn after_arithmetic(&self) -> bool {
+        let names = self.names.as_ref();
+        self.last == Last::Operator && names.is_some_and(|names| !names.arithmetic())
+    }
+
+    /// Whether this operator would compute with what was read last, which is not for that.
+    fn computes(&self, tok: Tok) -> bool {
+        let names = self.names.as_ref();
+        let none = matches!(self.last, Last::None | Last::Brace);
+        none && tok.is_arithmetic() && names.is_some_and(|names| !names.arithmetic())
+    }
+
+    /// Whether a bracket `)` would end `()` that is no call's.
+    pub(super) fn closes_nothing(&self) -> bool {
+        let names = self.names.as_ref();
+        let top = self.parser.top();
+        let list = flag::LIST | flag::FIELD;
+        let open = top.st == St::SeqOpen && top.flags & list == 0 && self.others.is_empty();
+        open && names.is_some_and(|names| !names.empty())
+    }
+
+    /// Whether the name just read may turn out to be an argument's.
+    fn names_argument(&self) -> bool {
+        let stack = &self.parser.stack;
+        let [.., outer, top] = stack.as_slice() else {
+            return false;
+        };
+        outer.st == St::CallElement
+            && top.st == St::After
+            && top.flags & (prop::NAME | flag::COMPOSITE) == prop::NAME
     }
 
     /// Gives the parser a token that may be read in two ways: where both are possible, both are followed.
@@ -520,6 +582,8 @@ impl Prefix {
             return self.feed(tok);
         };
         self.callee = None;
+        self.last = Last::Other;
+        self.no_argument = false;
         let mut also: Vec<Parser> = self
             .readings()
             .filter(|p| p.accepts(second))

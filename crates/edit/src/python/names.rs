@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Prefix;
 use super::lexer::Lex;
 use super::parser::{Call, St};
-use super::token::{HARD_KEYWORDS, KEYWORDS};
+use super::token::{HARD_KEYWORDS, KEYWORDS, Tok};
 
 /// What a program may name, and how many arguments its functions take. Each list is in order.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +22,9 @@ pub struct Names {
     words: Vec<String>,
     /// What is read only to be called.
     called: Vec<String>,
+    /// What is read and never called.
+    uncalled: Vec<String>,
+    trails: Trails,
     /// Whether lines may end within brackets.
     pub(super) wraps: bool,
     signatures: Vec<Signature>,
@@ -33,6 +36,25 @@ struct Signature {
     name: String,
     least: u8,
     most: u8,
+    /// What its arguments may be called; `None`: any word.
+    arguments: Option<Vec<String>>,
+}
+
+/// What calls `(` and items `[` are asked of besides names.
+#[derive(Clone, Copy, Debug, Default)]
+struct Trails {
+    /// Calls of what ends with a bracket.
+    calls: bool,
+    /// Items of what ends with `)`.
+    items_of_calls: bool,
+    /// Items of what ends with `]` or `}`.
+    items_of_items: bool,
+    /// Either, and attributes, of a number, `None`, `True` or `False`.
+    plain: bool,
+    /// Arithmetic with `None` and with what ends with `}`.
+    arithmetic: bool,
+    /// `()`, if not a call's.
+    empty: bool,
 }
 
 impl Names {
@@ -44,8 +66,11 @@ impl Names {
     ///   (What functions bind is theirs; a [`Prefix`] knows it from the text.)
     /// - After a dot: what stands after one in the two, and what they define in classes and functions. After a name of the source and
     ///   a dot only what the two ask of that name, and after a bracket and a dot nothing if they never do that.
-    /// - As an argument's or a module's name: any word of the two.
-    /// - What stands in the two nowhere but before a bracket `(`, imports and a class's header aside, is read only so.
+    /// - As a module's name: any word of the two. As an argument's: a parameter's of the function, or any word of the two where that is not known.
+    /// - What stands in the two nowhere but before a bracket `(`, imports and a class's header aside, is read only so; builtins that the source reads
+    ///   nowhere, too. What stands there and never before one is not called.
+    /// - Calls and items of what ends with a bracket only where the two ask for such; none of numbers. No arithmetic with `None`, a dictionary or a
+    ///   set, and no `()` that is no call's.
     /// - Lines end within brackets only if lines of the source do.
     /// - Functions defined in the two, and some builtins, take as many arguments as they say; one that is defined
     ///   more than once takes what any of these would, one that the source calls otherwise takes anything.
@@ -54,8 +79,9 @@ impl Names {
         let builtins = BUILTINS.split_whitespace();
         names.readable = builtins.map(str::to_owned).collect();
         names.readable.sort_unstable();
-        names.call_only([host, source]);
+        names.call_only(host, source);
         for text in [host, source] {
+            names.trail(text);
             let found = text.split(|c: char| !is_word(c));
             names.words.extend(found.map(str::to_owned));
             for (at, _) in text.match_indices('.') {
@@ -70,7 +96,7 @@ impl Names {
         for (name, least, most) in FUNCTIONS {
             // not where it may be a method's name too
             if !has(&names.attributes, name.as_bytes()) {
-                names.sign(name, *least, *most);
+                names.sign(name, *least, *most, None);
             }
         }
         for text in [host, source] {
@@ -82,32 +108,60 @@ impl Names {
         names
     }
 
-    /// Notes what the texts do nothing with but define, import and call it.
-    fn call_only(&mut self, texts: [&str; 2]) {
-        let (mut called, mut bare) = (Vec::new(), Vec::new());
-        for line in texts.iter().flat_map(|text| text.lines()) {
-            let (mut rest, mut before) = (line.trim_start(), "");
-            if matches!(first_word(rest), "from" | "import") {
-                continue;
-            }
-            while let Some(at) = rest.find(is_word) {
-                let word = first_word(&rest[at..]);
-                rest = &rest[at + word.len()..];
-                match rest.trim_start().starts_with('(') {
-                    true => called.push(word),
-                    false if before == "class" => {}
-                    false => bare.push(word),
+    /// Notes what the texts do nothing with but define, import and call it, and what they never call.
+    fn call_only(&mut self, host: &str, source: &str) {
+        let (mut called, mut bare, mut classes) = (Vec::new(), Vec::new(), Vec::new());
+        // builtins are the source's: what the host does with them says nothing of it
+        let builtin = |word: &str| BUILTINS.split_whitespace().any(|name| name == word);
+        for (text, of_source) in [(host, false), (source, true)] {
+            for line in text.lines() {
+                let (mut rest, mut before) = (line.trim_start(), "");
+                if matches!(first_word(rest), "from" | "import") {
+                    continue;
                 }
-                before = word;
+                while let Some(at) = rest.find(is_word) {
+                    let word = first_word(&rest[at..]);
+                    rest = &rest[at + word.len()..];
+                    match rest.trim_start().starts_with('(') {
+                        true => called.push(word),
+                        false if before == "class" => classes.push(word),
+                        false if builtin(word) && !of_source => {}
+                        false => bare.push(word),
+                    }
+                    before = word;
+                }
             }
         }
-        bare.sort_unstable();
+        called.extend(BUILTINS.split_whitespace());
         let stands = |word: &&str| is_name(word) && !matches!(*word, "match" | "case");
-        let called = called.into_iter().filter(stands);
-        let called = called.filter(|word| bare.binary_search(word).is_err());
-        self.called = called.map(str::to_owned).collect();
-        self.called.sort_unstable();
-        self.called.dedup();
+        let listed = |words: Vec<&str>, but: [&[&str]; 2]| {
+            let words = words.into_iter().filter(stands);
+            let words = words.filter(|word| but.iter().all(|list| !list.contains(word)));
+            let mut words: Vec<String> = words.map(str::to_owned).collect();
+            words.sort_unstable();
+            words.dedup();
+            words
+        };
+        bare.sort_unstable();
+        bare.dedup();
+        called.sort_unstable();
+        called.dedup();
+        self.called = listed(called.clone(), [&bare, &[]]);
+        self.uncalled = listed(bare, [&called, &classes]);
+    }
+
+    /// Notes what the text asks calls and items of.
+    fn trail(&mut self, text: &str) {
+        let mut last = ' ';
+        for c in text.chars().filter(|c| !matches!(c, ' ' | '\t')) {
+            match (last, c) {
+                (')' | ']' | '}', '(') => self.trails.calls = true,
+                (')', '[') => self.trails.items_of_calls = true,
+                (']' | '}', '[') => self.trails.items_of_items = true,
+                _ => {}
+            }
+            last = c;
+        }
     }
 
     /// Notes an attribute and what it is asked of.
@@ -143,22 +197,26 @@ impl Names {
             let line = before.rsplit('\n').next().unwrap_or_default();
             let rest = text[at + 4..].trim_start();
             let name = first_word(rest);
-            let Some((least, most)) = parameters(rest[name.len()..].trim_start()) else {
+            let Some((least, most, arguments)) = parameters(rest[name.len()..].trim_start()) else {
                 continue;
             };
             if !line.is_empty() {
                 insert(&mut self.attributes, name);
             }
-            self.sign(name, least, most);
+            self.sign(name, least, most, arguments);
         }
     }
 
-    fn sign(&mut self, name: &str, least: u8, most: u8) {
+    fn sign(&mut self, name: &str, least: u8, most: u8, arguments: Option<Vec<String>>) {
         match self.signatures.binary_search_by(|s| (*s.name).cmp(name)) {
             Ok(at) => {
                 let known = &mut self.signatures[at];
                 known.least = known.least.min(least);
                 known.most = known.most.max(most);
+                match (&mut known.arguments, arguments) {
+                    (Some(known), Some(more)) => known.extend(more),
+                    (known, _) => *known = None,
+                }
             }
             Err(at) => self.signatures.insert(
                 at,
@@ -166,6 +224,7 @@ impl Names {
                     name: name.to_owned(),
                     least,
                     most,
+                    arguments,
                 },
             ),
         }
@@ -202,6 +261,9 @@ impl Names {
     fn give_way(&mut self, before: &Prefix, text: &[u8], at: usize) -> bool {
         if matches!(text[at], b'\n' | b'\r') && before.is_open() && !self.wraps {
             self.wraps = true;
+            return true;
+        }
+        if self.let_trail(before, text, at) || before.no_argument && self.unsign(before) {
             return true;
         }
         let ends = before.lex == Lex::Word && !is_word(text[at].into());
@@ -243,6 +305,15 @@ impl Names {
                 return true;
             }
         }
+        if self.unsign(before) {
+            return true;
+        }
+        let newest = Bound::iter(&before.bound).next();
+        newest.is_some_and(|name| insert(&mut self.readable, &String::from_utf8_lossy(name)))
+    }
+
+    /// Forgets what the functions whose calls are under way take; `false`: nothing was known.
+    fn unsign(&mut self, before: &Prefix) -> bool {
         let known = self.signatures.len();
         let innermost = before.readings().filter_map(|parser| parser.calls.last());
         let mut called: Vec<u16> = innermost.filter_map(|call| call.function).collect();
@@ -251,11 +322,86 @@ impl Names {
         for function in called.into_iter().rev() {
             self.signatures.remove(usize::from(function));
         }
-        if self.signatures.len() < known {
+        self.signatures.len() < known
+    }
+
+    /// Allows what trails an operand or stands beside it, if a prefix of the text died of it.
+    fn let_trail(&mut self, before: &Prefix, text: &[u8], at: usize) -> bool {
+        let byte = text[at];
+        if byte == b')' && before.closes_nothing() {
+            return !std::mem::replace(&mut self.trails.empty, true);
+        }
+        let none = |word: &[u8]| word == b"None";
+        let arithmetic = match before.last {
+            Last::Operator => {
+                byte == b'{'
+                    || (before.word_to_come(&text[at..])).is_some_and(|word| word == "None")
+            }
+            Last::None | Last::Brace => b"+-*/%@<>&^|".contains(&byte),
+            _ => before.lex == Lex::Word && none(&before.word) && b"+-*/%@<>&^|".contains(&byte),
+        };
+        if arithmetic && !std::mem::replace(&mut self.trails.arithmetic, true) {
             return true;
         }
-        let newest = Bound::iter(&before.bound).next();
-        newest.is_some_and(|name| insert(&mut self.readable, &String::from_utf8_lossy(name)))
+        if !matches!(byte, b'(' | b'[' | b'.') {
+            return false;
+        }
+        let word = (before.lex == Lex::Word).then_some(&before.word[..]);
+        let uncalled = |name: &String| word.is_none_or(|word| word == name.as_bytes());
+        let trails = &mut self.trails;
+        match before.last {
+            _ if matches!(word, Some(b"None" | b"True" | b"False")) => {
+                !std::mem::replace(&mut trails.plain, true)
+            }
+            _ if word.is_some() || before.last == Last::Uncalled => {
+                let known = self.uncalled.len();
+                if byte == b'(' {
+                    self.uncalled.retain(|name| !uncalled(name));
+                }
+                self.uncalled.len() < known
+            }
+            Last::Plain | Last::None => !std::mem::replace(&mut trails.plain, true),
+            Last::Call | Last::Item | Last::Brace => {
+                let held = !(trails.calls && trails.items_of_calls && trails.items_of_items);
+                (trails.calls, trails.items_of_calls, trails.items_of_items) = (true, true, true);
+                held
+            }
+            Last::Other | Last::Operator | Last::Uncalled => false,
+        }
+    }
+
+    /// Whether the name stands in the texts and is never called there.
+    pub(super) fn is_uncalled(&self, name: &[u8]) -> bool {
+        has(&self.uncalled, name)
+    }
+
+    /// Whether a call or an item may be asked of what was read last.
+    pub(super) fn may_trail(&self, last: Last, byte: u8) -> bool {
+        let Trails {
+            calls,
+            items_of_calls,
+            items_of_items,
+            plain,
+            ..
+        } = self.trails;
+        match (last, byte) {
+            (Last::Other | Last::Operator, _) | (Last::Uncalled, b'[') => true,
+            (Last::Uncalled, _) => false,
+            (Last::Plain | Last::None, _) => plain,
+            (Last::Call, b'[') => items_of_calls,
+            (Last::Item | Last::Brace, b'[') => items_of_items,
+            (Last::Call | Last::Item | Last::Brace, _) => calls,
+        }
+    }
+
+    /// Whether `None` and `{` may stand beside an arithmetic operator.
+    pub(super) fn arithmetic(&self) -> bool {
+        self.trails.arithmetic
+    }
+
+    /// Whether `()` may stand where it is no call's.
+    pub(super) fn empty(&self) -> bool {
+        self.trails.empty
     }
 
     /// Whether the name may be read anywhere.
@@ -317,6 +463,14 @@ impl Names {
         }
     }
 
+    /// What may be asked of a number.
+    pub(super) fn of_plain(&self) -> Asked {
+        match self.trails.plain {
+            true => Asked::Anything,
+            false => Asked::Nothing,
+        }
+    }
+
     /// Whether the name is read only to be called.
     pub(super) fn is_called(&self, name: &[u8]) -> bool {
         has(&self.called, name)
@@ -330,6 +484,27 @@ impl Names {
     /// Whether one that may be an argument's or a module's starts so.
     pub(super) fn has_word_prefix(&self, prefix: &[u8]) -> bool {
         starts_one(&self.words, prefix)
+    }
+
+    /// Whether a call's argument may be called so.
+    pub(super) fn has_argument(&self, call: Call, name: &[u8]) -> bool {
+        match self.arguments(call) {
+            Some(arguments) => arguments.iter().any(|known| known.as_bytes() == name),
+            None => self.has_word(name),
+        }
+    }
+
+    /// Whether one that a call's argument may be called starts so.
+    pub(super) fn has_argument_prefix(&self, call: Call, prefix: &[u8]) -> bool {
+        match self.arguments(call) {
+            Some(arguments) => (arguments.iter()).any(|known| known.as_bytes().starts_with(prefix)),
+            None => self.has_word_prefix(prefix),
+        }
+    }
+
+    fn arguments(&self, call: Call) -> Option<&[String]> {
+        let signature = &self.signatures[usize::from(call.function?)];
+        signature.arguments.as_deref()
     }
 
     /// What a call of this function takes.
@@ -357,6 +532,39 @@ pub(super) enum Asked {
     #[default]
     Anything,
     Nothing,
+}
+
+/// What was read last, where that says what may trail it.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) enum Last {
+    /// A name that is never called.
+    Uncalled,
+    /// What ends with `)`.
+    Call,
+    /// What ends with `]`; with `}`.
+    Item,
+    Brace,
+    /// A number, `True` or `False`; `None`.
+    Plain,
+    None,
+    /// An arithmetic operator.
+    Operator,
+    #[default]
+    Other,
+}
+
+impl Last {
+    pub(super) fn of(tok: Tok) -> Self {
+        match tok {
+            Tok::RPar => Last::Call,
+            Tok::RSqb => Last::Item,
+            Tok::RBrace => Last::Brace,
+            Tok::Number | Tok::True | Tok::False => Last::Plain,
+            Tok::None => Last::None,
+            _ if tok.is_arithmetic() => Last::Operator,
+            _ => Last::Other,
+        }
+    }
 }
 
 fn is_word(c: char) -> bool {
@@ -393,10 +601,11 @@ fn starts_one(words: &[String], prefix: &[u8]) -> bool {
         .is_some_and(|n| n.as_bytes().starts_with(prefix))
 }
 
-/// The least and most arguments that parameters `(…)` at the start of a text ask for; `self` and `cls` in front do not
-/// count. `None` too where strings, comments or lambdas would have to be understood.
-fn parameters(text: &str) -> Option<(u8, u8)> {
+/// The least and most arguments that parameters `(…)` at the start of a text ask for, and what these may be called (`None`:
+/// anything); `self` and `cls` in front do not count. `None` too where strings, comments or lambdas would have to be understood.
+fn parameters(text: &str) -> Option<(u8, u8, Option<Vec<String>>)> {
     let (mut least, mut most, mut open) = (0u8, 0u8, false);
+    let mut names = Some(Vec::new());
     let mut parameter = String::new();
     let mut depth = 0;
     for c in text.chars() {
@@ -416,14 +625,20 @@ fn parameters(text: &str) -> Option<(u8, u8)> {
                     "" | "*" | "/" => {}
                     _ if written.contains("lambda") => return None,
                     _ if method => {}
-                    _ if written.starts_with('*') => most = u8::MAX,
+                    _ if written.starts_with('*') => {
+                        most = u8::MAX;
+                        names = names.filter(|_| !written.starts_with("**"));
+                    }
                     _ => {
+                        if let Some(names) = &mut names {
+                            names.push(first_word(written).to_owned());
+                        }
                         most = most.saturating_add(1);
                         least = least.saturating_add(u8::from(!written.contains('=')));
                     }
                 }
                 if depth == 0 {
-                    return Some((least, most));
+                    return Some((least, most, names));
                 }
                 parameter.clear();
             }
@@ -509,20 +724,23 @@ const FUNCTIONS: &[(&str, u8, u8)] = &[
     ("bool", 0, 1),
     ("enumerate", 1, 2),
     ("float", 0, 1),
-    ("int", 0, 2),
+    ("int", 0, 1),
     ("len", 1, 1),
     ("list", 0, 1),
+    ("max", 1, u8::MAX),
+    ("min", 1, u8::MAX),
     ("range", 1, 3),
     ("reversed", 1, 1),
     ("round", 1, 2),
+    ("sorted", 1, 3),
     ("sum", 1, 2),
     ("tuple", 0, 1),
+    ("zip", 1, u8::MAX),
 ];
 
-/// Builtins that make plain values of such.
+/// Builtins that make numbers, and lists to go through, of such.
 const BUILTINS: &str = "\
-    abs all any bool dict divmod enumerate filter float int len list map max min pow range reversed round set sorted str \
-    sum tuple zip";
+    abs enumerate float int len list max min range reversed round sorted sum tuple zip";
 
 #[cfg(test)]
 mod tests {

@@ -88,7 +88,7 @@ pub(super) enum St {
     // the line: a statement's states are those of the bottom frame
     Line, AfterSemi, LineEnd, Suite, Decorator, Header,
     Expr, Rhs, RhsEnd, Annotation, LastRhs,
-    DefName, DefOpen, DefArrow, ClassName, ClassArgs, ForIn, AsyncStart,
+    DefName, DefOpen, DefArrow, DefReturns, ClassName, ClassArgs, ForIn, AsyncStart,
     WithStart, WithItem, WithTarget, WithParenFirst, WithParenNext, WithParenItem, WithParenTarget,
     ExceptStart, ExceptAs, ExceptName, CaseGuard,
     ImportName, ImportAfter, ImportAs, ImportNamed,
@@ -330,6 +330,21 @@ impl Parser {
             )
         };
         matches!(self.stack[0].st, St::Expr | St::ForIn) && self.stack[1..].iter().all(part)
+    }
+
+    /// In what a name, a parameter or a function is annotated with.
+    pub(super) fn in_annotation(&self) -> bool {
+        let annotated = |f: &Frame| {
+            matches!(
+                f.st,
+                St::Annotation
+                    | St::ParamAnnotated
+                    | St::ParamStarAnnotated
+                    | St::ParamKwargsAnnotated
+                    | St::DefReturns
+            )
+        };
+        self.stack.iter().any(annotated)
     }
 
     /// Whether the file may end before the next line.

@@ -21,7 +21,7 @@ impl Parser {
             St::Suite if self.block().ctx & ctx::MATCH != 0 => Step::Dead,
             St::Suite => self.simple(tok),
             St::Decorator if tok == Tok::Newline => self.goto(St::Line),
-            St::Header if tok == Tok::Colon => self.open_block(),
+            St::Header | St::DefReturns if tok == Tok::Colon => self.open_block(),
 
             St::Expr => match tok {
                 Tok::Eq if ret & prop::TARGET != 0 => self.goto(St::Rhs),
@@ -54,7 +54,7 @@ impl Parser {
                 Step::Took
             }
             St::DefArrow if tok == Tok::Arrow => {
-                self.goto_expression(St::Header, Level::Expression, 0)
+                self.goto_expression(St::DefReturns, Level::Expression, 0)
             }
             St::ClassName if name => self.goto(St::ClassArgs),
             St::ClassArgs if tok == Tok::LPar => {

@@ -31,6 +31,14 @@ impl Tok {
         matches!(self, Tok::Name | Tok::NewName)
     }
 
+    pub(super) fn is_arithmetic(self) -> bool {
+        use Tok::*;
+        matches!(
+            self,
+            Plus | Minus | Star | DoubleStar | Slash | At | Tilde | Arith | Bar
+        )
+    }
+
     /// Whether an expression can start with this token.
     #[rustfmt::skip]
     pub(super) fn starts_expression(self) -> bool {
