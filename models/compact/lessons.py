@@ -1,7 +1,7 @@
 """Changes that operators make to the programs of seeds.py, as lessons for `samara train operator`.
 
     cargo build --release
-    python3 models/compact/lessons.py FOLDER [--first 0] [--count 1200] [--operator gp]... [--evaluations 1000] [--jobs 2]
+    python3 models/compact/lessons.py FOLDER [--first 0] [--count 1200] [--operator gp]... [--model MODEL] [--evaluations 1000] [--jobs 2]
 
 Writes FOLDER/lessons.jsonl. Every third program is held out: `python3 models/compact/seeds.py` writes it, nothing here reads it.
 A program that is no walker is left out. What is there is not made again, so that an interrupted command goes on.
@@ -57,6 +57,7 @@ def main():
     parser.add_argument("--first", type=int, default=0, help="the first number of seeds.py")
     parser.add_argument("--count", type=int, default=1200)
     parser.add_argument("--operator", action="append", help="as `samara evolve` takes it: gp, diff=2, ...")
+    parser.add_argument("--model", help="the model of diff, if not the one in the box")
     parser.add_argument("--evaluations", type=int, default=1000)
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
@@ -65,6 +66,7 @@ def main():
     args.folder.mkdir(parents=True, exist_ok=True)
     (args.folder / "lessons.toml").write_text("pictures = false\n[diff]\nmax_tokens = 224\n")
     operators = [word for operator in args.operator or ["gp"] for word in ("--operator", operator)]
+    operators += ["--model", args.model] if args.model else []
     numbers = [number for number in range(args.first, args.first + args.count) if not is_held_out(number)]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         files = list(pool.map(lambda number: changes(args.folder, number, operators, args.evaluations), numbers))
