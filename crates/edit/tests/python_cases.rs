@@ -160,6 +160,7 @@ fn names_are_held_to_those_known() {
         "own = max\t(1, 2)\nf = lambda x: x\nf(x=1)\n",
         "x = [1, 2]\ny = x[0]\nz = (y) + 1\nif (y): z = not (y)\n",
         "x = {1: 2}\ny = [None, {3}]\nz = x == None\nif z is not None: pass\nwalk(*{1}, **{})\n",
+        "x = walk(1, 2)[0]\ny = walk(1, (2))(3)\n",
         "x = max(1, min(width, 2))\nx -= 1\nx = -x if x else not None\n",
         "x = 1.5 + 2 if (width == 1) else (3)\nwc.add_joint(width == 1, 2)\n",
     ] {

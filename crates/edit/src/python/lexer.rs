@@ -162,11 +162,19 @@ impl Prefix {
             b'}' | b':' if self.at_field() => self.feed(Tok::FieldEnd) && self.end_field(b),
             b')' | b']' | b'}' => {
                 self.depth = self.depth.saturating_sub(1);
-                self.feed(match b {
+                let calls = self.parser.calls.clone();
+                let fed = self.feed(match b {
                     b')' => Tok::RPar,
                     b']' => Tok::RSqb,
                     _ => Tok::RBrace,
-                })
+                });
+                let ended = self.parser.calls.len() < calls.len();
+                let call = calls.last().filter(|_| ended);
+                let names = self.names.as_ref();
+                if (call.zip(names)).is_some_and(|(call, names)| names.is_own(*call)) {
+                    self.last = Last::Other; // it may give anything
+                }
+                fed
             }
             b',' => self.feed(Tok::Comma),
             b';' => self.feed(Tok::Semi),

@@ -38,6 +38,8 @@ struct Signature {
     most: u8,
     /// What its arguments may be called; `None`: any word.
     arguments: Option<Vec<String>>,
+    /// Whether the source defines it.
+    own: bool,
 }
 
 /// What calls `(` and items `[` are asked of besides names.
@@ -69,7 +71,7 @@ impl Names {
     /// - As a module's name: any word of the two. As an argument's: a parameter's of the function, or any word of the two where that is not known.
     /// - What stands in the two nowhere but before a bracket `(`, imports and a class's header aside, is read only so; builtins that the source reads
     ///   nowhere, too. What stands there and never before one is not called.
-    /// - Calls and items of what ends with a bracket only where the two ask for such; none of numbers. No arithmetic with `None`, a dictionary or a
+    /// - Calls and items of what ends with a bracket, a call of the source's own functions aside, only where the two ask for such; none of numbers. No arithmetic with `None`, a dictionary or a
     ///   set, and no `()` that is no call's.
     /// - Lines end within brackets only if lines of the source do.
     /// - Functions defined in the two, and some builtins, take as many arguments as they say; one that is defined
@@ -101,6 +103,9 @@ impl Names {
         }
         for text in [host, source] {
             names.define(text);
+        }
+        for signature in &mut names.signatures {
+            signature.own = source.contains(&format!("def {}(", signature.name));
         }
         names.admit(host);
         names.wraps = false;
@@ -225,6 +230,7 @@ impl Names {
                     least,
                     most,
                     arguments,
+                    own: false,
                 },
             ),
         }
@@ -505,6 +511,12 @@ impl Names {
     fn arguments(&self, call: Call) -> Option<&[String]> {
         let signature = &self.signatures[usize::from(call.function?)];
         signature.arguments.as_deref()
+    }
+
+    /// Whether the function called is one that the source defines.
+    pub(super) fn is_own(&self, call: Call) -> bool {
+        let signature = |at: u16| &self.signatures[usize::from(at)];
+        call.function.is_some_and(|at| signature(at).own)
     }
 
     /// What a call of this function takes.
