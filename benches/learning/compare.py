@@ -4,6 +4,7 @@
     python3 benches/learning/compare.py operator [SEED...]      # a minute of gp, minutes of training, 1,500 evaluations each
     python3 benches/learning/compare.py inside [SEED...]        # runs with --self-improve beside gp alone
     python3 benches/learning/compare.py mixtures [SEED...]      # gp, the model in the box, and both, by evaluations and by the clock
+    python3 benches/learning/compare.py box [SEED...]           # the model in the box beside gp on programs that it never saw
 
 `operator`: gp makes a run of 100,000 evaluations of each seed (default: ladder, spider, caterpillar), `samara train operator` learns from it,
 and both evolve the seed 1,500 times under the same numbers of --rng; the figures are means.
@@ -13,7 +14,9 @@ goes on until it has the same QD score. From both follows how long an evaluation
 sooner: (seconds of learning and writing - seconds of gp) / (evaluations that gp needs more).
 
 `mixtures`: each seed (default: the paper's four) is evolved by gp alone, by the model in the box alone and by both at several weights: 5,000
-evaluations each, and as many as two minutes allow.
+evaluations each (means of --rngs runs), and as many as two minutes allow (--clock 0: not measured).
+
+`box`: programs of models/compact/seeds.py that are held out of its lessons, and all five of benches/learning/seeds, are evolved 1,500 times each.
 
 Runs are kept in --folder; what is there is not made again. SAMARA may name another binary.
 """
@@ -26,9 +29,11 @@ import shutil
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
+COMPACT = HERE.parent.parent / "models/compact"
 SAMARA = os.environ.get("SAMARA", str(HERE.parent.parent / "target/release/samara")).split()
 
 
@@ -154,16 +159,50 @@ class Bench:
         }
 
     def mixtures(self, seeds):
-        print(f"| seed | operators | 5,000 evaluations: niches | QD score | {self.args.clock:g} seconds: evaluations | niches | QD score |")
-        print("| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+        clock = f" {self.args.clock:g} seconds: evaluations | niches | QD score |" if self.args.clock else ""
+        print(f"| seed | operators | 5,000 evaluations: niches | QD score |{clock}")
+        print("| --- | --- | ---: | ---: |" + " ---: | ---: | ---: |" * bool(clock))
         for seed in seeds:
             for name, weights in MIXTURES.items():
                 operators = [word for weight in weights for word in ("--operator", weight)]
-                equal = self.evolve(f"{seed}-{name}", seed, "--evaluations", 5000, *operators)
-                timed = self.evolve(f"{seed}-{name}-clock", seed, "--evaluations", 100_000_000, *operators, seconds=self.args.clock)
-                row = f"| {seed} | {name} | {equal['niches']} | {equal['qd_score']:,.0f} | {timed['evaluations']:,} | {timed['niches']} | {timed['qd_score']:,.0f} |"
+                rngs = range(self.args.rngs or 1)
+                equal = [self.evolve(f"{seed}-{name}-{rng}", seed, "--evaluations", 5000, "--rng", rng, *operators) for rng in rngs]
+                niches, qd = mean(run["niches"] for run in equal), mean(run["qd_score"] for run in equal)
+                row = f"| {seed} | {name} | {niches:.0f} | {qd:,.0f} |"
+                if clock:
+                    timed = self.evolve(f"{seed}-{name}-clock", seed, "--evaluations", 100_000_000, *operators, seconds=self.args.clock)
+                    row += f" {timed['evaluations']:,} | {timed['niches']} | {timed['qd_score']:,.0f} |"
                 print(row, flush=True)
 
+    def box(self, seeds):
+        sys.path.insert(0, str(COMPACT))
+        from seeds import program
+
+        print("| program | | valid | runnable | accepted | niches | QD score |\n| --- | --- | ---: | ---: | ---: | ---: | ---: |")
+        pairs = []
+        for number in HELD_OUT:
+            file = self.folder / f"held-out-{number}.py"
+            file.write_text(program(number))
+            pairs.append(self.beside_gp(f"held out, {number}", file))
+        for seed in seeds:
+            self.beside_gp(seed, seed)
+        quotients = [box["qd_score"] / gp["qd_score"] for box, gp in pairs]
+        above = sum(quotient > 1 for quotient in quotients)
+        print(f"\nOf the {len(pairs)} held out: QD score above gp's on {above}, {mean(quotients):.2f} times gp's on average.")
+        self.row("all held out | compact", [box for box, _ in pairs], "diff")
+        self.row("| gp", [gp for _, gp in pairs], "gp")
+
+    def beside_gp(self, name, seed):
+        runs = []
+        for operator, first in (("diff", f"{name} | compact"), ("gp", "| gp")):
+            more = ["--operator", operator, "--evaluations", self.args.evaluations or 1500, "--rng", 1]
+            runs.append(self.evolve(f"box-{pathlib.Path(seed).stem}-{operator}", seed, *more))
+            self.row(first, runs[-1:], operator)
+        return runs
+
+
+# Programs of models/compact/seeds.py that its lessons leave out: those that 3 divides.
+HELD_OUT = [3, 6, 9, 12, 18, 33, 1002, 1005, 1008, 1011, 1014, 1017, 1020, 10002, 10005, 11001, 11004]
 
 # Shares in per cent.
 MIXTURES = {
@@ -177,18 +216,18 @@ MIXTURES = {
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=("operator", "inside", "mixtures"))
+    parser.add_argument("what", choices=("operator", "inside", "mixtures", "box"))
     parser.add_argument("seeds", nargs="*")
     parser.add_argument("--folder", type=pathlib.Path, default=pathlib.Path("/tmp/samara-learning"))
     parser.add_argument("--lessons", type=int, default=100_000, help="operator: evaluations of gp to learn from")
-    parser.add_argument("--evaluations", type=int, help="default: 1500 for operator, 20000 for inside")
-    parser.add_argument("--rngs", type=int, help="runs of each; default: 3 for operator, 1 for inside")
+    parser.add_argument("--evaluations", type=int, help="default: 1500 for operator and box, 20000 for inside")
+    parser.add_argument("--rngs", type=int, help="runs of each; default: 3 for operator, 1 for inside and mixtures")
     parser.add_argument("--train", default="", help="operator: more words for `samara train operator`")
     parser.add_argument("--learn", default="every=5000", help="inside: what --self-improve is told")
     parser.add_argument("--seconds", type=float, help="inside: simulated seconds of a walk")
-    parser.add_argument("--clock", type=float, default=120, help="mixtures: seconds of each timed run")
+    parser.add_argument("--clock", type=float, default=120, help="mixtures: seconds of each timed run; 0 for none")
     args = parser.parse_args()
-    every = ["ladder", "spider", "caterpillar"] + (["tower", "bridge"] if args.what == "inside" else [])
+    every = ["ladder", "spider", "caterpillar"] + (["tower", "bridge"] if args.what in ("inside", "box") else [])
     if args.what == "mixtures":
         every = ["square", "radial", "cppn-fixed", "cppn-mutable"]
     getattr(Bench(args), args.what)(args.seeds or every)

@@ -217,6 +217,7 @@ fn names_are_held_to_those_known() {
         "x = 1⟂(2)",
         "x = 0.5⟂.add_joint(1, 2)",
         "x = None⟂[0]",
+        "x = None⟂.x",
         "y = [1, 2]\nx = y[0]⟂[1]",
         "y = [1, 2]\nx = y[0]⟂(1)",
         "x = {}⟂+ 1",
@@ -276,6 +277,7 @@ fn a_program_may_use_what_it_uses() {
         "def f(a): pass\na = 1\nb = 2\nf(b=1)\n",
         "from a import b\nc = b\nc(1)\nd = int, max\nd[0](1)\n",
         "x = 1\nx.a\nx (2)\n",
+        "x = None.a\n",
     ] {
         let mut prefix = Prefix::with_names(Arc::new(Names::of(source, "")));
         let taken = source.bytes().take_while(|b| prefix.push(*b)).count();

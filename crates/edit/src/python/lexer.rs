@@ -1,7 +1,7 @@
 //! The lexer: bytes in, tokens out, one byte at a time.
 
 use super::Prefix;
-use super::names::{Asked, Bound, Last};
+use super::names::{Asked, Bound, Last, Names};
 use super::number::Number;
 use super::parser::{Call, Parser, St, flag, prop};
 use super::text::{self, Text, prefix_flags};
@@ -162,16 +162,15 @@ impl Prefix {
             b'}' | b':' if self.at_field() => self.feed(Tok::FieldEnd) && self.end_field(b),
             b')' | b']' | b'}' => {
                 self.depth = self.depth.saturating_sub(1);
-                let calls = self.parser.calls.clone();
+                let (calls, call) = (self.parser.calls.len(), self.parser.calls.last().copied());
                 let fed = self.feed(match b {
                     b')' => Tok::RPar,
                     b']' => Tok::RSqb,
                     _ => Tok::RBrace,
                 });
-                let ended = self.parser.calls.len() < calls.len();
-                let call = calls.last().filter(|_| ended);
+                let ended = call.filter(|_| self.parser.calls.len() < calls);
                 let names = self.names.as_ref();
-                if (call.zip(names)).is_some_and(|(call, names)| names.is_own(*call)) {
+                if (ended.zip(names)).is_some_and(|(call, names)| names.is_own(call)) {
                     self.last = Last::Other; // it may give anything
                 }
                 fed
@@ -333,9 +332,8 @@ impl Prefix {
                         .any(|n| n.starts_with(&self.word))
             }
         };
-        let call = self.parser.calls.last().copied();
-        let argument = |call| names.has_argument_prefix(call, &self.word);
-        let unread = kind.keyword_name && call.is_some_and(argument)
+        let argument = |call: &Call| names.has_argument_prefix(*call, &self.word);
+        let unread = kind.keyword_name && self.parser.calls.last().is_some_and(argument)
             || kind.module && names.has_word_prefix(&self.word);
         kind.new || kind.name && known && !kind.module || unread || self.keyword_viable()
     }
@@ -390,8 +388,9 @@ impl Prefix {
                 None => true,
             };
             let named = self.names.as_ref().filter(|names| names.has_word(&word));
-            let argument = (self.names.as_ref().zip(self.parser.calls.last()))
-                .is_none_or(|(names, call)| names.has_argument(*call, &word));
+            let call = self.parser.calls.last().copied();
+            let argument = |names: &Names| call.is_none_or(|call| names.has_argument(call, &word));
+            let argument = self.names.as_deref().is_none_or(argument);
             let tok = match known {
                 _ if &word[..] == b"__debug__" => Tok::DebugName,
                 _ if self.kind.module && named.is_some() => Tok::ModuleName,
@@ -539,7 +538,7 @@ impl Prefix {
         );
         match &self.names {
             Some(names) if chain => names.of_chain(),
-            Some(names) if Last::of(tok) == Last::Plain => names.of_plain(),
+            Some(names) if matches!(Last::of(tok), Last::Plain | Last::None) => names.of_plain(),
             _ => Asked::Anything,
         }
     }

@@ -98,15 +98,17 @@ impl Names {
         for (name, least, most) in FUNCTIONS {
             // not where it may be a method's name too
             if !has(&names.attributes, name.as_bytes()) {
-                names.sign(name, *least, *most, None);
+                names.sign(Signature {
+                    name: (*name).to_owned(),
+                    least: *least,
+                    most: *most,
+                    arguments: None,
+                    own: false,
+                });
             }
         }
-        for text in [host, source] {
-            names.define(text);
-        }
-        for signature in &mut names.signatures {
-            signature.own = source.contains(&format!("def {}(", signature.name));
-        }
+        names.define(host, false);
+        names.define(source, true);
         names.admit(host);
         names.wraps = false;
         names.admit(source);
@@ -138,21 +140,18 @@ impl Names {
             }
         }
         called.extend(BUILTINS.split_whitespace());
-        let stands = |word: &&str| is_name(word) && !matches!(*word, "match" | "case");
-        let listed = |words: Vec<&str>, but: [&[&str]; 2]| {
-            let words = words.into_iter().filter(stands);
-            let words = words.filter(|word| but.iter().all(|list| !list.contains(word)));
-            let mut words: Vec<String> = words.map(str::to_owned).collect();
-            words.sort_unstable();
-            words.dedup();
-            words
+        for list in [&mut called, &mut bare, &mut classes] {
+            list.retain(|word| is_name(word) && !matches!(*word, "match" | "case"));
+            list.sort_unstable();
+            list.dedup();
+        }
+        let without = |words: &[&str], lists: &[&[&str]]| {
+            let lacks = |word: &&&str| lists.iter().all(|list| list.binary_search(word).is_err());
+            let kept = words.iter().filter(lacks);
+            kept.map(|word| (*word).to_owned()).collect()
         };
-        bare.sort_unstable();
-        bare.dedup();
-        called.sort_unstable();
-        called.dedup();
-        self.called = listed(called.clone(), [&bare, &[]]);
-        self.uncalled = listed(bare, [&called, &classes]);
+        self.called = without(&called, &[&bare]);
+        self.uncalled = without(&bare, &[&called, &classes]);
     }
 
     /// Notes what the text asks calls and items of.
@@ -192,8 +191,8 @@ impl Names {
         insert(&mut self.receivers[at].1, attribute);
     }
 
-    /// Notes the functions that a text defines.
-    fn define(&mut self, text: &str) {
+    /// Notes the functions that a text defines; `own`: it is the source.
+    fn define(&mut self, text: &str, own: bool) {
         for (at, _) in text.match_indices("def ") {
             let before = &text[..at];
             if before.ends_with(is_word) {
@@ -208,31 +207,29 @@ impl Names {
             if !line.is_empty() {
                 insert(&mut self.attributes, name);
             }
-            self.sign(name, least, most, arguments);
+            self.sign(Signature {
+                name: name.to_owned(),
+                least,
+                most,
+                arguments,
+                own,
+            });
         }
     }
 
-    fn sign(&mut self, name: &str, least: u8, most: u8, arguments: Option<Vec<String>>) {
-        match self.signatures.binary_search_by(|s| (*s.name).cmp(name)) {
+    fn sign(&mut self, new: Signature) {
+        match (self.signatures).binary_search_by(|known| known.name.cmp(&new.name)) {
             Ok(at) => {
                 let known = &mut self.signatures[at];
-                known.least = known.least.min(least);
-                known.most = known.most.max(most);
-                match (&mut known.arguments, arguments) {
+                known.least = known.least.min(new.least);
+                known.most = known.most.max(new.most);
+                known.own |= new.own;
+                match (&mut known.arguments, new.arguments) {
                     (Some(known), Some(more)) => known.extend(more),
                     (known, _) => *known = None,
                 }
             }
-            Err(at) => self.signatures.insert(
-                at,
-                Signature {
-                    name: name.to_owned(),
-                    least,
-                    most,
-                    arguments,
-                    own: false,
-                },
-            ),
+            Err(at) => self.signatures.insert(at, new),
         }
     }
 
@@ -337,14 +334,16 @@ impl Names {
         if byte == b')' && before.closes_nothing() {
             return !std::mem::replace(&mut self.trails.empty, true);
         }
-        let none = |word: &[u8]| word == b"None";
+        let word = (before.lex == Lex::Word).then_some(&before.word[..]);
         let arithmetic = match before.last {
             Last::Operator => {
-                byte == b'{'
-                    || (before.word_to_come(&text[at..])).is_some_and(|word| word == "None")
+                let to_come = before.word_to_come(&text[at..]);
+                byte == b'{' || to_come.is_some_and(|word| word == "None")
             }
-            Last::None | Last::Brace => b"+-*/%@<>&^|".contains(&byte),
-            _ => before.lex == Lex::Word && none(&before.word) && b"+-*/%@<>&^|".contains(&byte),
+            last => {
+                let none = word == Some(b"None") || matches!(last, Last::None | Last::Brace);
+                none && b"+-*/%@<>&^|".contains(&byte)
+            }
         };
         if arithmetic && !std::mem::replace(&mut self.trails.arithmetic, true) {
             return true;
@@ -352,8 +351,6 @@ impl Names {
         if !matches!(byte, b'(' | b'[' | b'.') {
             return false;
         }
-        let word = (before.lex == Lex::Word).then_some(&before.word[..]);
-        let uncalled = |name: &String| word.is_none_or(|word| word == name.as_bytes());
         let trails = &mut self.trails;
         match before.last {
             _ if matches!(word, Some(b"None" | b"True" | b"False")) => {
@@ -362,7 +359,8 @@ impl Names {
             _ if word.is_some() || before.last == Last::Uncalled => {
                 let known = self.uncalled.len();
                 if byte == b'(' {
-                    self.uncalled.retain(|name| !uncalled(name));
+                    let other = |name: &String| word.is_some_and(|word| word != name.as_bytes());
+                    self.uncalled.retain(other);
                 }
                 self.uncalled.len() < known
             }
