@@ -367,8 +367,9 @@ fn check_marker(lines: &[Line], last: usize) -> Result<(), ParseError> {
     Ok(())
 }
 
+/// Whether nothing stands in the line; the last one of an answer that is cut off in an indented fence has no line feed either.
 pub(super) fn is_empty(line: &str) -> bool {
-    matches!(line, "\n" | "\r\n")
+    matches!(line, "" | "\n" | "\r\n")
 }
 
 /// The file's name in a header, `None` for /dev/null.

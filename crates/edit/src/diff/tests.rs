@@ -210,6 +210,14 @@ fn fences_of_the_program_are_lines_of_the_hunk() {
 }
 
 #[test]
+fn an_answer_cut_off_in_the_blanks_of_an_indented_fence_is_read() {
+    for (hunk, cut) in [("@@", " "), ("@@ -1,2 +1 @@", " "), ("@@ -1 +0,0 @@", "")] {
+        let answer = format!(" ```\n {hunk}\n -a\n{cut}");
+        assert_eq!(apply(&answer, "a\n\nb\n"), Ok("\nb\n".into()), "{answer:?}");
+    }
+}
+
+#[test]
 fn blanks_that_an_editor_drops_do_not_count() {
     let diff = "@@ -1,3 +1,3 @@\n def f():\n\n-    return 1\n+    return 2\n";
     let text = "def f():  \n    \n    return 1\t\n";
